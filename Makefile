@@ -1,0 +1,58 @@
+# `make demo` and `make test` need python3 (3.11 or newer) and a package registry, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CORES ?= all
+# Rules call `python`: the environment's, activated or not.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+SNAKEMAKE := snakemake --cores $(CORES)
+
+.PHONY: demo test lint format smoke clean lock embedded
+
+demo: $(READY) ## the embedded study: every stage, then its tables and figures
+	@$(SNAKEMAKE)
+	@ptnl summary --results results/embedded
+
+test: lint ## format, lint, unit tests, dry runs, a smoke run of the whole DAG
+	@pytest
+
+lint: $(READY) ## format and lint checks
+	@echo "ruff, snakefmt, snakemake --lint"
+	@ruff check .
+	@ruff format --check .
+	@snakefmt --check Snakefile workflow
+	@snakemake --lint
+
+format: $(READY) ## rewrite the code in its format
+	@ruff check --fix .
+	@ruff format .
+	@snakefmt Snakefile workflow
+
+embedded: $(READY) ## rebuild the shipped data sets and backbones (hours; see workflow/embedded)
+	@snakemake --snakefile workflow/embedded/Snakefile --cores $(CORES)
+
+clean: ## remove what runs have made; the environment stays
+	@find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	@rm -rf .snakemake .pytest_cache .ruff_cache
+
+lock: ## resolve the environment anew and pin it
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade -e '.[test,embedded]'
+	@{ echo '# Every package of the environment, exactly. `make lock` writes it anew.'; \
+	  $(BIN)/python -m pip freeze --all --exclude-editable | sed -E \
+	  '/^pip==/d; s/^((nvidia|cuda)-.*|triton==.*)$$/\1 ; sys_platform == "linux"/'; } \
+	  > envs/requirements.lock
+
+$(READY): envs/requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: $(PYTHON) is older than 3.11; call make PYTHON=python3.11"; exit 2; }
+	@echo "environment 1/3: creating $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@echo "environment 2/3: installing $$(grep -c == $<) pinned packages (about 6 GB with CUDA)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@echo "environment 3/3: installing ptnl"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,27 @@
+"""Collect the study's runs into one table, and their statistics over seeds into another."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptnl.aggregate import runs_table, summarise
+from ptnl.cli.entry import parser, start
+from ptnl.io import read_json, write_parquet
+from ptnl.provenance import made_by
+from ptnl.schemas import RUNS, SUMMARY
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--metrics", type=Path, nargs="+", required=True, help="one a run")
+    arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
+    arguments.add_argument("--summary", type=Path, required=True, help="statistics (Parquet)")
+    args = arguments.parse_args(argv)
+
+    runs = runs_table([read_json(path) for path in args.metrics])
+    made = made_by("pandas", "pyarrow")
+    write_parquet(runs, args.runs, RUNS, made)
+    write_parquet(summarise(runs), args.summary, SUMMARY, made)
+
+
+if __name__ == "__main__":
+    start(main)

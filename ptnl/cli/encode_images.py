@@ -1,0 +1,40 @@
+"""Encode every image of a data set once, with the image encoder of a backbone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ptnl.backbones.loading import choose_device, load_backbone
+from ptnl.backbones.registry import BACKBONES
+from ptnl.cli.entry import add_device, parser, start
+from ptnl.features import encode_images
+from ptnl.io import atomic_path, read_parquet
+from ptnl.schemas import MANIFEST
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--manifest", type=Path, required=True)
+    arguments.add_argument(
+        "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
+    )
+    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
+    arguments.add_argument(
+        "--out", type=Path, required=True, help="features (NPY): (images, D), float16"
+    )
+    add_device(arguments)
+    args = arguments.parse_args(argv)
+
+    torch.set_num_threads(args.threads)
+    manifest = read_parquet(args.manifest, MANIFEST)
+    backbone = load_backbone(args.backbone, choose_device(args.device))
+    images = [args.receipt.parent / "images" / name for name in manifest.image]
+    features = encode_images(backbone, images, threads=args.threads)
+    with atomic_path(args.out) as temporary:
+        np.save(temporary, features)
+
+
+if __name__ == "__main__":
+    start(main)

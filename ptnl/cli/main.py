@@ -1,0 +1,49 @@
+"""The `ptnl` command: every command-line module under its own name."""
+
+import ast
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from ptnl import __version__
+from ptnl.cli.entry import start
+
+NO_COMMANDS = {"__init__", "entry", "main"}
+
+
+def commands() -> dict[str, str]:
+    """Name of every command -> the first line of its docstring, read without importing it."""
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    return {
+        module.stem: ast.get_docstring(ast.parse(module.read_text())).splitlines()[0]
+        for module in modules
+        if module.stem not in NO_COMMANDS
+    }
+
+
+def overview() -> str:
+    """What `ptnl --help` says."""
+    known = commands()
+    width = max(map(len, known))
+    lines = [
+        f"ptnl {__version__}: prompt tuning of vision-language models with noisy labels",
+        "",
+        "usage: ptnl COMMAND [options]     ptnl COMMAND --help",
+        "",
+        "The commands are the steps of the workflow, which `snakemake` runs in their order:",
+        *(f"  {name:<{width}}  {line}" for name, line in known.items()),
+    ]
+    return "\n".join(lines)
+
+
+def run() -> None:
+    """Entry point of the console command."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(overview())
+        return
+    name = arguments[0].replace("-", "_")
+    if name not in commands():
+        sys.exit(f"error: no command {arguments[0]!r}; `ptnl --help` lists them")
+    sys.argv = [f"ptnl {name}", *arguments[1:]]
+    start(import_module(f"ptnl.cli.{name}").main)

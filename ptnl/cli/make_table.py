@@ -1,0 +1,35 @@
+"""Write a table of the paper, filled with the study's numbers: CSV, Markdown and LaTeX."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptnl.cli.entry import parser, start
+from ptnl.io import read_parquet, write_text
+from ptnl.layouts import TABLES
+from ptnl.schemas import SUMMARY
+from ptnl.tables import latex, markdown, table_rows
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--table", type=int, choices=TABLES, required=True)
+    arguments.add_argument("--summary", type=Path, required=True)
+    arguments.add_argument("--backbone", required=True)
+    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument("--out", type=Path, nargs="+", required=True, help=".csv, .md, .tex")
+    args = arguments.parse_args(argv)
+
+    layout = TABLES[args.table]
+    rows = table_rows(read_parquet(args.summary, SUMMARY), layout, args.backbone)
+    caption = (rows, layout, args.table, args.study, args.backbone)
+    render = {
+        ".csv": lambda: rows.to_csv(index=False),
+        ".md": lambda: markdown(*caption),
+        ".tex": lambda: latex(*caption),
+    }
+    for path in args.out:
+        write_text(render[path.suffix](), path)
+
+
+if __name__ == "__main__":
+    start(main)

@@ -1,0 +1,74 @@
+"""Label every image of a data set with zero-shot CLIP; its test accuracy is a run of the study."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from ptnl.backbones.loading import choose_device, load_backbone
+from ptnl.backbones.registry import BACKBONES
+from ptnl.cli.entry import add_device, parser, start
+from ptnl.data import DATASETS
+from ptnl.grid import Run
+from ptnl.io import read_parquet, write_parquet
+from ptnl.methods.zero_shot import zero_shot_logits
+from ptnl.provenance import made_by
+from ptnl.runs import class_names_of, read_features, run_metrics, write_logits
+from ptnl.schemas import MANIFEST, PSEUDO_LABELS
+from ptnl.tuning import top1_accuracy
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--manifest", type=Path, required=True)
+    arguments.add_argument("--features", type=Path, required=True)
+    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
+    arguments.add_argument("--shots", type=int, required=True, help="of the study, for its table")
+    arguments.add_argument("--labels", type=Path, required=True, help="pseudo-labels (Parquet)")
+    arguments.add_argument("--run", type=Path, required=True, help="folder of the zero-shot run")
+    add_device(arguments)
+    args = arguments.parse_args(argv)
+
+    torch.set_num_threads(args.threads)
+    started = time.perf_counter()
+    manifest = read_parquet(args.manifest, MANIFEST)
+    backbone = load_backbone(args.backbone, choose_device(args.device))
+    features = read_features(args.features, len(manifest)).to(backbone.device)
+    template = DATASETS[args.dataset].template
+    logits = zero_shot_logits(backbone, features, class_names_of(manifest), template).cpu()
+    confidence, pseudo = logits.softmax(dim=-1).max(dim=-1)
+    labels = pd.DataFrame(
+        {
+            "image": manifest.image,
+            "split": manifest.split,
+            "label": manifest.label,
+            "label_pseudo": pseudo.numpy(),
+            "confidence": confidence.double().numpy(),
+        }
+    )
+    is_test = torch.from_numpy((manifest.split == "test").to_numpy())
+    test_labels = torch.from_numpy(manifest.label.to_numpy())[is_test]
+    accuracy = top1_accuracy(logits[is_test], test_labels)
+    print(f"zero-shot accuracy on {int(is_test.sum())} test images: {accuracy:.2f} %")
+    made = made_by("torch", "open_clip_torch", template=template, backbone=args.backbone)
+    write_parquet(labels, args.labels, PSEUDO_LABELS, made)
+    write_logits(logits[is_test], args.run)
+    run_metrics(
+        args.run,
+        Run(args.dataset, args.backbone, "zero_shot", "none", 0, 0),
+        shots=args.shots,
+        rate_realised=0.0,
+        accuracy=accuracy,
+        epochs=0,
+        parameters=0,
+        seconds=time.perf_counter() - started,
+        device=backbone.device,
+        made=made,
+    )
+
+
+if __name__ == "__main__":
+    start(main)

@@ -1,0 +1,45 @@
+"""The data sets that the package ships: drawings of open icon sets, one Parquet file each.
+
+`workflow/embedded/` builds them; set, author and licence travel with every image.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ptnl.assets import sha256, verified
+from ptnl.io import Schema, read_parquet, write_bytes
+from ptnl.schemas import MANIFEST
+
+IMAGES: Schema = {
+    "image": "string",
+    "label": "int64",
+    "class_name": "string",
+    "split": "string",
+    "icon_set": "string",
+    "author": "string",
+    "license": "string",
+    "png": "binary",
+}
+
+
+def download(dataset: str, images: Path) -> dict:
+    """Unpack the images of `dataset` below the folder `images`.
+
+    Returns the receipt: source, sha256 of the archive, number of images.
+    """
+    archive = verified(f"{dataset}.parquet")
+    table = read_parquet(archive, IMAGES)
+    for name, png in zip(table.image, table.png, strict=True):
+        write_bytes(png, images / f"{name}.png")
+    return {
+        "source": f"ptnl/assets/{archive.name}",
+        "sha256": sha256(archive),
+        "images": len(table),
+    }
+
+
+def index(dataset: str) -> pd.DataFrame:
+    """The manifest (see `ptnl.schemas.MANIFEST`) in the order of the shipped file."""
+    table = read_parquet(verified(f"{dataset}.parquet"), IMAGES)
+    return table.assign(image=table.image + ".png")[list(MANIFEST)]

@@ -1,0 +1,31 @@
+"""The registry of methods: one line each, or one module where a method needs code of its own.
+
+Importing it never imports torch: the Snakefile reads it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Method:
+    """What the study needs to know of a method before running it."""
+
+    title: str  # in tables and figures
+    module: str  # below `ptnl.methods`; offers `tune` (see `ptnl.methods.prompt.tune`)
+    loss: str  # name in `ptnl.losses.LOSSES`; empty where nothing is trained
+    start: str = ""  # classifiers: where the weights start, "random" or "text"
+
+    @property
+    def is_trained(self) -> bool:
+        return bool(self.loss)
+
+
+METHODS = {
+    "zero_shot": Method("Zero-shot", "zero_shot", ""),
+    "prompt_ce": Method("Prompt tuning", "prompt", "ce"),
+    "prompt_gce": Method("Prompt tuning (GCE)", "prompt", "gce"),
+    "classifier_r": Method("Classifier-R", "classifier", "ce", start="random"),
+    "classifier_c": Method("Classifier-C", "classifier", "ce", start="text"),
+    "linear_probe": Method("Linear probe", "linear_probe", "ce"),
+    "linear_probe_gce": Method("Linear probe (GCE)", "linear_probe", "gce"),
+}

@@ -1,0 +1,48 @@
+"""Classifier-R and Classifier-C: class embeddings trained directly, without the text encoder.
+
+As prompt tuning they score by scaled cosine similarity (Eq. 1); only what is trained differs: the
+class embeddings themselves, "learned without constraints" (paper, section 4.3).
+"""
+
+import torch
+
+from ptnl.losses import LOSSES
+from ptnl.methods.zero_shot import class_embeddings
+from ptnl.optim import train_sgd
+from ptnl.tuning import Sweep, TunedRun, cosine_logits, initial_normal
+
+
+def initial_classifier(sweep: Sweep) -> torch.Tensor:
+    """Unit class embeddings (R, C, D): random (R), or of the hand-crafted prompts (C)."""
+    if sweep.method.start == "text":
+        text = class_embeddings(sweep.backbone, sweep.class_names, sweep.template)
+        weights = text[None].repeat(len(sweep.seeds), 1, 1)
+    else:
+        shape = (len(sweep.class_names), sweep.features.shape[-1])
+        weights = torch.stack([initial_normal(shape, 1.0, seed) for seed in sweep.seeds])
+    return torch.nn.functional.normalize(weights.to(sweep.backbone.device), dim=-1)
+
+
+def tune(sweep: Sweep) -> list[TunedRun]:
+    """Train one classifier (C, D) a run."""
+
+    def class_logits(weights: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        return cosine_logits(features, weights, sweep.backbone.logit_scale)
+
+    weights = initial_classifier(sweep).requires_grad_()
+    histories = train_sgd(
+        weights,
+        class_logits,
+        sweep.features,
+        sweep.labels,
+        sweep.labels_clean,
+        sweep.seeds,
+        LOSSES[sweep.method.loss](sweep.settings),
+        sweep.settings,
+    )
+    with torch.inference_mode():
+        logits = class_logits(weights, sweep.test_features)  # (R, T, C)
+    return [
+        TunedRun({"class_embeddings": weights[run].detach()}, history, logits[run])
+        for run, history in enumerate(histories)
+    ]

@@ -1,0 +1,161 @@
+"""SGD with CoOp's schedule, over many runs at once."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ptnl.errors import InputError
+from ptnl.losses import Loss
+from ptnl.schemas import HISTORY
+
+
+def learning_rates(
+    epochs: int, learning_rate: float, warmup_epochs: int, warmup_learning_rate: float
+) -> list[float]:
+    """The rate of every epoch: constant warm-up, then a cosine, stepped once an epoch.
+
+    CoOp's trace: with T epochs and one of warm-up, epoch e >= 2 (from 1) has
+    learning_rate (1 + cos(pi (e - 2) / T)) / 2.
+    """
+    return [
+        warmup_learning_rate
+        if epoch < warmup_epochs
+        else learning_rate * (1 + math.cos(math.pi * (epoch - warmup_epochs) / epochs)) / 2
+        for epoch in range(epochs)
+    ]
+
+
+def batch_order(seed: int, samples: int, batch_size: int, epochs: int) -> np.ndarray:
+    """Sample indices (epochs, steps, batch): a permutation an epoch, its unfilled rest dropped.
+
+    It depends on the seed alone, so a run meets its batches whatever runs beside it. Fewer samples
+    than a batch make one batch (CoOp and PTNL drop the rest only where N >= batch).
+    """
+    stream = np.random.default_rng([seed, 0])
+    size = min(batch_size, samples)
+    steps = samples // size
+    return np.stack(
+        [stream.permutation(samples)[: steps * size].reshape(steps, size) for _ in range(epochs)]
+    )
+
+
+def train_sgd(
+    parameters: Tensor,
+    class_logits: Callable[[Tensor, Tensor], Tensor],
+    features: Tensor,
+    labels: Tensor,
+    labels_clean: Tensor,
+    seeds: list[int],
+    loss: Loss,
+    settings: dict,
+) -> list[pd.DataFrame]:
+    """Train the parameters of R independent runs side by side, in place.
+
+    The runs share the steps and nothing else: the losses are summed over runs, so each run's
+    gradient is its own, and SGD works element by element.
+
+    Parameters
+    ----------
+    parameters : (R, ...) leaf tensor that requires gradients
+    class_logits : (parameters, features (R, B, D)) -> logits (R, B, C)
+    features : (R, N, D)
+    labels, labels_clean : (R, N), what training sees and what is true
+    seeds : R seeds of the batch order
+    loss : one value a sample
+    settings : epochs, batch_size, learning_rate, momentum, weight_decay, warmup_epochs,
+        warmup_learning_rate
+
+    Returns
+    -------
+    R histories (see `ptnl.schemas.HISTORY`)
+
+    Raises
+    ------
+    InputError : a run's loss is no longer finite
+    """
+    device = features.device
+    runs, samples = labels.shape
+    rates = learning_rates(
+        settings["epochs"],
+        settings["learning_rate"],
+        settings["warmup_epochs"],
+        settings["warmup_learning_rate"],
+    )
+    order = torch.from_numpy(
+        np.stack(
+            [
+                batch_order(seed, samples, settings["batch_size"], settings["epochs"])
+                for seed in seeds
+            ],
+            axis=2,
+        )
+    ).to(device)  # (epochs, steps, R, batch)
+    rows = torch.arange(runs, device=device)[:, None]
+    optimiser = torch.optim.SGD(
+        [parameters],
+        lr=rates[0],
+        momentum=settings["momentum"],
+        weight_decay=settings["weight_decay"],
+    )
+    history = []
+    for epoch, rate in enumerate(tqdm(rates, unit="epoch", disable=None)):
+        optimiser.param_groups[0]["lr"] = rate
+        tally = torch.zeros(7, runs, device=device, dtype=torch.float64)
+        for batch in order[epoch]:
+            seen, true = labels[rows, batch], labels_clean[rows, batch]
+            logits = class_logits(parameters, features[rows, batch])
+            batch_loss = loss(logits, seen).mean(dim=1)  # (R,)
+            optimiser.zero_grad(set_to_none=True)
+            batch_loss.sum().backward()
+            norm = parameters.grad.flatten(1).norm(dim=1)
+            optimiser.step()
+            guess, clean = logits.detach().argmax(dim=-1), seen == true
+            tally += torch.stack(
+                [
+                    batch_loss.detach(),
+                    (guess == true).float().mean(dim=1),
+                    ((guess == seen) & clean).sum(dim=1),
+                    clean.sum(dim=1),
+                    ((guess == seen) & ~clean).sum(dim=1),
+                    (~clean).sum(dim=1),
+                    norm,
+                ]
+            )
+        history.append(_epoch_row(tally, len(order[epoch])))
+    return _histories(torch.stack(history).cpu().numpy(), rates)
+
+
+def _epoch_row(tally: Tensor, steps: int) -> Tensor:
+    """Means of an epoch (6, R) from its sums: loss, three accuracies in percent, gradient norm."""
+    loss, right, clean_hits, clean, noisy_hits, noisy, norm = tally
+    return torch.stack(
+        [
+            loss / steps,
+            100 * right / steps,
+            100 * clean_hits / clean,
+            100 * noisy_hits / noisy,
+            norm / steps,
+        ]
+    )
+
+
+def _histories(values: np.ndarray, rates: list[float]) -> list[pd.DataFrame]:
+    names = ["loss", "accuracy_true", "accuracy_clean", "accuracy_noisy", "gradient_norm"]
+    frames = []
+    for run in range(values.shape[2]):
+        frame = pd.DataFrame(values[:, :, run], columns=names)
+        if not np.isfinite(frame.loss).all():
+            epoch = int(np.flatnonzero(~np.isfinite(frame.loss))[0]) + 1
+            raise InputError(
+                f"the loss of run {run + 1} of the sweep is no longer finite in epoch {epoch}; "
+                "lower its learning_rate"
+            )
+        frame.insert(0, "epoch", np.arange(1, len(frame) + 1))
+        frame.insert(1, "learning_rate", rates)
+        frames.append(frame[list(HISTORY)])
+    return frames

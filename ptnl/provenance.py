@@ -1,0 +1,36 @@
+"""What made an artefact: code, libraries, machine."""
+
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+
+@cache
+def commit() -> str:
+    """The git commit of the running code, `+` where it was edited; the version outside git."""
+    root = Path(__file__).parents[1]
+    git = ["git", "-C", str(root)]
+    try:
+        head = subprocess.run(
+            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        edited = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return f"ptnl-{version('ptnl')}"
+    return head + ("+" if edited else "")
+
+
+def libraries(*names: str) -> dict[str, str]:
+    """Installed versions of the libraries that decide an artefact's content."""
+    return {name: version(name) for name in names}
+
+
+def made_by(*names: str, **settings) -> dict:
+    """Provenance for a file's metadata: commit, library versions and the config slice."""
+    return {"commit": commit(), "libraries": libraries(*names), "settings": settings}

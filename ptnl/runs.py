@@ -1,0 +1,87 @@
+"""A run's folder: what it holds, and the inputs that runs share."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ptnl.errors import InputError
+from ptnl.grid import Run
+from ptnl.io import atomic_path, write_json, write_parquet
+from ptnl.schemas import HISTORY
+
+
+def class_names_of(manifest: pd.DataFrame) -> list[str]:
+    """Class names in order of label; a label without images is an `InputError`."""
+    names = manifest.groupby("label").class_name.first()
+    if list(names.index) != list(range(len(names))):
+        raise InputError(f"the labels of the manifest are not 0 to {len(names) - 1}")
+    return names.tolist()
+
+
+def read_features(path: Path, images: int) -> Tensor:
+    """Features (images, D) in float32, in the manifest's order."""
+    try:
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as an array ({error})") from error
+    if len(features) != images:
+        raise InputError(f"{path}: {len(features)} features for {images} images")
+    return torch.from_numpy(features.astype(np.float32))
+
+
+def device_name(device: torch.device) -> str:
+    """The device as the run table names it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def write_logits(logits: Tensor, folder: Path) -> None:
+    """Test logits (T, C) in float16."""
+    with atomic_path(folder / "logits.npy") as temporary:
+        np.save(temporary, logits.half().cpu().numpy())
+
+
+def write_weights(weights: dict[str, Tensor], folder: Path) -> None:
+    """The trained tensors."""
+    with atomic_path(folder / "weights.safetensors") as temporary:
+        save_file({name: w.cpu().contiguous() for name, w in weights.items()}, temporary)
+
+
+def write_history(history: pd.DataFrame, folder: Path, made: dict) -> None:
+    """The history of a run, one row an epoch."""
+    write_parquet(history, folder / "history.parquet", HISTORY, made)
+
+
+def run_metrics(
+    folder: Path,
+    run: Run,
+    *,
+    shots: int,
+    rate_realised: float,
+    accuracy: float,
+    epochs: int,
+    parameters: int,
+    seconds: float,
+    device: torch.device,
+    made: dict,
+) -> None:
+    """The run's row of the run table, and what made it; written last of a run's files."""
+    metrics = {
+        **vars(run),
+        "shots": shots,
+        "rate": 100 * run.fp / shots,
+        "rate_realised": rate_realised,
+        "accuracy": accuracy,
+        "epochs": epochs,
+        "parameters": parameters,
+        "seconds": seconds,
+        "device": device_name(device),
+        "commit": made["commit"],
+        "torch": made["libraries"]["torch"],
+        "libraries": made["libraries"],
+        "settings": made["settings"],
+    }
+    write_json(metrics, folder / "metrics.json")

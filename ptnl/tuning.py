@@ -1,0 +1,62 @@
+"""What a method gets and what it gives: the interface between the study and its methods."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ptnl.backbones.loading import LoadedBackbone
+from ptnl.methods import Method
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The runs of one (data set, backbone, method, noise), trained side by side.
+
+    R runs, N training images each, C classes, D feature dimensions; features are not normalised.
+    """
+
+    method: Method
+    settings: dict[str, Any]
+    backbone: LoadedBackbone
+    class_names: list[str]
+    template: str  # hand-crafted prompt of the data set
+    seeds: list[int]  # (R)
+    features: Tensor  # (R, N, D)
+    labels: Tensor  # (R, N), what training sees
+    labels_clean: Tensor  # (R, N)
+    test_features: Tensor  # (T, D)
+
+
+@dataclass(frozen=True)
+class TunedRun:
+    """What one run learnt."""
+
+    weights: dict[str, Tensor]  # the trained tensors
+    history: pd.DataFrame  # see `ptnl.schemas.HISTORY`
+    test_logits: Tensor  # (T, C)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were trained."""
+        return sum(weight.numel() for weight in self.weights.values())
+
+
+def cosine_logits(features: Tensor, class_embeddings: Tensor, logit_scale: float) -> Tensor:
+    """Logits of Eq. 1: scaled cosine similarities. (..., B, D) and (..., C, D) -> (..., B, C)."""
+    images = F.normalize(features, dim=-1)
+    classes = F.normalize(class_embeddings, dim=-1)
+    return logit_scale * images @ classes.transpose(-1, -2)
+
+
+def top1_accuracy(logits: Tensor, labels: Tensor) -> float:
+    """Top-1 accuracy in percent. logits (T, C), labels (T)."""
+    return 100 * (logits.argmax(dim=-1) == labels).double().mean().item()
+
+
+def initial_normal(shape: tuple[int, ...], std: float, seed: int) -> Tensor:
+    """A normal draw that depends on its seed alone, on the CPU on every machine."""
+    return torch.empty(shape).normal_(0, std, generator=torch.Generator().manual_seed(seed))

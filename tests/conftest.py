@@ -1,0 +1,50 @@
+"""Fixtures: a tiny CLIP of open_clip's own classes, and the repository's root."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from open_clip import CLIP
+from open_clip.tokenizer import SimpleTokenizer
+
+from ptnl.backbones.loading import LoadedBackbone
+
+ROOT = Path(__file__).parents[1]
+
+TINY = {
+    "embed_dim": 16,
+    "vision_cfg": {"layers": 1, "width": 16, "head_width": 8, "patch_size": 16, "image_size": 32},
+    "text_cfg": {
+        "context_length": 77,
+        "vocab_size": 49408,
+        "width": 32,
+        "heads": 4,
+        "layers": 3,
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> SimpleTokenizer:
+    return SimpleTokenizer()
+
+
+@pytest.fixture(scope="session")
+def tiny_clip() -> CLIP:
+    """Random weights, large enough that every part of the tower matters to the result."""
+    torch.manual_seed(0)
+    model = CLIP(**TINY).eval().requires_grad_(False)
+    for parameter in model.parameters():
+        if parameter.ndim >= 1:
+            parameter.normal_(0, 0.2)
+    return model
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tiny_clip, tokenizer) -> LoadedBackbone:
+    return LoadedBackbone("tiny", tiny_clip, tokenizer, torch.device("cpu"))

@@ -1,0 +1,84 @@
+"""Every kind of bad config gets one sentence that names the key."""
+
+import copy
+
+import pytest
+import yaml
+
+from ptnl.config import check_config
+from ptnl.errors import InputError
+
+
+@pytest.fixture
+def config(root):
+    return yaml.safe_load((root / "config.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
+def schema(root):
+    return yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+
+
+def test_the_shipped_config_is_valid(config, schema):
+    check_config(config, schema)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("shot", 16, r"unknown key 'shot'; did you mean 'shots'\?"),
+        ("methods.promt_ce", {}, r"unknown key 'methods.promt_ce'; did you mean 'prompt_ce'\?"),
+        ("methods.prompt_ce.lr", 0.1, r"unknown key 'methods.prompt_ce.lr'; known are: batch_size"),
+        ("methods.prompt_gce.q", 1.5, r"methods.prompt_gce.q: 1.5 is greater than the maximum"),
+        ("methods.prompt_ce.epochs", "ten", r"methods.prompt_ce.epochs: 'ten' is not of type"),
+        ("seeds", [], r"seeds: \[\] should be non-empty"),
+        ("noise.symmetric", [0, 17], r"noise.symmetric: 17 wrong labels do not fit into 16 shots"),
+        ("datasets", ["icon"], r"datasets: 'icon' is unknown; choose from icons, symbols"),
+        ("backbones.RN50", {}, r"backbones: 'RN50' is unknown; choose from mini-rn, mini-vit"),
+        ("primary_backbone", "mini", r"primary_backbone: 'mini' is unknown"),
+        ("backbones.mini-vit.methods", ["upl"], r"backbones.mini-vit.methods: 'upl' is unknown"),
+    ],
+)
+def test_a_mistake_is_named(config, schema, path, value, sentence):
+    broken = copy.deepcopy(config)
+    *parents, key = path.split(".")
+    place = broken
+    for parent in parents:
+        place = place[parent]
+    place[key] = value
+    with pytest.raises(InputError, match=sentence) as caught:
+        check_config(broken, schema)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_key_is_described_and_typed(schema):
+    def walk(node, path):
+        for name, child in node.get("properties", {}).items():
+            target = child
+            if "$ref" in child:
+                target = {**schema["$defs"][child["$ref"].rsplit("/", 1)[1]], **child}
+            assert "description" in target, f"{path}.{name}"
+            assert "type" in target, f"{path}.{name}"
+            walk(target, f"{path}.{name}")
+
+    walk(schema, "config")
+    for name, node in schema["$defs"].items():
+        walk(node, name)
+
+
+def test_hyper_parameters_are_defaulted_and_closed(schema):
+    for name, node in schema["$defs"].items():
+        if node["type"] != "object":
+            continue
+        assert node["additionalProperties"] is False, name
+        for key, child in node["properties"].items():
+            target = child
+            if "$ref" in child:
+                target = schema["$defs"][child["$ref"].rsplit("/", 1)[1]]
+            assert "default" in target, f"{name}.{key}"
+
+
+def test_every_method_has_its_hyper_parameters(schema):
+    from ptnl.methods import METHODS
+
+    assert set(schema["properties"]["methods"]["properties"]) == set(METHODS)

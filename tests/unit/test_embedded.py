@@ -1,0 +1,149 @@
+"""The shipped data sets and backbones are what the README says they are."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from corpus import PERMISSIVE, spoken_name
+from PIL import Image, ImageDraw
+from safetensors.torch import load_file, save_file
+from selection import assign_splits, ink_descriptor, place, seen_before, without_near_duplicates
+
+from ptnl.assets import FOLDER, verified
+from ptnl.backbones.loading import TOKEN_ROWS, load_backbone, load_files
+from ptnl.backbones.registry import BACKBONES
+from ptnl.data import DATASETS
+from ptnl.data.embedded import IMAGES
+from ptnl.errors import InputError
+from ptnl.io import read_json, read_parquet
+
+CPU = torch.device("cpu")
+CLASSES = {"icons": 40, "symbols": 24}
+
+
+@pytest.fixture(scope="module", params=CLASSES)
+def shipped(request):
+    return request.param, read_parquet(verified(f"{request.param}.parquet"), IMAGES)
+
+
+def test_enough_images_of_enough_classes(shipped):
+    name, table = shipped
+    counts = table.groupby(["class_name", "split"]).size().unstack()
+    assert len(counts) >= CLASSES[name]
+    assert counts.train.min() >= 16
+    assert counts.val.min() >= 4
+    assert counts.test.min() >= 16
+    assert (table.groupby("label").class_name.nunique() == 1).all()
+    assert sorted(table.label.unique()) == list(range(len(counts)))
+
+
+def test_no_drawing_in_two_splits(shipped):
+    _, table = shipped
+    assert table.image.is_unique
+    pictures = [Image.open(io.BytesIO(png)) for png in table.png]
+    assert {picture.size for picture in pictures} == {(64, 64)}
+    assert table.png.is_unique
+
+
+def test_near_duplicates_are_found_whatever_their_padding_and_scale():
+    ring = Image.new("L", (64, 64), 255)
+    ImageDraw.Draw(ring).ellipse((8, 8, 55, 55), outline=0, width=6)
+    smaller = place(ring, 48, "0" * 64)
+    square = Image.new("L", (64, 64), 255)
+    ImageDraw.Draw(square).rectangle((8, 8, 55, 55), outline=0, width=6)
+    vectors = np.stack([ink_descriptor(picture) for picture in (ring, smaller, square)])
+    assert list(without_near_duplicates(vectors, 0.98)) == [0, 2]
+    assert list(seen_before(vectors[1:], vectors[:1], 0.98)) == [True, False]
+
+
+def test_only_permissive_licences_and_everyone_is_named(shipped):
+    _, table = shipped
+    assert set(table.license) <= PERMISSIVE
+    assert (table.author != "").all()
+    credits = (FOLDER / "ATTRIBUTION.md").read_text()
+    assert all(f"[{icon_set}]" in credits for icon_set in table.icon_set.unique())
+
+
+def test_sizes():
+    for dataset in CLASSES:
+        assert (FOLDER / f"{dataset}.parquet").stat().st_size < 8e6
+    for backbone in BACKBONES.values():
+        assert (FOLDER / backbone.weights).stat().st_size < 12e6
+
+
+def test_every_asset_has_its_checksum():
+    shipped = {path.name for path in FOLDER.iterdir()} - {"checksums.json", "ATTRIBUTION.md"}
+    assert shipped == set(read_json(FOLDER / "checksums.json"))
+    for name in shipped:
+        verified(name)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_backbones_load_and_know_the_names_of_all_classes(name):
+    backbone = load_backbone(name, CPU)
+    assert not any(p.requires_grad for p in backbone.model.parameters())
+    rows = backbone.model.token_embedding.weight
+    for dataset in CLASSES:
+        table = read_parquet(verified(f"{dataset}.parquet"), IMAGES)
+        for class_name in table.class_name.unique():
+            text = DATASETS[dataset].template.format(class_name)
+            tokens = backbone.tokenizer.encode(text)
+            assert (rows[tokens].abs().sum(dim=1) > 0).all(), text
+
+
+def test_an_altered_asset_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("ptnl.assets.FOLDER", tmp_path)
+    (tmp_path / "checksums.json").write_text('{"weights": "00"}')
+    (tmp_path / "weights").write_text("altered")
+    with pytest.raises(InputError, match=r"weights: sha256 is .*, expected 00"):
+        verified("weights")
+    (tmp_path / "weights").unlink()
+    with pytest.raises(InputError, match="weights: not readable"):
+        verified("weights")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda w: w.update({TOKEN_ROWS: w[TOKEN_ROWS][:, :8].clone()}), "has shape .* needs"),
+        (lambda w: w.pop("ln_final.bias"), "misses the weights 'ln_final.bias'"),
+        (lambda w: w.update(extra=torch.zeros(1)), "holds 'extra'"),
+    ],
+)
+def test_weights_of_the_wrong_shape_are_refused(tmp_path, change, sentence):
+    source = BACKBONES["mini-rn"]
+    weights = load_file(FOLDER / source.weights)
+    change(weights)
+    save_file(weights, tmp_path / "w.safetensors")
+    with pytest.raises(InputError, match=f"w.safetensors: .*{sentence}"):
+        load_files("x", FOLDER / source.config, tmp_path / "w.safetensors", CPU)
+
+
+def test_weights_that_are_no_safetensors_are_refused(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"pickle")
+    with pytest.raises(InputError, match=r"w.safetensors: not readable as safetensors"):
+        load_files("x", FOLDER / "mini-rn.json", tmp_path / "w.safetensors", CPU)
+
+
+@pytest.mark.parametrize(
+    ("icon", "name"),
+    [
+        ("arrow-left-circle-24-filled", "arrow left circle"),
+        ("outline-home", "home"),
+        ("home-2", "home"),
+        ("battery-full-line", "battery full"),
+        ("bold", "bold"),
+    ],
+)
+def test_spoken_names(icon, name):
+    assert spoken_name(icon, suffixes=("24-filled",)) == name
+
+
+def test_splits_keep_their_minimum():
+    shares, minimum = {"train": 0.45, "val": 0.1, "test": 0.45}, {"train": 16, "val": 4, "test": 28}
+    assert assign_splits(47, shares, minimum) is None
+    for count in (48, 60, 200):
+        splits = assign_splits(count, shares, minimum)
+        assert len(splits) == count
+        assert all(splits.count(split) >= least for split, least in minimum.items())

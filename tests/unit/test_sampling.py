@@ -1,0 +1,40 @@
+import json
+
+import pandas as pd
+import pytest
+
+from ptnl.errors import InputError
+from ptnl.sampling import draw_shots
+
+
+def manifest_of(classes: int, train: int, val: int, test: int = 1) -> pd.DataFrame:
+    """Rows in split-file order: all of train, class by class, then val, then test."""
+    rows = [
+        (f"{split}/{label}/{i}", label, f"class {label}", split)
+        for split, count in (("train", train), ("val", val), ("test", test))
+        for label in range(classes)
+        for i in range(count)
+    ]
+    return pd.DataFrame(rows, columns=["image", "label", "class_name", "split"])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_draw_is_coops(root, seed):
+    golden = json.loads((root / f"tests/golden/coop_draw_dtd_seed{seed}.json").read_text())
+    manifest = manifest_of(golden["classes"], golden["train_per_class"], golden["val_per_class"])
+    drawn = draw_shots(manifest, golden["shots"], seed)
+    position = {split: list(rows.image) for split, rows in manifest.groupby("split")}
+    for split in ("train", "val"):
+        mine = [position[split].index(i) for i in drawn.image[drawn.split == split]]
+        assert mine == golden[f"{split}_indices"]
+
+
+def test_classes_are_drawn_in_order_of_first_appearance():
+    manifest = manifest_of(3, 8, 4)
+    turned = pd.concat([manifest[manifest.label == 2], manifest[manifest.label != 2]])
+    assert list(draw_shots(turned.reset_index(drop=True), 2, 1).label[:2]) == [2, 2]
+
+
+def test_too_few_images_are_named():
+    with pytest.raises(InputError, match="'class 0' has 8 train images, fewer than the 16"):
+        draw_shots(manifest_of(2, 8, 4), 16, 1)

@@ -1,0 +1,51 @@
+"""The command line: every rule has its module, and every module introduces itself."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ptnl.cli.main import commands
+
+
+def ptnl(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", "from ptnl.cli.main import run; run()", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_command_is_a_rule_that_reruns_when_it_is_edited(root):
+    rules = "".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
+    for name in commands():
+        assert name == "summary" or f"python -m ptnl.cli.{name} " in rules
+        assert name == "summary" or f'"ptnl.cli.{name}"' in rules
+
+
+def test_help_lists_every_command():
+    said = ptnl("--help")
+    assert said.returncode == 0
+    assert all(name in said.stdout for name in commands())
+
+
+@pytest.mark.parametrize("name", ["index_dataset", "tune-method", "summary"])
+def test_commands_explain_themselves(name):
+    said = ptnl(name, "--help")
+    assert said.returncode == 0
+    assert f"usage: ptnl {name.replace('-', '_')}" in said.stdout
+
+
+def test_an_unknown_command_is_one_sentence():
+    said = ptnl("tune")
+    assert said.returncode != 0
+    assert said.stderr == "error: no command 'tune'; `ptnl --help` lists them\n"
+
+
+def test_bad_input_is_one_sentence(tmp_path):
+    missing = str(tmp_path / "missing.parquet")
+    said = ptnl("sample_shots", "--manifest", missing, "--shots", "1", "--seed", "1", "--out", "x")
+    assert said.returncode == 2
+    assert said.stderr.startswith(f"error: {missing}: not readable as Parquet")
+    assert said.stderr.count("\n") == 1

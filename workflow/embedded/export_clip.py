@@ -1,0 +1,44 @@
+"""Export a pre-trained CLIP as it ships: float16 weights without untrained token rows."""
+
+import argparse
+from pathlib import Path
+
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from ptnl.backbones.loading import TOKEN_IDS, TOKEN_ROWS
+from ptnl.io import atomic_path, write_json
+
+
+def export(model: dict[str, torch.Tensor], token_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Trained weights (compact vocabulary) as stored ones: float16, token rows with their ids."""
+    stored = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in model.items()
+        if name != "token_embedding.weight"
+    }
+    stored[TOKEN_ROWS] = model["token_embedding.weight"].half().contiguous()
+    stored[TOKEN_IDS] = token_ids.to(torch.int32)
+    return stored
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trained", type=Path, required=True, help="of pretrain_clip.py")
+    parser.add_argument("--config", type=Path, required=True, help="config.yaml of the build")
+    parser.add_argument("--backbone", required=True)
+    parser.add_argument("--weights", type=Path, required=True, help="safetensors to write")
+    parser.add_argument("--model-config", type=Path, required=True, help="open_clip JSON to write")
+    args = parser.parse_args()
+
+    trained = torch.load(args.trained, weights_only=True)
+    with atomic_path(args.weights) as temporary:
+        save_file(export(trained["model"], trained["token_ids"]), temporary)
+    write_json(
+        yaml.safe_load(args.config.read_text())["backbones"][args.backbone], args.model_config
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,275 @@
+"""Pre-train one small CLIP on (drawing, name) pairs of the icon sets that are not held out.
+
+Symmetric contrastive loss; pairs of equal name are positives of each other. With a teacher the
+model takes over the teacher's text tower as it is, and its image tower also learns to agree with
+the teacher's image features: a small transformer learns far too slowly from names alone.
+
+The state is saved every few minutes and a restart goes on from there with the same numbers: every
+step draws from a random stream of its own.
+"""
+
+import argparse
+import io
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+import yaml
+from captions import COLOURS, PALETTE, all_words, captions, draw_look
+from open_clip import CLIP, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from open_clip.tokenizer import SimpleTokenizer
+from PIL import Image
+from torch import nn
+from tqdm import tqdm
+
+from ptnl.io import atomic_path
+
+CHECKPOINT_SECONDS = 120
+EVALUATE_STEPS = 250
+
+
+class Vocabulary:
+    """CLIP's tokens that pre-training can meet, renumbered without gaps and in the same order."""
+
+    def __init__(self, names: list[str]):
+        self.tokenizer = SimpleTokenizer()
+        used = {self.tokenizer.sot_token_id, self.tokenizer.eot_token_id}
+        for text in [*names, *all_words()]:
+            used.update(self.tokenizer.encode(text))
+        self.ids = np.array(sorted(used))
+        self.index = {token: i for i, token in enumerate(self.ids)}
+        self._cache: dict[str, list[int]] = {}
+
+    def encode(self, texts: list[str], context_length: int) -> torch.Tensor:
+        """Token indices (texts, longest), cut to `context_length`, padded with 0."""
+        sot, eot = (self.index[t] for t in self.tokenizer.all_special_ids)
+        rows = []
+        for text in texts:
+            if text not in self._cache:
+                self._cache[text] = [self.index[t] for t in self.tokenizer.encode(text)]
+            rows.append([sot, *self._cache[text][: context_length - 2], eot])
+        width = max(map(len, rows))
+        return torch.tensor([row + [0] * (width - len(row)) for row in rows])
+
+
+class Drawings:
+    """All drawings in memory: opacity of the monochrome ones, RGBA of the coloured ones."""
+
+    def __init__(self, rows: pd.DataFrame):
+        self.name = rows.name.to_numpy()
+        self.coloured = rows.coloured.to_numpy()
+        self.slot = np.where(self.coloured, np.cumsum(self.coloured), np.cumsum(~self.coloured)) - 1
+        self.opacity = np.empty((int((~self.coloured).sum()), 64, 64), np.uint8)
+        self.rgba = np.empty((int(self.coloured.sum()), 64, 64, 4), np.uint8)
+        for i, png in enumerate(tqdm(rows.png, desc="decode", disable=None)):
+            store = self.rgba if self.coloured[i] else self.opacity
+            store[self.slot[i]] = np.asarray(Image.open(io.BytesIO(png)))
+
+    def paint(self, index: np.ndarray, ink: np.ndarray, paper: np.ndarray) -> torch.Tensor:
+        """Drawings as premultiplied RGBA (batch, 4, 64, 64) in [0, 1], monochrome ones in `ink`."""
+        out = torch.empty(len(index), 4, 64, 64)
+        colour = torch.tensor([PALETTE[COLOURS[i]] for i in ink]) / 255
+        own = self.coloured[index]
+        if (~own).any():
+            opacity = torch.from_numpy(self.opacity[self.slot[index[~own]]]).float()[:, None] / 255
+            painted = opacity * colour[~own][:, :, None, None]
+            out[~own] = torch.cat([painted, opacity], dim=1)
+        if own.any():
+            rgba = torch.from_numpy(self.rgba[self.slot[index[own]]]).permute(0, 3, 1, 2) / 255
+            out[own] = torch.cat([rgba[:, :3] * rgba[:, 3:], rgba[:, 3:]], dim=1)
+        return out
+
+
+def random_affine(rng: np.random.Generator, batch_size: int) -> torch.Tensor:
+    """Small scalings, shifts and turns (batch, 2, 3); no flips, which would change the name."""
+    angle = rng.normal(0, math.radians(4), batch_size)
+    scale = 1 / rng.uniform(0.75, 1.1, batch_size)
+    aspect = np.exp(rng.normal(0, 0.05, batch_size))
+    shift = rng.uniform(-0.12, 0.12, (2, batch_size))
+    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+    theta = [[cos * aspect, -sin, shift[0]], [sin, cos / aspect, shift[1]]]
+    return torch.tensor(np.array(theta), dtype=torch.float32).permute(2, 0, 1)
+
+
+def compose(painted: torch.Tensor, paper: np.ndarray, theta: torch.Tensor) -> torch.Tensor:
+    """Moved drawings on their paper, normalised as CLIP's images are: (batch, 3, 64, 64)."""
+    grid = F.affine_grid(theta, list(painted.shape), align_corners=False)
+    moved = F.grid_sample(painted, grid, align_corners=False)
+    colour = (torch.tensor([PALETTE[COLOURS[i]] for i in paper]) / 255)[:, :, None, None]
+    image = moved[:, :3] + (1 - moved[:, 3:]) * colour
+    mean, std = (torch.tensor(v)[:, None, None] for v in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
+    return ((image - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def encode_text(model: CLIP, tokens: torch.Tensor) -> torch.Tensor:
+    """`CLIP.encode_text` for tokens that are cut to the longest of the batch."""
+    length = tokens.shape[1]
+    x = model.token_embedding(tokens) + model.positional_embedding[:length]
+    x = model.transformer(x, attn_mask=model.attn_mask[:length, :length])
+    x = model.ln_final(x[torch.arange(len(x)), tokens.argmax(dim=-1)])
+    return F.normalize(x @ model.text_projection, dim=-1)
+
+
+def contrastive_loss(
+    image: torch.Tensor, text: torch.Tensor, scale: torch.Tensor, name: np.ndarray
+) -> torch.Tensor:
+    """Symmetric cross-entropy in which all pairs of equal name share the target evenly."""
+    logits = scale * image @ text.T
+    same = torch.from_numpy(name[:, None] == name[None, :]).float()
+    target = same / same.sum(dim=1, keepdim=True)
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+def take_text_tower(model: CLIP, teacher: CLIP) -> None:
+    """Copy the teacher's text tower and logit scale into `model`, and freeze the tower."""
+    own = model.state_dict()
+    taken = {n: v for n, v in teacher.state_dict().items() if not n.startswith("visual.")}
+    model.load_state_dict({**own, **taken})
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith("visual.") or name == "logit_scale")
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    """Weight decay on matrices and filters only."""
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    decayed = [p for n, p in trained.items() if p.ndim >= 2 and "embedding" not in n]
+    chosen = {id(p) for p in decayed}
+    others = [p for p in trained.values() if id(p) not in chosen]
+    return [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+
+
+@torch.no_grad()
+def zero_shot_accuracy(model: CLIP, vocabulary: Vocabulary, table: pd.DataFrame) -> float:
+    """Top-1 accuracy (percent) on the validation images of a data set, one plain template."""
+    model.eval()
+    rows = table[table.split == "val"]
+    names = table.groupby("label").class_name.first().tolist()
+    texts = vocabulary.encode([f"an icon of a {name}." for name in names], 48)
+    arrays = [np.asarray(Image.open(io.BytesIO(p)).convert("RGB")) for p in rows.png]
+    images = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2) / 255
+    mean, std = (torch.tensor(v)[:, None, None] for v in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
+    features = F.normalize(model.encode_image((images - mean) / std), dim=-1)
+    guess = (features @ encode_text(model, texts).T).argmax(dim=1).numpy()
+    model.train()
+    return float(100 * (guess == rows.label.to_numpy()).mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=Path, required=True, help="pairs.parquet")
+    parser.add_argument("--datasets", type=Path, nargs="+", required=True)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--backbone", required=True)
+    parser.add_argument("--teacher", type=Path, help="the teacher's trained model, if it has one")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="state to resume from")
+    parser.add_argument("--out", type=Path, required=True, help="the trained model")
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    config = yaml.safe_load(args.config.read_text())
+    spec = dict(config["backbones"][args.backbone])
+    hp = {**config["pretraining"], **config["recipes"].get(args.backbone, {})}
+
+    datasets = {path.stem: pd.read_parquet(path) for path in args.datasets}
+    rows = pd.read_parquet(args.pairs)
+    shown = {name for table in datasets.values() for name in table.class_name}
+    vocabulary = Vocabulary(sorted(shown.union(rows.name)))
+    drawings = Drawings(rows)
+    sets_per_name = rows.groupby("name").icon_set.nunique()
+    weight = np.where(rows.name.map(sets_per_name) > 1, hp["shared_name_weight"], 1.0)
+    weight /= weight.sum()
+
+    torch.manual_seed(hp["seed"])
+    spec["text_cfg"] = {**spec["text_cfg"], "vocab_size": len(vocabulary.ids)}
+    context_length = spec["text_cfg"]["context_length"]
+    model = CLIP(**spec).to(memory_format=torch.channels_last).train()
+    teacher = None
+    if args.teacher is not None:
+        teacher_spec = {**config["backbones"][hp["teacher"]], "text_cfg": spec["text_cfg"]}
+        teacher = CLIP(**teacher_spec).to(memory_format=torch.channels_last)
+        teacher.load_state_dict(torch.load(args.teacher, weights_only=True)["model"])
+        teacher.eval().requires_grad_(False)
+        take_text_tower(model, teacher)
+    steps = hp["samples"] // hp["batch_size"]
+    optimiser = torch.optim.AdamW(
+        parameter_groups(model, hp["weight_decay"]), lr=hp["learning_rate"], betas=(0.9, 0.98)
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, hp["learning_rate"], total_steps=steps, pct_start=hp["warmup"]
+    )
+    first = 0
+    if args.checkpoint.exists():
+        state = torch.load(args.checkpoint, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+        first = state["step"]
+        print(f"resumed at step {first}")
+
+    saved, started, running = time.monotonic(), time.monotonic(), 0.0
+    for step in tqdm(range(first, steps), initial=first, total=steps, disable=None):
+        rng = np.random.default_rng([hp["seed"], step])
+        torch.manual_seed(int(rng.integers(2**31)))  # patch dropout
+        index = rng.choice(len(rows), size=hp["batch_size"], p=weight)
+        look = draw_look(rng, len(index))
+        images = compose(
+            drawings.paint(index, look.ink, look.paper), look.paper, random_affine(rng, len(index))
+        )
+        names = drawings.name[index]
+        texts = captions(look, list(names), drawings.coloured[index])
+        image = F.normalize(model.encode_image(images), dim=-1)
+        text = encode_text(model, vocabulary.encode(texts, context_length))
+        loss = contrastive_loss(image, text, model.logit_scale.exp(), names)
+        if teacher is not None:
+            with torch.no_grad():
+                target = F.normalize(teacher.encode_image(images), dim=-1)
+            loss = loss + hp["agreement"] * (1 - (image * target).sum(dim=-1)).mean()
+        if not torch.isfinite(loss):
+            raise SystemExit(f"step {step}: the loss is {loss.item()}")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        with torch.no_grad():
+            model.logit_scale.clamp_(max=math.log(100))
+        running += loss.item()
+        if (step + 1) % EVALUATE_STEPS == 0:
+            accuracy = {k: zero_shot_accuracy(model, vocabulary, t) for k, t in datasets.items()}
+            rate = (step + 1 - first) * hp["batch_size"] / (time.monotonic() - started)
+            print(
+                f"step {step + 1}/{steps} loss {running / EVALUATE_STEPS:.3f} "
+                f"scale {model.logit_scale.exp().item():.1f} zero-shot on val "
+                + " ".join(f"{k} {v:.1f} %" for k, v in accuracy.items())
+                + f", {rate:.0f} drawings/s",
+                flush=True,
+            )
+            running = 0.0
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            with atomic_path(args.checkpoint) as temporary:
+                torch.save(
+                    {
+                        "model": model.state_dict(),
+                        "optimiser": optimiser.state_dict(),
+                        "schedule": schedule.state_dict(),
+                        "step": step + 1,
+                    },
+                    temporary,
+                )
+            saved = time.monotonic()
+
+    with atomic_path(args.out) as temporary:
+        torch.save(
+            {"model": model.state_dict(), "token_ids": torch.from_numpy(vocabulary.ids)}, temporary
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+# Functions that the rules share. What a study consists of is `ptnl.grid`'s to say.
+
+
+def validate_config():
+    """Stop with one sentence where the config is wrong; fill in defaults where it is silent."""
+    schema = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
+    try:
+        check_config(config, yaml.safe_load(schema.read_text()))
+    except InputError as error:
+        raise WorkflowError(error) from None
+    validate(config, str(schema))
+
+
+def code(*modules):
+    """The modules that decide a rule's numbers, as named inputs: an edit reruns the rule.
+
+    Named one by one, so that `--consider-ancient RULE=ptnl_text` can spare a cosmetic edit.
+    """
+    return {name.replace(".", "_"): f"{name.replace('.', '/')}.py" for name in modules}
+
+
+def settings(wildcards):
+    """A method's hyper-parameters as JSON: a change reruns that method and no other."""
+    return json.dumps(config["methods"][wildcards.method], sort_keys=True)
+
+
+def method_code(wildcards):
+    """The module that implements a method."""
+    return f"ptnl/methods/{METHODS[wildcards.method].module}.py"
+
+
+def run_folders(wildcards, output):
+    """The folders of a sweep's runs, in the order of its shots."""
+    return [str(Path(metrics).parent) for metrics in output.metrics]
+
+
+def metrics_of(runs):
+    """The metrics files of some runs of the study."""
+    return [f"<results>/runs/{run.path}/metrics.json" for run in runs]

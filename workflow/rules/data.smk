@@ -1,0 +1,67 @@
+# Raw data -> manifest -> few-shot draw -> noisy labels.
+
+
+rule download_dataset:
+    """Images of a data set, complete and checked, and a receipt that says from where."""
+    input:
+        **code("ptnl.cli.download_dataset"),
+    output:
+        "<data>/{dataset}/receipt.json",
+    log:
+        "<logs>/download_dataset/{dataset}.log",
+    retries: 2
+    conda:
+        "../../envs/ptnl.yaml"
+    shell:
+        "python -m ptnl.cli.download_dataset --dataset {wildcards.dataset} --out {output} "
+        "> {log} 2>&1"
+
+
+rule index_dataset:
+    """The manifest: every image with its label, class name and split."""
+    input:
+        **code("ptnl.cli.index_dataset"),
+        receipt="<data>/{dataset}/receipt.json",
+    output:
+        "<results>/manifests/{dataset}.parquet",
+    log:
+        "<logs>/index_dataset/{dataset}.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    shell:
+        "python -m ptnl.cli.index_dataset --dataset {wildcards.dataset} "
+        "--receipt {input.receipt} --out {output} > {log} 2>&1"
+
+
+rule sample_shots:
+    """The few-shot draw of a seed."""
+    input:
+        **code("ptnl.cli.sample_shots", "ptnl.sampling"),
+        manifest="<results>/manifests/{dataset}.parquet",
+    output:
+        "<results>/shots/{dataset}/seed-{seed}.parquet",
+    log:
+        "<logs>/sample_shots/{dataset}/seed-{seed}.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        shots=config["shots"],
+    shell:
+        "python -m ptnl.cli.sample_shots --manifest {input.manifest} --shots {params.shots} "
+        "--seed {wildcards.seed} --out {output} > {log} 2>&1"
+
+
+rule inject_noise:
+    """Wrong labels in a draw: {wildcards.fp} per class."""
+    input:
+        **code("ptnl.cli.inject_noise", "ptnl.noise"),
+        shots="<results>/shots/{dataset}/seed-{seed}.parquet",
+    output:
+        "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet",
+    log:
+        "<logs>/inject_noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    shell:
+        "python -m ptnl.cli.inject_noise --shots {input.shots} --noise {wildcards.noise} "
+        "--fp {wildcards.fp} --seed {wildcards.seed} --out {output} > {log} 2>&1"
