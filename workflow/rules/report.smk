@@ -57,16 +57,16 @@ rule plot_figure:
 
 
 rule all_tables:
+    """Every table of the study."""
     input:
         collect("<results>/tables/table{number}.{ext}", number=TABLES, ext=("csv", "md", "tex")),
-    """Every table of the study."""
     localrule: True
 
 
 rule all_figures:
+    """Every figure of the study."""
     input:
         collect("<results>/figures/figure{number}.{ext}", number=FIGURES, ext=("svg", "pdf", "png")),
-    """Every figure of the study."""
     localrule: True
 
 
