@@ -49,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             "confidence": confidence.double().numpy(),
         }
     )
-    is_test = torch.from_numpy((manifest.split == "test").to_numpy())
-    test_labels = torch.from_numpy(manifest.label.to_numpy())[is_test]
+    is_test = torch.tensor((manifest.split == "test").tolist())
+    test_labels = torch.tensor(manifest.label.tolist())[is_test]
     accuracy = top1_accuracy(logits[is_test], test_labels)
     print(f"zero-shot accuracy on {int(is_test.sum())} test images: {accuracy:.2f} %")
     made = made_by("torch", "open_clip_torch", template=template, backbone=args.backbone)

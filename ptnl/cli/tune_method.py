@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     asked = [read_metadata(path)["settings"] for path in args.shots]
     position = dict(zip(manifest.image, range(len(manifest)), strict=True))
     rows = torch.tensor([[position[image] for image in draw.image] for draw in draws])
-    is_test = torch.from_numpy((manifest.split == "test").to_numpy())
+    is_test = torch.tensor((manifest.split == "test").tolist())
 
     def labels(column: str) -> torch.Tensor:
         return torch.tensor([draw[column].tolist() for draw in draws], device=device)
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     seconds = (time.perf_counter() - started) / len(tuned)
     made = made_by("torch", "open_clip_torch", "numpy", **args.settings)
-    test_labels = torch.from_numpy(manifest.label.to_numpy())[is_test]
+    test_labels = torch.tensor(manifest.label.tolist())[is_test]
     for folder, settings, draw, run in zip(args.out, asked, draws, tuned, strict=True):
         logits = run.test_logits.cpu()
         accuracy = top1_accuracy(logits, test_labels)

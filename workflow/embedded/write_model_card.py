@@ -42,8 +42,8 @@ def measure(backbone: LoadedBackbone, dataset: str) -> dict[str, float]:
     table = read_parquet(verified(f"{dataset}.parquet"), IMAGES)
     names = class_names_of(table)
     features = features_of(backbone, table)
-    labels = torch.from_numpy(table.label.to_numpy())
-    is_test = torch.from_numpy((table.split == "test").to_numpy())
+    labels = torch.tensor(table.label.tolist())
+    is_test = torch.tensor((table.split == "test").tolist())
     logits = zero_shot_logits(backbone, features, names, DATASETS[dataset].template)
     probes = []
     for seed in SEEDS:
