@@ -14,5 +14,4 @@ class Backbone:
 
 BACKBONES = {
     "mini-rn": Backbone("mini-RN", "mini-rn.json", "mini-rn.safetensors"),
-    "mini-vit": Backbone("mini-ViT", "mini-vit.json", "mini-vit.safetensors"),
 }

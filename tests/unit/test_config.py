@@ -34,9 +34,9 @@ def test_the_shipped_config_is_valid(config, schema):
         ("seeds", [], r"seeds: \[\] should be non-empty"),
         ("noise.symmetric", [0, 17], r"noise.symmetric: 17 wrong labels do not fit into 16 shots"),
         ("datasets", ["icon"], r"datasets: 'icon' is unknown; choose from icons, symbols"),
-        ("backbones.RN50", {}, r"backbones: 'RN50' is unknown; choose from mini-rn, mini-vit"),
+        ("backbones.RN50", {}, r"backbones: 'RN50' is unknown; choose from mini-rn"),
         ("primary_backbone", "mini", r"primary_backbone: 'mini' is unknown"),
-        ("backbones.mini-vit.methods", ["upl"], r"backbones.mini-vit.methods: 'upl' is unknown"),
+        ("backbones.mini-rn.methods", ["upl"], r"backbones.mini-rn.methods: 'upl' is unknown"),
     ],
 )
 def test_a_mistake_is_named(config, schema, path, value, sentence):

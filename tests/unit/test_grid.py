@@ -10,7 +10,7 @@ from ptnl.layouts import TABLES, fillable
 CONFIG = {
     "datasets": ["icons", "symbols"],
     "primary_backbone": "mini-rn",
-    "backbones": {"mini-rn": {}, "mini-vit": {"methods": ["zero_shot", "prompt_ce"]}},
+    "backbones": {"mini-rn": {}, "other": {"methods": ["zero_shot", "prompt_ce"]}},
     "shots": 16,
     "seeds": [1, 2],
     "noise": {"symmetric": [0, 8]},
@@ -40,7 +40,7 @@ def test_only_tables_that_the_study_can_fill():
 
 def test_rates_that_no_draw_holds_are_refused():
     with pytest.raises(InputError, match="17 wrong labels do not fit into 16 shots"):
-        grid.check_grid({**CONFIG, "noise": {"symmetric": [17]}})
+        grid.check_grid({**CONFIG, "backbones": {"mini-rn": {}}, "noise": {"symmetric": [17]}})
 
 
 def test_what_the_snakefile_imports_needs_no_torch(root):

@@ -1,4 +1,8 @@
-"""Export a pre-trained CLIP as it ships: float16 weights without untrained token rows."""
+"""Export a pre-trained CLIP as it ships: float16 weights without untrained token rows.
+
+The image projection is scaled so that image features have a mean norm of 1. CLIP's similarities are
+cosines and do not change; linear probes, which take features as they come, are well conditioned.
+"""
 
 import argparse
 from pathlib import Path
@@ -10,9 +14,15 @@ from safetensors.torch import save_file
 from ptnl.backbones.loading import TOKEN_IDS, TOKEN_ROWS
 from ptnl.io import atomic_path, write_json
 
+# The last linear map of the image tower: of a ModifiedResNet, of a ViT.
+PROJECTIONS = ("visual.attnpool.c_proj.weight", "visual.attnpool.c_proj.bias", "visual.proj")
 
-def export(model: dict[str, torch.Tensor], token_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+
+def export(
+    model: dict[str, torch.Tensor], token_ids: torch.Tensor, feature_norm: float
+) -> dict[str, torch.Tensor]:
     """Trained weights (compact vocabulary) as stored ones: float16, token rows with their ids."""
+    model = {n: v / feature_norm if n in PROJECTIONS else v for n, v in model.items()}
     stored = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in model.items()
@@ -34,7 +44,8 @@ def main() -> None:
 
     trained = torch.load(args.trained, weights_only=True)
     with atomic_path(args.weights) as temporary:
-        save_file(export(trained["model"], trained["token_ids"]), temporary)
+        stored = export(trained["model"], trained["token_ids"], trained["feature_norm"])
+        save_file(stored, temporary)
     write_json(
         yaml.safe_load(args.config.read_text())["backbones"][args.backbone], args.model_config
     )

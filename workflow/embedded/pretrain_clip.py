@@ -1,11 +1,8 @@
 """Pre-train one small CLIP on (drawing, name) pairs of the icon sets that are not held out.
 
-Symmetric contrastive loss; pairs of equal name are positives of each other. With a teacher the
-model takes over the teacher's text tower as it is, and its image tower also learns to agree with
-the teacher's image features: a small transformer learns far too slowly from names alone.
-
-The state is saved every few minutes and a restart goes on from there with the same numbers: every
-step draws from a random stream of its own.
+Symmetric contrastive loss; pairs of equal name are positives of each other. The state is saved
+every few minutes and a restart goes on from there with the same numbers: every step draws from a
+random stream of its own.
 """
 
 import argparse
@@ -124,21 +121,11 @@ def contrastive_loss(
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-def take_text_tower(model: CLIP, teacher: CLIP) -> None:
-    """Copy the teacher's text tower and logit scale into `model`, and freeze the tower."""
-    own = model.state_dict()
-    taken = {n: v for n, v in teacher.state_dict().items() if not n.startswith("visual.")}
-    model.load_state_dict({**own, **taken})
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name.startswith("visual.") or name == "logit_scale")
-
-
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """Weight decay on matrices and filters only."""
-    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    decayed = [p for n, p in trained.items() if p.ndim >= 2 and "embedding" not in n]
+    decayed = [p for n, p in model.named_parameters() if p.ndim >= 2 and "embedding" not in n]
     chosen = {id(p) for p in decayed}
-    others = [p for p in trained.values() if id(p) not in chosen]
+    others = [p for p in model.parameters() if id(p) not in chosen]
     return [
         {"params": decayed, "weight_decay": weight_decay},
         {"params": others, "weight_decay": 0.0},
@@ -146,19 +133,30 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
 
 
 @torch.no_grad()
-def zero_shot_accuracy(model: CLIP, vocabulary: Vocabulary, table: pd.DataFrame) -> float:
-    """Top-1 accuracy (percent) on the validation images of a data set, one plain template."""
+def validation_features(model: CLIP, table: pd.DataFrame) -> torch.Tensor:
+    """Image features (images, D) of the validation images of a data set, not normalised."""
     model.eval()
-    rows = table[table.split == "val"]
-    names = table.groupby("label").class_name.first().tolist()
-    texts = vocabulary.encode([f"an icon of a {name}." for name in names], 48)
-    arrays = [np.asarray(Image.open(io.BytesIO(p)).convert("RGB")) for p in rows.png]
+    pngs = table.png[table.split == "val"]
+    arrays = [np.asarray(Image.open(io.BytesIO(png)).convert("RGB")) for png in pngs]
     images = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2) / 255
     mean, std = (torch.tensor(v)[:, None, None] for v in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
-    features = F.normalize(model.encode_image((images - mean) / std), dim=-1)
-    guess = (features @ encode_text(model, texts).T).argmax(dim=1).numpy()
+    features = model.encode_image((images - mean) / std)
     model.train()
-    return float(100 * (guess == rows.label.to_numpy()).mean())
+    return features
+
+
+@torch.no_grad()
+def zero_shot_accuracy(model: CLIP, vocabulary: Vocabulary, table: pd.DataFrame) -> float:
+    """Top-1 accuracy (percent) on the validation images of a data set, one plain template."""
+    names = table.groupby("label").class_name.first().tolist()
+    texts = vocabulary.encode([f"an icon of a {name}." for name in names], 48)
+    guess = (validation_features(model, table) @ encode_text(model, texts).T).argmax(dim=1)
+    return float(100 * (guess.numpy() == table.label[table.split == "val"].to_numpy()).mean())
+
+
+def mean_feature_norm(model: CLIP, tables: list[pd.DataFrame]) -> float:
+    """Mean norm of the image features of the data sets' validation images."""
+    return torch.cat([validation_features(model, t) for t in tables]).norm(dim=-1).mean().item()
 
 
 def main() -> None:
@@ -167,7 +165,6 @@ def main() -> None:
     parser.add_argument("--datasets", type=Path, nargs="+", required=True)
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--backbone", required=True)
-    parser.add_argument("--teacher", type=Path, help="the teacher's trained model, if it has one")
     parser.add_argument("--checkpoint", type=Path, required=True, help="state to resume from")
     parser.add_argument("--out", type=Path, required=True, help="the trained model")
     parser.add_argument("--threads", type=int, default=1)
@@ -175,7 +172,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     config = yaml.safe_load(args.config.read_text())
     spec = dict(config["backbones"][args.backbone])
-    hp = {**config["pretraining"], **config["recipes"].get(args.backbone, {})}
+    hp = config["pretraining"]
 
     datasets = {path.stem: pd.read_parquet(path) for path in args.datasets}
     rows = pd.read_parquet(args.pairs)
@@ -190,13 +187,6 @@ def main() -> None:
     spec["text_cfg"] = {**spec["text_cfg"], "vocab_size": len(vocabulary.ids)}
     context_length = spec["text_cfg"]["context_length"]
     model = CLIP(**spec).to(memory_format=torch.channels_last).train()
-    teacher = None
-    if args.teacher is not None:
-        teacher_spec = {**config["backbones"][hp["teacher"]], "text_cfg": spec["text_cfg"]}
-        teacher = CLIP(**teacher_spec).to(memory_format=torch.channels_last)
-        teacher.load_state_dict(torch.load(args.teacher, weights_only=True)["model"])
-        teacher.eval().requires_grad_(False)
-        take_text_tower(model, teacher)
     steps = hp["samples"] // hp["batch_size"]
     optimiser = torch.optim.AdamW(
         parameter_groups(model, hp["weight_decay"]), lr=hp["learning_rate"], betas=(0.9, 0.98)
@@ -227,10 +217,6 @@ def main() -> None:
         image = F.normalize(model.encode_image(images), dim=-1)
         text = encode_text(model, vocabulary.encode(texts, context_length))
         loss = contrastive_loss(image, text, model.logit_scale.exp(), names)
-        if teacher is not None:
-            with torch.no_grad():
-                target = F.normalize(teacher.encode_image(images), dim=-1)
-            loss = loss + hp["agreement"] * (1 - (image * target).sum(dim=-1)).mean()
         if not torch.isfinite(loss):
             raise SystemExit(f"step {step}: the loss is {loss.item()}")
         optimiser.zero_grad(set_to_none=True)
@@ -267,7 +253,12 @@ def main() -> None:
 
     with atomic_path(args.out) as temporary:
         torch.save(
-            {"model": model.state_dict(), "token_ids": torch.from_numpy(vocabulary.ids)}, temporary
+            {
+                "model": model.state_dict(),
+                "token_ids": torch.from_numpy(vocabulary.ids),
+                "feature_norm": mean_feature_norm(model, list(datasets.values())),
+            },
+            temporary,
         )
 
 

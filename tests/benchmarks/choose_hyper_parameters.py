@@ -1,9 +1,10 @@
-"""Validation accuracy over learning rates, on clean labels: how config.yaml's rates were chosen.
+"""Validation accuracy over learning rates and penalties: how config.yaml's were chosen.
 
-    python tests/benchmarks/choose_learning_rates.py --results results/embedded
+    python tests/benchmarks/choose_hyper_parameters.py --results results/embedded
 
-Trains each method at several rates on the clean draws of a study that has been run, and scores the
-validation images of the manifest. Test images are not read, and noisy labels neither.
+Trains each method with several values of its one free hyper-parameter, on the clean draws of a
+study that has been run, and scores the validation images of the manifest. Test images are not
+read, and noisy labels neither.
 """
 
 import argparse
@@ -22,7 +23,11 @@ from ptnl.runs import class_names_of, read_features
 from ptnl.schemas import MANIFEST, SHOTS
 from ptnl.tuning import Sweep, top1_accuracy
 
-RATES = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+# The hyper-parameter that is chosen, by whether a method has it, and the values that are tried.
+GRIDS = {
+    "learning_rate": (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
+    "c": (10.0, 30.0, 100.0, 300.0, 1000.0),
+}
 
 
 def clean_sweep(
@@ -59,13 +64,17 @@ def main() -> None:
     parser.add_argument("--backbone", default="mini-rn")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--methods", nargs="+")
-    parser.add_argument("--rates", type=float, nargs="+", default=RATES)
     args = parser.parse_args()
     torch.set_num_threads(1)
     config = yaml.safe_load(args.config.read_text())
-    methods = args.methods or [m for m, s in config["methods"].items() if "learning_rate" in s]
+    chosen = {
+        method: name
+        for method, settings in config["methods"].items()
+        for name in GRIDS
+        if name in settings and method in (args.methods or config["methods"])
+    }
     for dataset in config["datasets"]:
-        for method in methods:
+        for method, name in chosen.items():
             sweep, labels = clean_sweep(
                 args.results,
                 dataset,
@@ -74,12 +83,12 @@ def main() -> None:
                 config["methods"][method],
                 args.seeds,
             )
-            for rate in args.rates:
-                tried = replace(sweep, settings={**sweep.settings, "learning_rate": rate})
+            for value in GRIDS[name]:
+                tried = replace(sweep, settings={**sweep.settings, name: value})
                 tuned = import_module(f"ptnl.methods.{sweep.method.module}").tune(tried)
                 accuracy = [top1_accuracy(run.test_logits, labels) for run in tuned]
                 mean = sum(accuracy) / len(accuracy)
-                print(f"{dataset} {method} rate {rate:g}: {mean:.1f} % on val", flush=True)
+                print(f"{dataset} {method} {name} {value:g}: {mean:.1f} % on val", flush=True)
 
 
 if __name__ == "__main__":
