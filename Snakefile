@@ -11,7 +11,7 @@ from ptnl.data import DATASETS
 from ptnl.errors import InputError
 from ptnl import grid, layouts
 from ptnl.methods import METHODS
-from ptnl.schemas import RUN_FILES
+from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
 min_version("9.20")
 
@@ -52,9 +52,10 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
-    """Every table and figure of the study."""
+    """Every table and figure of the study, and every run behind them."""
     default_target: True
     input:
+        run_files(grid.runs(config)),
         rules.all_tables.input,
         rules.all_figures.input,
     localrule: True

@@ -79,3 +79,4 @@ SUMMARY: Schema = {
 
 # What a run leaves in its folder; `metrics.json` is written last.
 RUN_FILES = ("history.parquet", "weights.safetensors", "logits.npy", "metrics.json")
+ZERO_SHOT_FILES = ("logits.npy", "metrics.json")  # where nothing is trained

@@ -46,13 +46,14 @@ def test_no_drawing_in_two_splits(shipped):
     assert table.png.is_unique
 
 
-def test_near_duplicates_are_found_whatever_their_padding_and_scale():
+def test_near_duplicates_are_found_wherever_they_stand():
     ring = Image.new("L", (64, 64), 255)
     ImageDraw.Draw(ring).ellipse((8, 8, 55, 55), outline=0, width=6)
-    smaller = place(ring, 48, "0" * 64)
+    moved = Image.new("L", (64, 64), 255)
+    ImageDraw.Draw(moved).ellipse((12, 2, 59, 49), outline=0, width=6)
     square = Image.new("L", (64, 64), 255)
     ImageDraw.Draw(square).rectangle((8, 8, 55, 55), outline=0, width=6)
-    vectors = np.stack([ink_descriptor(picture) for picture in (ring, smaller, square)])
+    vectors = np.stack([ink_descriptor(picture) for picture in (ring, moved, square)])
     assert list(without_near_duplicates(vectors, 0.98)) == [0, 2]
     assert list(seen_before(vectors[1:], vectors[:1], 0.98)) == [True, False]
 
@@ -124,6 +125,15 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"pickle")
     with pytest.raises(InputError, match=r"w.safetensors: not readable as safetensors"):
         load_files("x", FOLDER / "mini-rn.json", tmp_path / "w.safetensors", CPU)
+
+
+def test_a_placed_drawing_stays_whole():
+    picture = Image.new("L", (64, 64), 0)
+    for rank in ("0" * 64, "f" * 64, "13579bdf2468ace0" * 4):
+        placed = np.asarray(place(picture, 44, rank))
+        assert placed.shape == (64, 64)
+        assert (placed == 0).sum() == 44 * 44
+    assert place(picture, 64, "0" * 64) is picture
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Study:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Rule -> number of jobs that a dry run plans."""
-        said = self.snakemake("--dry-run", "--quiet", "rules", *arguments)
+        said = self.snakemake("--dry-run", *arguments, "--quiet", "rules")
         assert said.returncode == 0, said.stdout + said.stderr
         lines = [line.split() for line in (said.stdout + said.stderr).splitlines()]
         jobs = [line for line in lines if len(line) == 2 and line[1].isdigit()]

@@ -49,7 +49,8 @@ def place(picture: Image.Image, size: int, rank: str) -> Image.Image:
 def ink_descriptor(image: Image.Image, size: int = 64) -> np.ndarray:
     """Unit vector of the ink of a picture on white, cropped to its bounding box, `size` x `size`.
 
-    Padding and scale, which copies of a drawing often change, do not enter.
+    Where in its frame a drawing stands does not enter. A copy at another scale can escape: strokes
+    of a pixel or two do not survive rescaling.
     """
     ink = Image.eval(image.convert("L"), lambda value: 255 - value)
     box = ink.getbbox()

@@ -34,6 +34,15 @@ def run_folders(wildcards, output):
     return [str(Path(metrics).parent) for metrics in output.metrics]
 
 
+def run_files(runs):
+    """Every file of some runs of the study: a lost one is missed even where its table is there."""
+    return [
+        f"<results>/runs/{run.path}/{file}"
+        for run in runs
+        for file in (RUN_FILES if METHODS[run.method].is_trained else ZERO_SHOT_FILES)
+    ]
+
+
 def metrics_of(runs):
     """The metrics files of some runs of the study."""
     return [f"<results>/runs/{run.path}/metrics.json" for run in runs]
