@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--features", type=Path, required=True)
     arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
     arguments.add_argument("--backbone", choices=BACKBONES, required=True)
     arguments.add_argument("--shots", type=int, required=True, help="of the study, for its table")
     arguments.add_argument("--labels", type=Path, required=True, help="pseudo-labels (Parquet)")
@@ -37,8 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifest = read_parquet(args.manifest, MANIFEST)
     backbone = load_backbone(args.backbone, choose_device(args.device))
     features = read_features(args.features, len(manifest)).to(backbone.device)
-    template = DATASETS[args.dataset].template
-    logits = zero_shot_logits(backbone, features, class_names_of(manifest), template).cpu()
+    logits = zero_shot_logits(backbone, features, class_names_of(manifest), args.template).cpu()
     confidence, pseudo = logits.softmax(dim=-1).max(dim=-1)
     labels = pd.DataFrame(
         {
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     test_labels = torch.tensor(manifest.label.tolist())[is_test]
     accuracy = top1_accuracy(logits[is_test], test_labels)
     print(f"zero-shot accuracy on {int(is_test.sum())} test images: {accuracy:.2f} %")
-    made = made_by("torch", "open_clip_torch", template=template, backbone=args.backbone)
+    made = made_by("torch", "open_clip_torch", template=args.template, backbone=args.backbone)
     write_parquet(labels, args.labels, PSEUDO_LABELS, made)
     write_logits(logits[is_test], args.run)
     run_metrics(

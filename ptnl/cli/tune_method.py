@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--method", choices=trained, required=True)
     arguments.add_argument("--settings", type=json.loads, required=True, help="JSON, as in config")
     arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
     arguments.add_argument("--backbone", choices=BACKBONES, required=True)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--features", type=Path, required=True)
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         settings=args.settings,
         backbone=load_backbone(args.backbone, device),
         class_names=class_names_of(manifest),
-        template=DATASETS[args.dataset].template,
+        template=args.template,
         seeds=[settings["seed"] for settings in asked],
         features=features[rows.to(device)],
         labels=labels("label"),

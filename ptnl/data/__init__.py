@@ -13,9 +13,10 @@ class Dataset:
     title: str  # in tables and figures
     template: str  # hand-crafted prompt; {} is the class name
     module: str  # below `ptnl.data`; offers `download` and `index` (see `ptnl.data.embedded`)
+    assets: tuple[str, ...] = ()  # shipped files that it comes from
 
 
 DATASETS = {
-    "icons": Dataset("Icons", "an icon of a {}.", "embedded"),
-    "symbols": Dataset("Symbols", "the symbol for {}.", "embedded"),
+    "icons": Dataset("Icons", "an icon of a {}.", "embedded", ("icons.parquet",)),
+    "symbols": Dataset("Symbols", "the symbol for {}.", "embedded", ("symbols.parquet",)),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ptnl.assets import sha256, verified
+from ptnl.data import DATASETS
 from ptnl.io import Schema, read_parquet, write_bytes
 from ptnl.schemas import MANIFEST
 
@@ -23,12 +24,17 @@ IMAGES: Schema = {
 }
 
 
+def _archive(dataset: str) -> Path:
+    (asset,) = DATASETS[dataset].assets
+    return verified(asset)
+
+
 def download(dataset: str, images: Path) -> dict:
     """Unpack the images of `dataset` below the folder `images`.
 
     Returns the receipt: source, sha256 of the archive, number of images.
     """
-    archive = verified(f"{dataset}.parquet")
+    archive = _archive(dataset)
     table = read_parquet(archive, IMAGES)
     for name, png in zip(table.image, table.png, strict=True):
         write_bytes(png, images / f"{name}.png")
@@ -41,5 +47,5 @@ def download(dataset: str, images: Path) -> dict:
 
 def index(dataset: str) -> pd.DataFrame:
     """The manifest (see `ptnl.schemas.MANIFEST`) in the order of the shipped file."""
-    table = read_parquet(verified(f"{dataset}.parquet"), IMAGES)
+    table = read_parquet(_archive(dataset), IMAGES)
     return table.assign(image=table.image + ".png")[list(MANIFEST)]

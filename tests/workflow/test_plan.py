@@ -30,6 +30,10 @@ def test_a_grid_of_2000_runs(tmp_path):
     assert 2 * 6 * 4 * len(seeds) > 2000
 
 
+def test_gpu_slots_without_a_gpu(tmp_path):
+    assert Study.create(tmp_path).planned("all_tables", "--resources", "gpu=2")["make_table"] == 1
+
+
 @pytest.mark.parametrize("target", ["table1", "figure2", "all_tables", "all_figures"])
 def test_targets_by_name(tmp_path, target):
     planned = Study.create(tmp_path).planned(target)

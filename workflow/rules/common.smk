@@ -29,6 +29,22 @@ def method_code(wildcards):
     return f"ptnl/methods/{METHODS[wildcards.method].module}.py"
 
 
+def dataset_assets(wildcards):
+    """The shipped files that a data set comes from."""
+    return [f"ptnl/assets/{name}" for name in DATASETS[wildcards.dataset].assets]
+
+
+def backbone_assets(wildcards):
+    """The shipped files of a backbone: new weights redo what was computed with the old ones."""
+    source = BACKBONES[wildcards.backbone]
+    return [f"ptnl/assets/{source.config}", f"ptnl/assets/{source.weights}"]
+
+
+def template(wildcards):
+    """The hand-crafted prompt of a data set."""
+    return DATASETS[wildcards.dataset].template
+
+
 def run_folders(wildcards, output):
     """The folders of a sweep's runs, in the order of its shots."""
     return [str(Path(metrics).parent) for metrics in output.metrics]

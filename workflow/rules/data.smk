@@ -5,6 +5,7 @@ rule download_dataset:
     """Images of a data set, complete and checked, and a receipt that says from where."""
     input:
         **code("ptnl.cli.download_dataset"),
+        assets=dataset_assets,
     output:
         "<data>/{dataset}/receipt.json",
     log:

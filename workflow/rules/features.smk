@@ -5,6 +5,7 @@ rule encode_images:
     """Image features of a data set, once per image and backbone, in the manifest's order."""
     input:
         **code("ptnl.cli.encode_images", "ptnl.features", "ptnl.backbones.loading"),
+        backbone=backbone_assets,
         receipt="<data>/{dataset}/receipt.json",
         manifest="<results>/manifests/{dataset}.parquet",
     output:
@@ -37,6 +38,7 @@ rule pseudolabel_zeroshot:
             "ptnl.methods.zero_shot",
             "ptnl.backbones.loading",
         ),
+        backbone=backbone_assets,
         manifest="<results>/manifests/{dataset}.parquet",
         features="<results>/features/{dataset}/{backbone}.npy",
     output:
@@ -54,9 +56,10 @@ rule pseudolabel_zeroshot:
     params:
         device=config["device"],
         shots=config["shots"],
+        template=template,
         run=subpath(output.metrics, parent=True),
     shell:
         "python -m ptnl.cli.pseudolabel_zeroshot --manifest {input.manifest} "
         "--features {input.features} --dataset {wildcards.dataset} "
-        "--backbone {wildcards.backbone} --shots {params.shots} --device {params.device} "
+        "--template {params.template:q} --backbone {wildcards.backbone} --shots {params.shots} --device {params.device} "
         "--threads {threads} --labels {output.labels} --run {params.run} > {log} 2>&1"

@@ -15,9 +15,11 @@ for noise, fps in config["noise"].items():
                 "ptnl.text",
                 "ptnl.losses",
                 "ptnl.optim",
+                "ptnl.methods.zero_shot",
                 "ptnl.backbones.loading",
             ),
             method=method_code,
+            backbone=backbone_assets,
             manifest="<results>/manifests/{dataset}.parquet",
             features="<results>/features/{dataset}/{backbone}.npy",
             shots=expand(
@@ -59,11 +61,12 @@ for noise, fps in config["noise"].items():
             mem_mb=4000,
         params:
             settings=settings,
+            template=template,
             folders=run_folders,
             device=config["device"],
         shell:
             "python -m ptnl.cli.tune_method --method {wildcards.method} "
             "--settings {params.settings:q} --dataset {wildcards.dataset} "
-            "--backbone {wildcards.backbone} --manifest {input.manifest} "
+            "--template {params.template:q} --backbone {wildcards.backbone} --manifest {input.manifest} "
             "--features {input.features} --device {params.device} --threads {threads} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"
