@@ -22,6 +22,18 @@ def class_names_of(manifest: pd.DataFrame) -> list[str]:
     return names.tolist()
 
 
+def split_of(manifest: pd.DataFrame, split: str) -> tuple[Tensor, Tensor]:
+    """Which images of the manifest (N) stand in a split, and the labels of those that do."""
+    member = torch.tensor((manifest.split == split).tolist())
+    return member, torch.tensor(manifest.label.tolist())[member]
+
+
+def draw_rows(manifest: pd.DataFrame, draws: list[pd.DataFrame]) -> Tensor:
+    """Rows of the manifest (R, N) at which the N images of R draws stand."""
+    position = dict(zip(manifest.image, range(len(manifest)), strict=True))
+    return torch.tensor([[position[image] for image in draw.image] for draw in draws])
+
+
 def read_features(path: Path, images: int) -> Tensor:
     """Features (images, D) in float32, in the manifest's order."""
     try:

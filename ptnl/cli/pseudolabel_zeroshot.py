@@ -15,7 +15,7 @@ from ptnl.grid import Run
 from ptnl.io import read_parquet, write_parquet
 from ptnl.methods.zero_shot import zero_shot_logits
 from ptnl.provenance import made_by
-from ptnl.runs import class_names_of, read_features, run_metrics, write_logits
+from ptnl.runs import class_names_of, read_features, run_metrics, split_of, write_logits
 from ptnl.schemas import MANIFEST, PSEUDO_LABELS
 from ptnl.tuning import top1_accuracy
 
@@ -49,8 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "confidence": confidence.double().numpy(),
         }
     )
-    is_test = torch.tensor((manifest.split == "test").tolist())
-    test_labels = torch.tensor(manifest.label.tolist())[is_test]
+    is_test, test_labels = split_of(manifest, "test")
     accuracy = top1_accuracy(logits[is_test], test_labels)
     print(f"zero-shot accuracy on {int(is_test.sum())} test images: {accuracy:.2f} %")
     made = made_by("torch", "open_clip_torch", template=args.template, backbone=args.backbone)

@@ -19,8 +19,10 @@ from ptnl.methods import METHODS
 from ptnl.provenance import made_by
 from ptnl.runs import (
     class_names_of,
+    draw_rows,
     read_features,
     run_metrics,
+    split_of,
     write_history,
     write_logits,
     write_weights,
@@ -57,9 +59,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     features = read_features(args.features, len(manifest)).to(device)
     draws = [read_parquet(path, NOISY_SHOTS) for path in args.shots]
     asked = [read_metadata(path)["settings"] for path in args.shots]
-    position = dict(zip(manifest.image, range(len(manifest)), strict=True))
-    rows = torch.tensor([[position[image] for image in draw.image] for draw in draws])
-    is_test = torch.tensor((manifest.split == "test").tolist())
+    rows = draw_rows(manifest, draws)
+    is_test, test_labels = split_of(manifest, "test")
 
     def labels(column: str) -> torch.Tensor:
         return torch.tensor([draw[column].tolist() for draw in draws], device=device)
@@ -80,7 +81,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     seconds = (time.perf_counter() - started) / len(tuned)
     made = made_by("torch", "open_clip_torch", "numpy", **args.settings)
-    test_labels = torch.tensor(manifest.label.tolist())[is_test]
     for folder, settings, draw, run in zip(args.out, asked, draws, tuned, strict=True):
         logits = run.test_logits.cpu()
         accuracy = top1_accuracy(logits, test_labels)

@@ -19,7 +19,7 @@ from ptnl.backbones.loading import choose_device, load_backbone
 from ptnl.data import DATASETS
 from ptnl.io import read_parquet
 from ptnl.methods import METHODS
-from ptnl.runs import class_names_of, read_features
+from ptnl.runs import class_names_of, draw_rows, read_features, split_of
 from ptnl.schemas import MANIFEST, SHOTS
 from ptnl.tuning import Sweep, top1_accuracy
 
@@ -36,12 +36,10 @@ def clean_sweep(
     """A sweep on clean labels whose test images are the validation images, and their labels."""
     manifest = read_parquet(results / f"manifests/{dataset}.parquet", MANIFEST)
     features = read_features(results / f"features/{dataset}/{backbone}.npy", len(manifest))
-    position = dict(zip(manifest.image, range(len(manifest)), strict=True))
     draws = [read_parquet(results / f"shots/{dataset}/seed-{s}.parquet", SHOTS) for s in seeds]
     draws = [draw[draw.split == "train"] for draw in draws]
-    rows = torch.tensor([[position[image] for image in draw.image] for draw in draws])
     labels = torch.tensor([draw.label.tolist() for draw in draws])
-    is_val = torch.tensor((manifest.split == "val").tolist())
+    is_val, val_labels = split_of(manifest, "val")
     sweep = Sweep(
         method=METHODS[method],
         settings=settings,
@@ -49,12 +47,12 @@ def clean_sweep(
         class_names=class_names_of(manifest),
         template=DATASETS[dataset].template,
         seeds=seeds,
-        features=features[rows],
+        features=features[draw_rows(manifest, draws)],
         labels=labels,
         labels_clean=labels,
         test_features=features[is_val],
     )
-    return sweep, torch.tensor(manifest.label.tolist())[is_val]
+    return sweep, val_labels
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from ptnl.io import read_parquet, write_text
 from ptnl.losses import LOSSES
 from ptnl.methods.linear_probe import fit
 from ptnl.methods.zero_shot import zero_shot_logits
-from ptnl.runs import class_names_of
+from ptnl.runs import class_names_of, split_of
 from ptnl.sampling import draw_shots
 from ptnl.tuning import top1_accuracy
 
@@ -44,7 +44,7 @@ def measure(backbone: LoadedBackbone, dataset: str) -> dict[str, float]:
     names = class_names_of(table)
     features = features_of(backbone, table)
     labels = torch.tensor(table.label.tolist())
-    is_test = torch.tensor((table.split == "test").tolist())
+    is_test, test_labels = split_of(table, "test")
     logits = zero_shot_logits(backbone, features, names, DATASETS[dataset].template)
     probes = []
     for seed in SEEDS:
@@ -54,11 +54,11 @@ def measure(backbone: LoadedBackbone, dataset: str) -> dict[str, float]:
             features[rows], labels[rows], len(names), LOSSES["ce"]({}), PENALTY, 1000
         )
         scores = features[is_test].double() @ weights.T + bias
-        probes.append(top1_accuracy(scores, labels[is_test]))
+        probes.append(top1_accuracy(scores, test_labels))
     return {
         "classes": len(names),
         "test": int(is_test.sum()),
-        "zero_shot": top1_accuracy(logits[is_test], labels[is_test]),
+        "zero_shot": top1_accuracy(logits[is_test], test_labels),
         "probe": float(np.mean(probes)),
         "probe_sd": float(np.std(probes, ddof=1)),
     }
@@ -110,8 +110,6 @@ def card(config: dict, pairs: pd.DataFrame) -> str:
         "",
         f"Symmetric contrastive loss, AdamW, one cycle, batch {hp['batch_size']}, "
         f"{hp['samples']:,} drawings seen.",
-    ]
-    lines += [
         "",
         "## What it can do",
         "",

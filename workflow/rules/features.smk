@@ -61,5 +61,6 @@ rule pseudolabel_zeroshot:
     shell:
         "python -m ptnl.cli.pseudolabel_zeroshot --manifest {input.manifest} "
         "--features {input.features} --dataset {wildcards.dataset} "
-        "--template {params.template:q} --backbone {wildcards.backbone} --shots {params.shots} --device {params.device} "
+        "--template {params.template:q} --backbone {wildcards.backbone} "
+        "--shots {params.shots} --device {params.device} "
         "--threads {threads} --labels {output.labels} --run {params.run} > {log} 2>&1"

@@ -67,6 +67,7 @@ for noise, fps in config["noise"].items():
         shell:
             "python -m ptnl.cli.tune_method --method {wildcards.method} "
             "--settings {params.settings:q} --dataset {wildcards.dataset} "
-            "--template {params.template:q} --backbone {wildcards.backbone} --manifest {input.manifest} "
+            "--template {params.template:q} --backbone {wildcards.backbone} "
+            "--manifest {input.manifest} "
             "--features {input.features} --device {params.device} --threads {threads} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"
