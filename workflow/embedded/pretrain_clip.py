@@ -81,6 +81,13 @@ class Drawings:
         return out
 
 
+def name_weights(rows: pd.DataFrame, shared: float) -> np.ndarray:
+    """How likely each drawing is drawn: `shared` times likelier where several sets use its name."""
+    sets_per_name = rows.groupby("name").icon_set.nunique()
+    weight = np.where(rows.name.map(sets_per_name) > 1, shared, 1.0)
+    return weight / weight.sum()
+
+
 def random_affine(rng: np.random.Generator, batch_size: int) -> torch.Tensor:
     """Small scalings, shifts and turns (batch, 2, 3); no flips, which would change the name."""
     angle = rng.normal(0, math.radians(4), batch_size)
@@ -179,9 +186,7 @@ def main() -> None:
     shown = {name for table in datasets.values() for name in table.class_name}
     vocabulary = Vocabulary(sorted(shown.union(rows.name)))
     drawings = Drawings(rows)
-    sets_per_name = rows.groupby("name").icon_set.nunique()
-    weight = np.where(rows.name.map(sets_per_name) > 1, hp["shared_name_weight"], 1.0)
-    weight /= weight.sum()
+    weight = name_weights(rows, hp["shared_name_weight"])
 
     torch.manual_seed(hp["seed"])
     spec["text_cfg"] = {**spec["text_cfg"], "vocab_size": len(vocabulary.ids)}
