@@ -10,7 +10,7 @@ from ptnl.config import check_config
 from ptnl.data import DATASETS
 from ptnl.errors import InputError
 from ptnl import grid, layouts
-from ptnl.methods import METHODS
+from ptnl.methods import METHODS, PSEUDO_LABELS
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
 min_version("9.20")
@@ -35,7 +35,7 @@ wildcard_constraints:
     dataset="|".join(DATASETS),
     backbone="|".join(BACKBONES),
     method="|".join(METHODS),
-    noise="|".join(config["noise"]),
+    noise="|".join([*config["noise"], *PSEUDO_LABELS]),
     fp=r"\d+",
     seed=r"\d+",
     number=r"\d+",
@@ -48,6 +48,7 @@ FIGURES = layouts.fillable(layouts.FIGURES, config)
 include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/tune.smk"
+include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -1,11 +1,14 @@
 """From runs to statistics over seeds. Pure functions of DataFrames."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from ptnl.errors import InputError
-from ptnl.schemas import RUN_KEYS, RUNS, SUMMARY
+from ptnl.grid import RANDOM_PROMPT
+from ptnl.schemas import ENSEMBLES, GRADIENTS, RUN_KEYS, RUNS, SUMMARY
 
 SWEEP_POINT = [key for key in RUN_KEYS if key != "seed"]
 
@@ -31,6 +34,75 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
             missing = sorted(seeds - set(at_rate.seed))
             if missing:
                 raise InputError(f"{'/'.join(sweep)}, fp {fp}: no run for the seeds {missing}")
-    accuracy = runs.groupby([*SWEEP_POINT, "rate"], as_index=False).accuracy
-    summary = accuracy.agg(mean="mean", sd="std", n="count")
+    summary = runs.groupby([*SWEEP_POINT, "rate"], as_index=False).agg(
+        rate_realised=("rate_realised", "mean"),
+        mean=("accuracy", "mean"),
+        sd=("accuracy", "std"),
+        n=("accuracy", "count"),
+    )
     return summary[list(SUMMARY)]
+
+
+def summarise_draws(draws: pd.DataFrame) -> pd.DataFrame:
+    """Statistics over random prompts (see `ptnl.schemas.RANDOM_PROMPTS`), as rows of a summary."""
+    over = draws.groupby(["dataset", "backbone"], as_index=False).accuracy
+    summary = over.agg(mean="mean", sd="std", n="count")
+    untrained = {
+        "method": RANDOM_PROMPT,
+        "noise": "none",
+        "fp": 0,
+        "rate": 0.0,
+        "rate_realised": 0.0,
+    }
+    return summary.assign(**untrained)[list(SUMMARY)]
+
+
+def gradient_ratios(histories: Sequence[pd.DataFrame], metrics: Sequence[dict]) -> pd.DataFrame:
+    """Noisy-to-clean ratio of gradient norms, one row an epoch (see `ptnl.schemas.GRADIENTS`).
+
+    histories, metrics : of the same runs, which recorded both norms
+    """
+    parts = []
+    for history, run in zip(histories, metrics, strict=True):
+        if history.gradient_noisy.isna().any():
+            raise InputError(
+                f"{'/'.join(run[key] for key in SWEEP_POINT[:4])}: no gradients of wrong labels; "
+                "set the method's measure_gradients"
+            )
+        parts.append(
+            history[["epoch", "gradient_noisy", "gradient_clean"]].assign(
+                ratio=history.gradient_noisy / history.gradient_clean,
+                **{key: run[key] for key in (*RUN_KEYS, "shots")},
+            )
+        )
+    return pd.concat(parts, ignore_index=True)[list(GRADIENTS)]
+
+
+def ensemble_accuracy(
+    metrics: Sequence[dict], logits: Iterable[np.ndarray], labels: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """Top-1 accuracy of the mean logits over seeds (UPL; see `ptnl.schemas.ENSEMBLES`).
+
+    Parameters
+    ----------
+    metrics : one a run
+    logits : (T, C) test logits of the same runs, read one after another
+    labels : data set -> (T) true test labels
+    """
+    total: dict[tuple, np.ndarray] = {}
+    members: Counter = Counter()
+    for run, scores in zip(metrics, logits, strict=True):
+        point = tuple(run[key] for key in SWEEP_POINT)
+        total[point] = total.get(point, 0) + scores.astype(np.float32)
+        members[point] += 1
+    return pd.DataFrame(
+        [
+            (
+                *point,
+                100 * float((scores.argmax(axis=1) == labels[point[0]]).mean()),
+                members[point],
+            )
+            for point, scores in total.items()
+        ],
+        columns=list(ENSEMBLES),
+    )

@@ -7,9 +7,10 @@ from typing import Any
 from ptnl.backbones.registry import BACKBONES
 from ptnl.data import DATASETS
 from ptnl.errors import InputError
-from ptnl.methods import METHODS
+from ptnl.methods import METHODS, PSEUDO_LABELS
 
 Config = Mapping[str, Any]
+RANDOM_PROMPT = "random_prompt"
 
 
 @dataclass(frozen=True, order=True)
@@ -52,23 +53,75 @@ class Sweep:
         ]
 
 
+def methods_of(config: Config, backbone: str) -> list[str]:
+    """The methods that run with a backbone, in the order of the config."""
+    return config["backbones"][backbone].get("methods", list(config["methods"]))
+
+
+def noises_of(config: Config, method: str) -> dict[str, tuple[int, ...]]:
+    """Noise kind -> numbers of wrong labels per class, at which a method runs.
+
+    A method that takes its labels from elsewhere has one kind, named after where, and rate 0.
+    """
+    labels = METHODS[method].labels
+    if labels != "noise":
+        return {labels: (0,)}
+    return {
+        noise: tuple(options["fps"])
+        for noise, options in config["noise"].items()
+        if method in options.get("methods", config["methods"])
+    }
+
+
+def asks_for(config: Config, backbone: str, method: str, noise: str | None) -> bool:
+    """Whether the study runs a method with a backbone, under a noise kind that concerns it."""
+    return method in methods_of(config, backbone) and (
+        noise is None or METHODS[method].labels != "noise" or noise in noises_of(config, method)
+    )
+
+
 def sweeps(config: Config) -> list[Sweep]:
     """Every sweep of the study, in the order of the config.
 
-    A method that trains nothing has one run: noise `none`, fp 0, seed 0.
+    Zero-shot CLIP has one run: noise `none`, fp 0, seed 0. Random prompts are no runs: nothing is
+    trained, and their draws are counted elsewhere (`random_prompts`).
     """
-    grid = []
-    for dataset in config["datasets"]:
-        for backbone, options in config["backbones"].items():
-            for method in options.get("methods", list(config["methods"])):
-                if METHODS[method].is_trained:
-                    grid += [
-                        Sweep(dataset, backbone, method, noise, tuple(fps), tuple(config["seeds"]))
-                        for noise, fps in config["noise"].items()
-                    ]
-                else:
-                    grid.append(Sweep(dataset, backbone, method, "none", (0,), (0,)))
-    return grid
+    return [
+        Sweep(dataset, backbone, method, noise, fps, seeds)
+        for dataset in config["datasets"]
+        for backbone in config["backbones"]
+        for method in methods_of(config, backbone)
+        if method != RANDOM_PROMPT
+        for seeds in [tuple(config["seeds"]) if METHODS[method].is_trained else (0,)]
+        for noise, fps in noises_of(config, method).items()
+    ]
+
+
+def random_prompts(config: Config) -> list[tuple[str, str]]:
+    """(data set, backbone) pairs at which the study tries prompts of random context tokens."""
+    return [
+        (dataset, backbone)
+        for dataset in config["datasets"]
+        for backbone in config["backbones"]
+        if RANDOM_PROMPT in methods_of(config, backbone)
+    ]
+
+
+def gradient_runs(config: Config) -> list[Run]:
+    """The runs whose gradients are studied: the most wrong labels, symmetric, primary backbone."""
+    return [
+        run
+        for sweep in sweeps(config)
+        if METHODS[sweep.method].measures_gradients
+        and (sweep.backbone, sweep.noise) == (config["primary_backbone"], "symmetric")
+        for run in sweep.runs
+        if run.fp == max(sweep.fps)
+    ]
+
+
+def pseudo_label_runs(config: Config) -> list[Run]:
+    """The runs that train on pseudo-labels."""
+    return [run for run in runs(config) if run.noise in PSEUDO_LABELS]
 
 
 def runs(config: Config) -> list[Run]:
@@ -105,8 +158,10 @@ def check_grid(config: Config) -> None:
         for method in options.get("methods", []):
             _known(f"backbones.{backbone}.methods", method, config["methods"])
     _known("primary_backbone", config["primary_backbone"], config["backbones"])
-    for noise, fps in config["noise"].items():
-        for fp in fps:
+    for noise, options in config["noise"].items():
+        for method in options.get("methods", []):
+            _known(f"noise.{noise}.methods", method, config["methods"])
+        for fp in options["fps"]:
             if fp > config["shots"]:
                 raise InputError(
                     f"config: noise.{noise}: {fp} wrong labels do not fit into "

@@ -1,42 +1,168 @@
 """What each table and figure of the paper shows. Pure, without torch: the Snakefile reads it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+from ptnl.grid import asks_for
+
+FOUR = ("oxford_pets", "food101", "dtd", "ucf101")
+SEVEN = (
+    "oxford_pets",
+    "caltech101",
+    "flowers102",
+    "food101",
+    "fgvc_aircraft",
+    "dtd",
+    "ucf101",
+)
+EIGHT = ("imagenet", *SEVEN)
+
+NOISE_TITLES = {
+    "symmetric": "Random",
+    "confusion": "Confusion",
+    "pairflip": "Pair flip",
+    "symmetric_global": "Random, global",
+    "fp_swap": "Imported",
+}
 
 
 @dataclass(frozen=True)
-class Layout:
-    """A table or figure: which methods, under which noise, in the order of the paper."""
+class Table:
+    """A table: what its rows (within a data set) and columns are, in the order of the paper."""
 
     title: str
     methods: tuple[str, ...]
-    noise: str
+    datasets: tuple[str, ...]  # those of the paper; other data sets of a study are all shown
+    noises: tuple[str, ...] = ("symmetric",)
+    rows: str = "method"  # or backbone, or estimate; empty where a data set is one row
+    columns: str = "rate"  # or noise (at the highest rate), or method
+    average: bool = False  # whether a last block averages over the data sets
 
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure: what it draws, one panel a data set."""
+
+    title: str
+    methods: tuple[str, ...]
+    datasets: tuple[str, ...]
+    noises: tuple[str, ...] = ("symmetric",)
+    kind: str = "accuracy"  # over the noise rate; or gradients, or confusion
+    labels: Mapping[str, str] = field(default_factory=dict)  # of methods, where not their titles
+
+
+CLASSIFIERS = ("classifier_r", "classifier_c", "text_finetune", "prompt_ce")
+CLASS_NAMES = ("full_prompt", "cls_tuning", "prompt_ce")
+LOSSES = ("prompt_gce", "prompt_ce", "linear_probe_gce", "linear_probe")
 
 TABLES = {
-    1: Layout(
-        "Prompt tuning against classifiers on the same features",
-        ("classifier_r", "classifier_c", "prompt_ce"),
-        "symmetric",
+    1: Table("Prompt tuning against classifiers and a tuned text encoder", CLASSIFIERS, FOUR),
+    2: Table("What of the prompt is learnt", CLASS_NAMES, FOUR),
+    3: Table("Prompt tuning with two image encoders", ("prompt_ce",), EIGHT, rows="backbone"),
+    4: Table(
+        "Random and confusion noise",
+        ("linear_probe", "prompt_ce"),
+        FOUR,
+        noises=("symmetric", "confusion"),
+        columns="noise",
+    ),
+    5: Table(
+        "Unsupervised prompt tuning on zero-shot pseudo-labels",
+        ("zero_shot", "upl", "robust_upl_ce", "robust_upl_gce"),
+        EIGHT,
+        noises=(),
+        rows="estimate",
+        columns="method",
+        average=True,
+    ),
+    6: Table("Prompt tuning against classifiers and a tuned text encoder", CLASSIFIERS, SEVEN),
+    7: Table("What of the prompt is learnt", CLASS_NAMES, SEVEN),
+    8: Table(
+        "Prompts of random context tokens",
+        ("random_prompt", "zero_shot"),
+        SEVEN,
+        noises=(),
+        rows="",
+        columns="method",
+    ),
+    9: Table(
+        "Random and confusion noise",
+        ("linear_probe", "prompt_ce"),
+        SEVEN,
+        noises=("symmetric", "confusion"),
+        columns="noise",
     ),
 }
 
 FIGURES = {
-    2: Layout(
-        "A robust loss helps prompts more than linear probes",
-        ("prompt_gce", "prompt_ce", "linear_probe_gce", "linear_probe"),
-        "symmetric",
+    1: Figure(
+        "Prompt tuning, linear probe and fine-tuning",
+        ("prompt_gce", "prompt_ce", "linear_probe", "finetune"),
+        ("dtd", "ucf101"),
+    ),
+    2: Figure("A robust loss helps prompts and linear probes", LOSSES, FOUR),
+    4: Figure(
+        "Gradients of wrong labels against those of right ones",
+        ("prompt_ce", "linear_probe_sgd"),
+        FOUR,
+        kind="gradients",
+    ),
+    5: Figure(
+        "Context lengths",
+        ("prompt_ctx0", "prompt_ctx4", "prompt_ctx8", "prompt_ce", "prompt_ctx32", "linear_probe"),
+        FOUR,
+        labels={
+            "prompt_ctx0": "Ctx-0",
+            "prompt_ctx4": "Ctx-4",
+            "prompt_ctx8": "Ctx-8",
+            "prompt_ce": "Ctx-16",
+            "prompt_ctx32": "Ctx-32",
+        },
+    ),
+    6: Figure(
+        "Zero-shot predictions with prompts of random context tokens",
+        ("random_prompt",),
+        ("oxford_pets", "ucf101"),
+        noises=(),
+        kind="confusion",
+    ),
+    8: Figure("A robust loss helps prompts and linear probes", LOSSES, SEVEN),
+    9: Figure(
+        "Robust losses for prompt tuning",
+        ("prompt_gce", "prompt_sce", "prompt_nce_rce", "prompt_ce"),
+        SEVEN,
     ),
 }
 
 
-def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[int]:
-    """The numbers of the layouts whose methods and noise the study's primary backbone runs."""
-    options = config["backbones"][config["primary_backbone"]]
-    methods = options.get("methods", list(config["methods"]))
-    return [
-        number
-        for number, layout in layouts.items()
-        if set(layout.methods) <= set(methods) and layout.noise in config["noise"]
-    ]
+def shown(layout: Table | Figure, datasets: Iterable[str]) -> list[str]:
+    """The data sets of a study that a layout shows, in its order.
+
+    Those of the paper that the paper shows there, then all that the paper does not know.
+    """
+    datasets = list(datasets)
+    of_paper = [name for name in layout.datasets if name in datasets]
+    return of_paper + [name for name in datasets if name not in EIGHT]
+
+
+def fillable(layouts: Mapping[int, Table | Figure], config: Mapping[str, Any]) -> list[int]:
+    """The numbers of the layouts whose methods, noise and data sets the study's grid has."""
+
+    def fills(layout: Table | Figure, backbone: str) -> bool:
+        return all(
+            asks_for(config, backbone, method, noise)
+            for method in layout.methods
+            for noise in layout.noises or (None,)
+        )
+
+    def has(layout: Table | Figure) -> bool:
+        backbones = [name for name in config["backbones"] if fills(layout, name)]
+        enough = 2 if isinstance(layout, Table) and layout.rows == "backbone" else 1
+        return (
+            config["primary_backbone"] in backbones
+            and len(backbones) >= enough
+            and bool(shown(layout, config["datasets"]))
+        )
+
+    return [number for number, layout in layouts.items() if has(layout)]

@@ -56,6 +56,14 @@ def write_logits(logits: Tensor, folder: Path) -> None:
         np.save(temporary, logits.half().cpu().numpy())
 
 
+def read_logits(folder: Path) -> np.ndarray:
+    """Test logits (T, C) of a run, in float16."""
+    try:
+        return np.load(folder / "logits.npy", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / 'logits.npy'}: not readable as an array ({error})") from error
+
+
 def write_weights(weights: dict[str, Tensor], folder: Path) -> None:
     """The trained tensors."""
     with atomic_path(folder / "weights.safetensors") as temporary:

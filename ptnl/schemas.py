@@ -39,6 +39,25 @@ HISTORY: Schema = {
     "accuracy_clean": "double",  # shots whose label is right
     "accuracy_noisy": "double",  # shots whose label is wrong, against that wrong label; NaN if none
     "gradient_norm": "double",  # of the learnable parameters, mean over the epoch's steps
+    # At the start of the epoch, of the loss summed over the shots whose label is wrong, and over
+    # the others; NaN where there are none or where it was not measured.
+    "gradient_noisy": "double",
+    "gradient_clean": "double",
+}
+
+# One row an epoch of a run with wrong labels: what they and the right ones pull at the parameters.
+GRADIENTS: Schema = {
+    "dataset": "string",
+    "backbone": "string",
+    "method": "string",
+    "noise": "string",
+    "fp": "int64",
+    "shots": "int64",
+    "seed": "int64",
+    "epoch": "int64",
+    "gradient_noisy": "double",  # norm of the loss gradient summed over the wrongly labelled shots
+    "gradient_clean": "double",  # and over the others
+    "ratio": "double",  # gradient_noisy / gradient_clean
 }
 
 # The run's identity, in the order in which tables are sorted.
@@ -72,9 +91,38 @@ SUMMARY: Schema = {
     "noise": "string",
     "fp": "int64",
     "rate": "double",
+    "rate_realised": "double",  # percent of wrong labels found, mean
     "mean": "double",  # top-1 accuracy, percent
     "sd": "double",  # sample standard deviation; NaN for a single seed
     "n": "int64",
+}
+
+# One row a (data set, backbone, method, noise, fp): the mean of the logits of its seeds.
+ENSEMBLES: Schema = {
+    "dataset": "string",
+    "backbone": "string",
+    "method": "string",
+    "noise": "string",
+    "fp": "int64",
+    "accuracy": "double",  # top-1 on the test split, percent
+    "n": "int64",  # members
+}
+
+# One row a prompt of random context tokens.
+RANDOM_PROMPTS: Schema = {
+    "dataset": "string",
+    "backbone": "string",
+    "draw": "int64",
+    "accuracy": "double",  # top-1 on the test split, percent
+}
+
+# Random prompts' predictions, one row a (true, predicted) pair of classes, in order of label.
+CONFUSION: Schema = {
+    "dataset": "string",
+    "backbone": "string",
+    "true_class": "string",
+    "predicted_class": "string",
+    "percent": "double",  # of the test images of the true class, mean over the prompts
 }
 
 # What a run leaves in its folder; `metrics.json` is written last.

@@ -3,24 +3,41 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from ptnl.cli.entry import parser, start
-from ptnl.figures import accuracy_over_rate, save
+from ptnl.figures.accuracy import accuracy_over_rate
+from ptnl.figures.confusion import confusion_matrices
+from ptnl.figures.gradients import gradient_ratio
+from ptnl.figures.style import save
 from ptnl.io import atomic_path, read_parquet
 from ptnl.layouts import FIGURES
-from ptnl.schemas import SUMMARY
+from ptnl.schemas import CONFUSION, GRADIENTS, SUMMARY
+from ptnl.tables import Origin
+
+# Kind of a figure -> the schema of its numbers, and what draws them.
+KINDS = {
+    "accuracy": (SUMMARY, accuracy_over_rate),
+    "gradients": (GRADIENTS, gradient_ratio),
+    "confusion": (CONFUSION, confusion_matrices),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--figure", type=int, choices=FIGURES, required=True)
-    arguments.add_argument("--summary", type=Path, required=True)
+    arguments.add_argument(
+        "--numbers", type=Path, nargs="+", required=True, help="what it shows (Parquet)"
+    )
     arguments.add_argument("--backbone", required=True)
     arguments.add_argument("--study", required=True, help="name of the study, for the caption")
     arguments.add_argument("--out", type=Path, nargs="+", required=True, help=".svg, .pdf, .png")
     args = arguments.parse_args(argv)
 
-    summary = read_parquet(args.summary, SUMMARY)
-    figure = accuracy_over_rate(summary, FIGURES[args.figure], args.study, args.backbone)
+    layout = FIGURES[args.figure]
+    schema, draw = KINDS[layout.kind]
+    numbers = pd.concat([read_parquet(path, schema) for path in args.numbers])
+    figure = draw(numbers, layout, Origin(args.study, args.backbone))
     for path in args.out:
         with atomic_path(path) as temporary:
             save(figure, temporary, path.suffix[1:])

@@ -5,6 +5,9 @@ Importing it never imports torch: the Snakefile reads it.
 
 from dataclasses import dataclass
 
+# Ways to choose pseudo-labelled training images (see `ptnl.pseudo`); in paths, kinds of noise.
+PSEUDO_LABELS = ("pseudo_confident", "pseudo_random")
+
 
 @dataclass(frozen=True)
 class Method:
@@ -14,6 +17,10 @@ class Method:
     module: str  # below `ptnl.methods`; offers `tune` (see `ptnl.methods.prompt.tune`)
     loss: str  # name in `ptnl.losses.LOSSES`; empty where nothing is trained
     start: str = ""  # classifiers: where the weights start, "random" or "text"
+    # Where training labels come from: "noise" (each noise kind of the study), one of
+    # `PSEUDO_LABELS`, or "none" where nothing is trained.
+    labels: str = "noise"
+    measures_gradients: bool = False  # those of wrong and of right labels, every epoch (Figure 4)
 
     @property
     def is_trained(self) -> bool:
@@ -21,11 +28,18 @@ class Method:
 
 
 METHODS = {
-    "zero_shot": Method("Zero-shot", "zero_shot", ""),
-    "prompt_ce": Method("Prompt tuning", "prompt", "ce"),
+    "zero_shot": Method("Zero-shot", "zero_shot", "", labels="none"),
+    "random_prompt": Method("Random prompt", "random_prompt", "", labels="none"),
+    "prompt_ce": Method("Prompt tuning", "prompt", "ce", measures_gradients=True),
     "prompt_gce": Method("Prompt tuning (GCE)", "prompt", "gce"),
     "classifier_r": Method("Classifier-R", "classifier", "ce", start="random"),
     "classifier_c": Method("Classifier-C", "classifier", "ce", start="text"),
     "linear_probe": Method("Linear probe", "linear_probe", "ce"),
     "linear_probe_gce": Method("Linear probe (GCE)", "linear_probe", "gce"),
+    "linear_probe_sgd": Method(
+        "Linear probe (SGD)", "linear_probe_sgd", "ce", measures_gradients=True
+    ),
+    "upl": Method("UPL", "prompt", "ce", labels="pseudo_confident"),
+    "robust_upl_ce": Method("Robust UPL (CE)", "prompt", "ce", labels="pseudo_random"),
+    "robust_upl_gce": Method("Robust UPL (GCE)", "prompt", "gce", labels="pseudo_random"),
 }

@@ -4,21 +4,42 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ptnl.aggregate import runs_table, summarise
+from ptnl.aggregate import (
+    ensemble_accuracy,
+    gradient_ratios,
+    runs_table,
+    summarise,
+    summarise_draws,
+)
+from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.summary import lines
 from ptnl.errors import InputError
-from ptnl.figures import accuracy_over_rate, spread_labels
+from ptnl.figures.accuracy import accuracy_over_rate
+from ptnl.figures.confusion import confusion_matrices
+from ptnl.figures.gradients import gradient_ratio
+from ptnl.figures.style import spread_labels
 from ptnl.layouts import FIGURES, TABLES
-from ptnl.schemas import RUNS, SUMMARY
-from ptnl.tables import latex, markdown, table_rows
+from ptnl.methods import METHODS
+from ptnl.schemas import CONFUSION, ENSEMBLES, GRADIENTS, RUNS, SUMMARY
+from ptnl.tables import Origin, latex, markdown, table_rows
+
+TOY = Origin("toy", "mini-rn")
 
 
-def metrics(method: str, fp: int, seed: int, accuracy: float, dataset: str = "icons") -> dict:
+def metrics(
+    method: str,
+    fp: int,
+    seed: int,
+    accuracy: float,
+    dataset: str = "icons",
+    noise: str = "symmetric",
+    backbone: str = "mini-rn",
+) -> dict:
     return {
         "dataset": dataset,
-        "backbone": "mini-rn",
+        "backbone": backbone,
         "method": method,
-        "noise": "symmetric",
+        "noise": noise,
         "fp": fp,
         "seed": seed,
         "shots": 16,
@@ -35,11 +56,13 @@ def metrics(method: str, fp: int, seed: int, accuracy: float, dataset: str = "ic
     }
 
 
-def study(layout) -> pd.DataFrame:
+def study(layout, noises=("symmetric",)) -> pd.DataFrame:
+    """Two data sets, three seeds; the first method is best, and the first noise is kindest."""
     rows = [
-        metrics(method, fp, seed, 90 - 10 * place - fp + seed, dataset)
+        metrics(method, fp, seed, 90 - 10 * place - fp + seed - 5 * kind, dataset, noise)
         for dataset in ("icons", "symbols")
         for place, method in enumerate(layout.methods)
+        for kind, noise in enumerate(noises)
         for fp in (0, 8)
         for seed in (1, 2, 3)
     ]
@@ -67,30 +90,146 @@ def test_a_run_twice_is_an_error():
         runs_table([metrics("prompt_ce", 0, 1, 70)] * 2)
 
 
-def test_table_in_the_papers_layout():
+def test_table_of_methods_over_rates():
     rows = table_rows(study(TABLES[1]), TABLES[1], "mini-rn")
-    assert len(rows) == 2 * 3 * 2
+    assert len(rows) == 2 * 4 * 2
     assert list(rows.method[:2]) == ["classifier_r", "classifier_r"]
-    text = markdown(rows, TABLES[1], 1, "toy", "mini-rn")
+    text = markdown(rows, TABLES[1], 1, TOY)
+    assert "| Data set | Method | 0 % | 50 % |" in text
     assert "| Icons | Classifier-R | **92.00** ± 1.00 | **84.00** ± 1.00 |" in text
-    assert "|  | Prompt tuning | 72.00 ± 1.00 | 64.00 ± 1.00 |" in text
-    source = latex(rows, TABLES[1], 1, "toy", "mini-rn")
+    assert "|  | Prompt tuning | 62.00 ± 1.00 | 54.00 ± 1.00 |" in text
+    source = latex(rows, TABLES[1], 1, TOY)
     assert r"Icons & Classifier-R & \textbf{92.00} $\pm$ 1.00" in source
     assert source.count(r"\midrule") == 2
 
 
-def test_figure_has_a_labelled_line_for_every_method():
-    figure = accuracy_over_rate(study(FIGURES[2]), FIGURES[2], "toy", "mini-rn")
-    panels = figure.axes
-    assert [axes.get_title(loc="left") for axes in panels] == ["Icons", "Symbols"]
-    for axes in panels:
-        assert len(axes.lines) == 4
-        assert {text.get_text() for text in axes.texts} == {
-            "Prompt tuning",
-            "Prompt tuning (GCE)",
-            "Linear probe",
-            "Linear probe (GCE)",
+def test_table_of_noise_kinds_at_their_highest_common_rate():
+    summary = study(TABLES[4], TABLES[4].noises)
+    summary = summary[(summary.noise == "symmetric") | (summary.fp == 8)]
+    text = markdown(table_rows(summary, TABLES[4], "mini-rn"), TABLES[4], 4, TOY)
+    assert "| Data set | Method | Random | Confusion |" in text
+    assert "| Icons | Linear probe | **84.00** ± 1.00 | **79.00** ± 1.00 |" in text
+    assert "50 % wrong labels" in text
+
+
+def test_table_of_backbones():
+    rows = [
+        metrics("prompt_ce", fp, seed, 50 + place + seed, backbone=backbone)
+        for place, backbone in enumerate(BACKBONES)
+        for fp in (0, 8)
+        for seed in (1, 2, 3)
+    ]
+    summary = summarise(runs_table(rows))
+    text = markdown(table_rows(summary, TABLES[3], "mini-rn"), TABLES[3], 3, TOY)
+    assert f"| Icons | {BACKBONES['mini-rn'].title}-PT | " in text
+    assert text.count("-PT |") == len(BACKBONES)
+
+
+def unsupervised() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Summary and ensembles of Table 5's methods."""
+    rows, ensembles = [], []
+    for dataset in ("icons", "symbols"):
+        for place, method in enumerate(TABLES[5].methods):
+            labels = METHODS[method].labels
+            for seed in (1, 2) if METHODS[method].is_trained else (0,):
+                run = metrics(method, 0, seed, 60 + place, dataset, labels)
+                rows.append({**run, "rate_realised": 10.0 + place})
+            if METHODS[method].is_trained:
+                ensembles.append((dataset, "mini-rn", method, labels, 0, 70.0 + place, 2))
+    return summarise(runs_table(rows)), pd.DataFrame(ensembles, columns=list(ENSEMBLES))
+
+
+def test_table_of_unsupervised_methods():
+    summary, ensembles = unsupervised()
+    rows = table_rows(summary, TABLES[5], "mini-rn", ensembles)
+    text = markdown(rows, TABLES[5], 5, TOY).splitlines()
+    assert text[2:] == [
+        "| Data set | Row | Zero-shot | UPL | Robust UPL (CE) | Robust UPL (GCE) |",
+        "|---|---|---:|---:|---:|---:|",
+        *[
+            line
+            for title in ("Icons", "Symbols")
+            for line in (
+                f"| {title} | One prompt | 60.00 | 61.00 ± 0.00 | "
+                "62.00 ± 0.00 | **63.00** ± 0.00 |",
+                "|  | Ensemble |  | 71.00 | 72.00 | **73.00** |",
+                "|  | Pseudo-labels right |  | 89.00 | 88.00 | 87.00 |",
+            )
+        ],
+        "| Average | One prompt | 60.00 | 61.00 | 62.00 | **63.00** |",
+        "|  | Ensemble |  | 71.00 | 72.00 | **73.00** |",
+        "|  | Pseudo-labels right |  | 89.00 | 88.00 | 87.00 |",
+    ]
+
+
+def test_table_of_random_prompts():
+    draws = pd.DataFrame(
+        {
+            "dataset": "icons",
+            "backbone": "mini-rn",
+            "draw": range(3),
+            "accuracy": [10.0, 20.0, 30.0],
         }
+    )
+    zero_shot = summarise(runs_table([metrics("zero_shot", 0, 0, 50, noise="none")]))
+    summary = pd.concat([zero_shot, summarise_draws(draws)])
+    text = markdown(table_rows(summary, TABLES[8], "mini-rn"), TABLES[8], 8, TOY)
+    assert "| Icons | 20.00 ± 10.00 | **50.00** |" in text
+
+
+def test_an_ensemble_averages_logits():
+    logits = [np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [0.0, 1.0]])]
+    runs = [metrics("upl", 0, seed, 50, noise="pseudo_confident") for seed in (1, 2)]
+    (row,) = ensemble_accuracy(runs, logits, {"icons": np.array([0, 1])}).to_dict("records")
+    assert (row["accuracy"], row["n"]) == (100.0, 2)
+
+
+def toy_gradients() -> pd.DataFrame:
+    history = pd.DataFrame(
+        {"epoch": [1, 2, 3], "gradient_noisy": [1.0, 2.0, 3.0], "gradient_clean": [2.0, 2.0, 2.0]}
+    )
+    runs = [metrics(method, 8, seed, 50) for method in FIGURES[4].methods for seed in (1, 2)]
+    return gradient_ratios([history] * len(runs), runs)
+
+
+def test_gradient_ratios():
+    gradients = toy_gradients()
+    assert list(gradients.columns) == list(GRADIENTS)
+    assert gradients.ratio.tolist() == [0.5, 1.0, 1.5] * 4
+    silent = pd.DataFrame({"epoch": [1], "gradient_noisy": [np.nan], "gradient_clean": [1.0]})
+    with pytest.raises(InputError, match="icons/mini-rn/prompt_ce/symmetric: no gradients"):
+        gradient_ratios([silent], [metrics("prompt_ce", 8, 1, 50)])
+
+
+@pytest.mark.parametrize("number", [2, 5, 9])
+def test_figures_have_a_labelled_line_for_every_method(number):
+    layout = FIGURES[number]
+    figure = accuracy_over_rate(study(layout), layout, TOY)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Icons", "Symbols"]
+    labels = {layout.labels.get(name, METHODS[name].title) for name in layout.methods}
+    for axes in figure.axes:
+        assert len(axes.lines) == len(layout.methods)
+        assert {text.get_text() for text in axes.texts} == labels
+
+
+def test_figure_of_gradients():
+    figure = gradient_ratio(toy_gradients(), FIGURES[4], TOY)
+    (axes,) = figure.axes
+    assert {text.get_text() for text in axes.texts} == {"Prompt tuning", "Linear probe (SGD)"}
+    assert axes.lines[1].get_ydata().tolist() == [0.5, 1.0, 1.5]
+
+
+def test_figure_of_confusion():
+    names = ["apple", "bell", "car"]
+    tidy = [
+        ("icons", "mini-rn", true, guess, 80.0 if true == guess else 10.0)
+        for true in names
+        for guess in names
+    ]
+    figure = confusion_matrices(pd.DataFrame(tidy, columns=list(CONFUSION)), FIGURES[6], TOY)
+    (image,) = figure.axes[0].images
+    assert image.get_array().tolist() == [[80, 10, 10], [10, 80, 10], [10, 10, 80]]
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == names
 
 
 def test_labels_keep_their_distance_and_order():

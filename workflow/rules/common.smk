@@ -45,9 +45,19 @@ def template(wildcards):
     return DATASETS[wildcards.dataset].template
 
 
+def folders_of(metrics):
+    """The folders of runs, in the order of their metrics files."""
+    return [str(Path(path).parent) for path in metrics]
+
+
 def run_folders(wildcards, output):
     """The folders of a sweep's runs, in the order of its shots."""
-    return [str(Path(metrics).parent) for metrics in output.metrics]
+    return folders_of(output.metrics)
+
+
+def run_file(file, runs):
+    """One file of each of some runs of the study."""
+    return [f"<results>/runs/{run.path}/{file}" for run in runs]
 
 
 def run_files(runs):
@@ -59,6 +69,44 @@ def run_files(runs):
     ]
 
 
-def metrics_of(runs):
-    """The metrics files of some runs of the study."""
-    return [f"<results>/runs/{run.path}/metrics.json" for run in runs]
+def random_prompt_files(file):
+    """A file of every (data set, backbone) at which the study tries random prompts."""
+    return [
+        f"<results>/random_prompts/{dataset}/{backbone}/{file}"
+        for dataset, backbone in grid.random_prompts(config)
+    ]
+
+
+def table_numbers(wildcards):
+    """What a table shows beside the summary."""
+    methods = layouts.TABLES[int(wildcards.number)].methods
+    numbers = {"summary": "<results>/summary.parquet"}
+    if any(METHODS[method].labels in PSEUDO_LABELS for method in methods):
+        numbers["ensembles"] = "<results>/ensembles.parquet"
+    if grid.RANDOM_PROMPT in methods:
+        numbers["random_prompts"] = random_prompt_files("accuracy.parquet")
+    return numbers
+
+
+def table_options(wildcards, input):
+    """The options of `make_table` for what `table_numbers` gives."""
+    options = f"--summary {input.summary}"
+    if "ensembles" in input.keys():
+        options += f" --ensembles {input.ensembles}"
+    if "random_prompts" in input.keys():
+        options += f" --random-prompts {input.random_prompts}"
+    return options
+
+
+def figure_numbers(wildcards):
+    """What a figure shows."""
+    return {
+        "accuracy": "<results>/summary.parquet",
+        "gradients": "<results>/gradients.parquet",
+        "confusion": random_prompt_files("confusion.parquet"),
+    }[layouts.FIGURES[int(wildcards.number)].kind]
+
+
+def figure_code(wildcards):
+    """The module that draws a figure."""
+    return f"ptnl/figures/{layouts.FIGURES[int(wildcards.number)].kind}.py"

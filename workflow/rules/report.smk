@@ -5,7 +5,7 @@ rule collect_runs:
     """One row a run, and the statistics over seeds."""
     input:
         **code("ptnl.cli.collect_runs", "ptnl.aggregate"),
-        metrics=metrics_of(grid.runs(config)),
+        metrics=run_file("metrics.json", grid.runs(config)),
     output:
         runs="<results>/runs.parquet",
         summary="<results>/summary.parquet",
@@ -21,8 +21,8 @@ rule collect_runs:
 rule make_table:
     """A table of the paper in its layout."""
     input:
-        **code("ptnl.cli.make_table", "ptnl.tables"),
-        summary="<results>/summary.parquet",
+        unpack(table_numbers),
+        **code("ptnl.cli.make_table", "ptnl.tables", "ptnl.layouts"),
     output:
         multiext("<results>/tables/table{number}", ".csv", ".md", ".tex"),
     log:
@@ -30,18 +30,20 @@ rule make_table:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        numbers=table_options,
         backbone=config["primary_backbone"],
         study=config["study"],
     shell:
-        "python -m ptnl.cli.make_table --table {wildcards.number} --summary {input.summary} "
+        "python -m ptnl.cli.make_table --table {wildcards.number} {params.numbers} "
         "--backbone {params.backbone} --study {params.study} --out {output} > {log} 2>&1"
 
 
 rule plot_figure:
     """A figure of the paper in its layout."""
     input:
-        **code("ptnl.cli.plot_figure", "ptnl.figures"),
-        summary="<results>/summary.parquet",
+        **code("ptnl.cli.plot_figure", "ptnl.figures.style", "ptnl.layouts"),
+        draws=figure_code,
+        numbers=figure_numbers,
     output:
         multiext("<results>/figures/figure{number}", ".svg", ".pdf", ".png"),
     log:
@@ -52,7 +54,7 @@ rule plot_figure:
         backbone=config["primary_backbone"],
         study=config["study"],
     shell:
-        "python -m ptnl.cli.plot_figure --figure {wildcards.number} --summary {input.summary} "
+        "python -m ptnl.cli.plot_figure --figure {wildcards.number} --numbers {input.numbers} "
         "--backbone {params.backbone} --study {params.study} --out {output} > {log} 2>&1"
 
 

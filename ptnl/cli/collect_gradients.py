@@ -1,0 +1,26 @@
+"""Collect what wrong and right labels pulled at the parameters, epoch by epoch, over runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptnl.aggregate import gradient_ratios
+from ptnl.cli.entry import parser, start
+from ptnl.io import read_json, read_parquet, write_parquet
+from ptnl.provenance import made_by
+from ptnl.schemas import GRADIENTS, HISTORY
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of runs")
+    arguments.add_argument("--out", type=Path, required=True)
+    args = arguments.parse_args(argv)
+
+    histories = [read_parquet(folder / "history.parquet", HISTORY) for folder in args.runs]
+    metrics = [read_json(folder / "metrics.json") for folder in args.runs]
+    gradients = gradient_ratios(histories, metrics)
+    write_parquet(gradients, args.out, GRADIENTS, made_by("pandas"))
+
+
+if __name__ == "__main__":
+    start(main)

@@ -1,0 +1,37 @@
+"""Average the test logits of a sweep's seeds, as UPL does: one ensemble a sweep and rate."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptnl.aggregate import ensemble_accuracy
+from ptnl.cli.entry import parser, start
+from ptnl.io import read_json, read_parquet, write_parquet
+from ptnl.provenance import made_by
+from ptnl.runs import read_logits, split_of
+from ptnl.schemas import ENSEMBLES, MANIFEST
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of runs")
+    arguments.add_argument(
+        "--manifests", type=Path, nargs="+", required=True, help="DATASET.parquet of their data"
+    )
+    arguments.add_argument("--out", type=Path, required=True)
+    args = arguments.parse_args(argv)
+
+    labels = {
+        path.stem: split_of(read_parquet(path, MANIFEST), "test")[1].numpy()
+        for path in args.manifests
+    }
+    runs = [(read_json(folder / "metrics.json"), folder) for folder in args.runs]
+    ensembles = ensemble_accuracy(
+        [metrics for metrics, _ in runs],
+        (read_logits(folder) for _, folder in runs),
+        labels,
+    )
+    write_parquet(ensembles, args.out, ENSEMBLES, made_by("numpy", "pandas"))
+
+
+if __name__ == "__main__":
+    start(main)

@@ -1,0 +1,59 @@
+"""Classify test images with prompts of random context tokens: accuracies, confusion matrix."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from ptnl.backbones.loading import choose_device, load_backbone
+from ptnl.backbones.registry import BACKBONES
+from ptnl.cli.entry import add_device, parser, start
+from ptnl.data import DATASETS
+from ptnl.io import read_parquet, write_parquet
+from ptnl.methods.random_prompt import random_prompts
+from ptnl.provenance import made_by
+from ptnl.runs import class_names_of, read_features, split_of
+from ptnl.schemas import CONFUSION, MANIFEST, RANDOM_PROMPTS
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
+    arguments.add_argument("--manifest", type=Path, required=True)
+    arguments.add_argument("--features", type=Path, required=True)
+    arguments.add_argument("--context-length", type=int, default=16)
+    arguments.add_argument("--draws", type=int, default=100)
+    arguments.add_argument("--accuracy", type=Path, required=True, help="one row a draw (Parquet)")
+    arguments.add_argument("--confusion", type=Path, required=True, help="matrix, tidy (Parquet)")
+    add_device(arguments)
+    args = arguments.parse_args(argv)
+
+    torch.set_num_threads(args.threads)
+    manifest = read_parquet(args.manifest, MANIFEST)
+    backbone = load_backbone(args.backbone, choose_device(args.device))
+    is_test, labels = split_of(manifest, "test")
+    features = read_features(args.features, len(manifest))[is_test].to(backbone.device)
+    names = class_names_of(manifest)
+    accuracy, confusion = random_prompts(
+        backbone, features, labels, names, args.context_length, args.draws
+    )
+    print(f"{args.draws} random prompts: {accuracy.mean():.2f} +- {accuracy.std(ddof=1):.2f} %")
+    where = {"dataset": args.dataset, "backbone": args.backbone}
+    made = made_by("torch", "open_clip_torch", context_length=args.context_length)
+    drawn = pd.DataFrame({**where, "draw": range(args.draws), "accuracy": accuracy})
+    write_parquet(drawn, args.accuracy, RANDOM_PROMPTS, made)
+    tidy = pd.DataFrame(
+        {
+            **where,
+            "true_class": [name for name in names for _ in names],
+            "predicted_class": names * len(names),
+            "percent": confusion.flatten(),
+        }
+    )
+    write_parquet(tidy, args.confusion, CONFUSION, made)
+
+
+if __name__ == "__main__":
+    start(main)

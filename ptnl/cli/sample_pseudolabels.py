@@ -1,0 +1,36 @@
+"""Choose pseudo-labelled training images, and say how many of their labels are right."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptnl.cli.entry import parser, start
+from ptnl.errors import InputError
+from ptnl.io import read_parquet, write_parquet
+from ptnl.provenance import made_by
+from ptnl.pseudo import SELECTIONS, pseudo_shots
+from ptnl.schemas import NOISY_SHOTS, PSEUDO_LABELS
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--labels", type=Path, required=True, help="pseudo-labels (Parquet)")
+    arguments.add_argument("--selection", choices=SELECTIONS, required=True)
+    arguments.add_argument("--shots", type=int, required=True, help="images per predicted class")
+    arguments.add_argument("--seed", type=int, required=True)
+    arguments.add_argument("--out", type=Path, required=True)
+    args = arguments.parse_args(argv)
+
+    pseudo = read_parquet(args.labels, PSEUDO_LABELS)
+    chosen = pseudo_shots(pseudo, args.selection, args.shots, args.seed)
+    if chosen.empty:
+        raise InputError(f"{args.labels}: no training images to choose from")
+    print(
+        f"{len(chosen)} images of {chosen.label.nunique()} predicted classes, "
+        f"{100 * (1 - chosen.is_noisy.mean()):.2f} % of them labelled right"
+    )
+    metadata = made_by("numpy", noise=args.selection, fp=0, seed=args.seed, shots=args.shots)
+    write_parquet(chosen, args.out, NOISY_SHOTS, metadata)
+
+
+if __name__ == "__main__":
+    start(main)

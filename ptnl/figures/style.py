@@ -1,0 +1,126 @@
+"""What all figures share: style, line styles, panels, direct labels, saving."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ptnl.data import DATASETS
+
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "ptnl",
+    "pdf.fonttype": 42,
+}
+GREY = "#555555"
+PANELS_A_ROW = 4
+
+
+@dataclass(frozen=True)
+class LineStyle:
+    """Colour says the family, dashes and marker the member: readable without colour."""
+
+    colour: str  # Okabe & Ito's palette, safe for the colour-blind; context lengths in one hue
+    dashes: str
+    marker: str
+
+
+LINES = {
+    "prompt_gce": LineStyle("#0072B2", "-", "o"),
+    "prompt_ce": LineStyle("#0072B2", "--", "s"),
+    "prompt_sce": LineStyle("#009E73", "-.", "D"),
+    "prompt_nce_rce": LineStyle("#CC79A7", ":", "P"),
+    "linear_probe_gce": LineStyle("#D55E00", "-", "^"),
+    "linear_probe": LineStyle("#D55E00", "--", "v"),
+    "linear_probe_sgd": LineStyle("#D55E00", "--", "v"),
+    "finetune": LineStyle("#009E73", "-.", "D"),
+    "prompt_ctx0": LineStyle("#8c8c8c", ":", "x"),
+    "prompt_ctx4": LineStyle("#7fb8de", "-", "^"),
+    "prompt_ctx8": LineStyle("#3f94cb", "-.", "D"),
+    "prompt_ctx32": LineStyle("#003a5d", "-", "o"),
+}
+
+
+def panels(datasets: list[str], width: float, height: float) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with one titled panel a data set, at most four in a row, each of this size."""
+    columns = min(len(datasets), PANELS_A_ROW)
+    rows = -(-len(datasets) // columns)
+    figure = Figure(figsize=(width * columns, height * rows + 0.3), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for axes in grid[len(datasets) :]:
+        axes.remove()
+    placed = dict(zip(datasets, grid, strict=False))
+    for name, axes in placed.items():
+        axes.set_title(DATASETS[name].title, loc="left", fontweight="bold")
+    return figure, placed
+
+
+def spread_labels(positions: np.ndarray, distance: float) -> np.ndarray:
+    """Label positions at least `distance` apart, in the same order and close to `positions`.
+
+    Overlapping labels are pooled into blocks that sit evenly around their mean.
+    """
+    order = np.argsort(positions)
+    blocks: list[tuple[float, int]] = []  # centre, labels
+    for position in positions[order]:
+        centre, size = float(position), 1
+        while blocks:
+            below, count = blocks[-1]
+            if centre - below >= distance * (size + count) / 2:
+                break
+            blocks.pop()
+            centre = (centre * size + below * count) / (size + count)
+            size += count
+        blocks.append((centre, size))
+    spread = np.empty(len(positions))
+    spread[order] = np.concatenate(
+        [centre + distance * (np.arange(size) - (size - 1) / 2) for centre, size in blocks]
+    )
+    return spread
+
+
+def label_lines(axes: Axes, x: float, ends: Mapping[str, tuple[float, str, str]]) -> None:
+    """Name lines at their right end `x`, moved apart where the names would touch.
+
+    ends : method -> (y at the end, text, colour)
+    """
+    low, high = axes.get_ylim()
+    places = spread_labels(np.array([y for y, _, _ in ends.values()]), 0.075 * (high - low))
+    for (_, text, colour), place in zip(ends.values(), places, strict=True):
+        axes.annotate(
+            text,
+            (x, place),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            annotation_clip=False,
+        )
+
+
+def caption(figure: Figure, text: str) -> None:
+    """Say below a figure what its numbers are."""
+    figure.supxlabel(text, fontsize=7.5, color=GREY)
+
+
+def save(figure: Figure, path: str, file_format: str) -> None:
+    """Write a figure without dates in it, so that equal numbers give equal files."""
+    metadata: Mapping[str, Mapping[str, None]] = {
+        "svg": {"Date": None},
+        "pdf": {"CreationDate": None},
+        "png": {},
+    }
+    with mpl.rc_context(STYLE):
+        figure.savefig(path, format=file_format, dpi=200, metadata=metadata[file_format])

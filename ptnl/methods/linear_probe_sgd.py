@@ -1,0 +1,44 @@
+"""A linear probe trained as prompts are, by SGD: the yardstick of the gradient study (Figure 4).
+
+Weights and biases on the image features as they come, like the probe by L-BFGS (`linear_probe`),
+from zero. Only the solver differs: its steps have the gradients that Figure 4 compares.
+"""
+
+import torch
+
+from ptnl.losses import LOSSES
+from ptnl.optim import train_sgd
+from ptnl.tuning import Sweep, TunedRun
+
+
+def class_logits(weights: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+    """Logits (R, B, C) of features (R, B, D); the last of the weights (R, C, D + 1) are biases."""
+    return features @ weights[..., :-1].transpose(-1, -2) + weights[..., None, :, -1]
+
+
+def tune(sweep: Sweep) -> list[TunedRun]:
+    """Train one classifier (C, D + 1) a run."""
+    runs, _, dimensions = sweep.features.shape
+    weights = torch.zeros(
+        runs, len(sweep.class_names), dimensions + 1, device=sweep.backbone.device
+    ).requires_grad_()
+    histories = train_sgd(
+        weights,
+        class_logits,
+        sweep.features,
+        sweep.labels,
+        sweep.labels_clean,
+        sweep.seeds,
+        LOSSES[sweep.method.loss](sweep.settings),
+        sweep.settings,
+    )
+    with torch.inference_mode():
+        logits = class_logits(weights, sweep.test_features)
+    return [
+        TunedRun(
+            {"weight": weights[run, :, :-1].detach(), "bias": weights[run, :, -1].detach()},
+            history,
+            logits[run],
+        )
+        for run, history in enumerate(histories)
+    ]

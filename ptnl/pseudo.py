@@ -1,0 +1,55 @@
+"""Choosing pseudo-labelled training images (paper, section 5). Pure functions."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from ptnl.schemas import NOISY_SHOTS
+
+
+def most_confident(pseudo: pd.DataFrame, shots: int, seed: int) -> pd.DataFrame:
+    """The `shots` most confident images of every predicted class (UPL, Huang et al. 2022).
+
+    Every seed sees the same images; ties go to the image that stands first.
+    """
+    del seed
+    order = pseudo.sort_values("confidence", ascending=False, kind="stable")
+    return order.groupby("label_pseudo").head(shots)
+
+
+def random_per_class(pseudo: pd.DataFrame, shots: int, seed: int) -> pd.DataFrame:
+    """`shots` images of every predicted class at random (Robust UPL; paper, section 5).
+
+    A class's stream is its own, so that its draw does not depend on the other classes.
+    """
+    parts = [
+        rows.iloc[np.random.default_rng([seed, int(label)]).permutation(len(rows))[:shots]]
+        for label, rows in pseudo.groupby("label_pseudo")
+    ]
+    return pd.concat(parts)
+
+
+SELECTIONS: dict[str, Callable[[pd.DataFrame, int, int], pd.DataFrame]] = {
+    "pseudo_confident": most_confident,
+    "pseudo_random": random_per_class,
+}
+
+
+def pseudo_shots(pseudo: pd.DataFrame, selection: str, shots: int, seed: int) -> pd.DataFrame:
+    """Training images with their zero-shot labels (see `ptnl.schemas.NOISY_SHOTS`).
+
+    They come from the training split, up to `shots` of every predicted class, fewer where fewer
+    were predicted, none of a class that never was.
+
+    Parameters
+    ----------
+    pseudo : zero-shot predictions (see `ptnl.schemas.PSEUDO_LABELS`)
+    selection : name in `SELECTIONS`
+    shots : images per predicted class
+    seed : seed of the random selection
+    """
+    train = pseudo[pseudo.split == "train"]
+    chosen = SELECTIONS[selection](train, shots, seed).sort_values("label_pseudo", kind="stable")
+    rows = chosen.rename(columns={"label": "label_clean", "label_pseudo": "label"})
+    return rows.assign(is_noisy=rows.label != rows.label_clean)[list(NOISY_SHOTS)]
