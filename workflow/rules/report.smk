@@ -58,6 +58,37 @@ rule plot_figure:
         "--backbone {params.backbone} --study {params.study} --out {output} > {log} 2>&1"
 
 
+rule write_report:
+    """One page: claims, tables, figures, noise, cost and environment."""
+    input:
+        **code("ptnl.cli.write_report", "ptnl.report", "ptnl.layouts"),
+        template="ptnl/assets/report.html.jinja",
+        runs="<results>/runs.parquet",
+        tables=collect("<results>/tables/table{number}.md", number=TABLES),
+        figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),
+        claims="<results>/claims.md",
+        noise="<results>/noise.md",
+    output:
+        "<results>/report.html",
+    log:
+        "<logs>/write_report.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        study=config["study"],
+    shell:
+        "python -m ptnl.cli.write_report --study {params.study} --runs {input.runs} "
+        "--tables {input.tables} --figures {input.figures} --claims {input.claims} "
+        "--noise {input.noise} --out {output} > {log} 2>&1"
+
+
+rule report:
+    """The study's report."""
+    input:
+        rules.write_report.output,
+    localrule: True
+
+
 rule all_tables:
     """Every table of the study."""
     input:
