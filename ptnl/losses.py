@@ -1,7 +1,7 @@
 """Training losses. Each maps logits and labels to one loss a sample; means are the caller's.
 
 All are written with log-probabilities, so that a vanishing p neither underflows nor needs an
-epsilon, and the logits of CLIP's scale (up to 100 apart from zero) stay finite with their gradients.
+epsilon: at the ends of CLIP's scale, logits of -100 and 100, losses and gradients are finite.
 """
 
 import math
@@ -17,7 +17,7 @@ LOG_ZERO = math.log(1e-4)  # stands for log 0 in the reverse cross-entropy
 
 
 def _log_p(logits: Tensor, labels: Tensor) -> Tensor:
-    """log p(label). logits (..., C), labels (...) -> (...)."""
+    """Logarithm of p(label). logits (..., C), labels (...) -> (...)."""
     return F.log_softmax(logits, dim=-1).gather(-1, labels[..., None])[..., 0]
 
 
@@ -35,7 +35,7 @@ def generalised_cross_entropy(logits: Tensor, labels: Tensor, q: float) -> Tenso
 
 
 def mean_absolute_error(logits: Tensor, labels: Tensor) -> Tensor:
-    """1 - p(label), half of |p - onehot|_1 (Ghosh et al. 2017). logits (..., C) -> (...).
+    """MAE: 1 - p(label), half of |p - onehot|_1 (Ghosh et al. 2017). logits (..., C) -> (...).
 
     It is the generalised cross-entropy with q = 1, as NLPrompt has it (Pan et al. 2025).
     """
@@ -43,7 +43,7 @@ def mean_absolute_error(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def reverse_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """-sum_k p_k log onehot_k (Wang et al. 2019). logits (..., C), labels (...) -> (...).
+    """RCE: -sum_k p_k log onehot_k (Wang et al. 2019). logits (..., C), labels (...) -> (...).
 
     The logarithm of the one-hot's zeros is that of 1e-4, as in the authors' code; what remains is
     -log(1e-4) (1 - p(label)). Their second clip, of p at 1e-7, guards nothing in this form and is
@@ -53,7 +53,7 @@ def reverse_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def normalised_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """log p(label) / sum_k log p_k, in [0, 1] (Ma et al. 2020). logits (..., C) -> (...)."""
+    """NCE: log p(label) / sum_k log p_k (Ma et al. 2020). logits (..., C) -> (...) in [0, 1]."""
     log_p = F.log_softmax(logits, dim=-1)
     of_label = log_p.gather(-1, labels[..., None])[..., 0]
     # The mean and not the sum: a sum over 1,000 classes can leave float16's range.
@@ -61,14 +61,14 @@ def normalised_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def symmetric_cross_entropy(logits: Tensor, labels: Tensor, alpha: float, beta: float) -> Tensor:
-    """alpha CE + beta RCE (Wang et al. 2019; paper, Figure 9). logits (..., C) -> (...)."""
+    """SCE: alpha CE + beta RCE (Wang et al. 2019; paper, Figure 9). logits (..., C) -> (...)."""
     return alpha * cross_entropy(logits, labels) + beta * reverse_cross_entropy(logits, labels)
 
 
 def normalised_and_reverse_cross_entropy(
     logits: Tensor, labels: Tensor, alpha: float, beta: float
 ) -> Tensor:
-    """alpha NCE + beta RCE (Ma et al. 2020; paper, Figure 9). logits (..., C) -> (...)."""
+    """NCE+RCE: alpha NCE + beta RCE (Ma et al. 2020; paper, Figure 9). (..., C) -> (...)."""
     active, passive = normalised_cross_entropy, reverse_cross_entropy
     return alpha * active(logits, labels) + beta * passive(logits, labels)
 

@@ -24,6 +24,7 @@ def metrics(method: str, fp: int, seed: int, accuracy: float, dataset: str = "ic
         "shots": 16,
         "rate": 100 * fp / 16,
         "rate_realised": 100 * fp / 16,
+        "shots_per_class": 16.0,
         "accuracy": accuracy,
         "epochs": 1,
         "parameters": 1,

@@ -45,6 +45,13 @@ def template(wildcards):
     return DATASETS[wildcards.dataset].template
 
 
+def pseudolabels_for_noise(wildcards):
+    """The primary backbone's zero-shot predictions, where a kind of noise follows them."""
+    if not NOISES[wildcards.noise].needs_pseudolabels:
+        return []
+    return f"<results>/pseudolabels/{wildcards.dataset}/{config['primary_backbone']}.parquet"
+
+
 def run_folders(wildcards, output):
     """The folders of a sweep's runs, in the order of its shots."""
     return [str(Path(metrics).parent) for metrics in output.metrics]
