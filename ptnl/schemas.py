@@ -28,6 +28,7 @@ PSEUDO_LABELS: Schema = {
     "label": "int64",
     "label_pseudo": "int64",
     "confidence": "double",  # softmax probability of label_pseudo
+    "label_confused": "int64",  # of the wrong classes, the one that scores highest
 }
 
 # One row an epoch. Accuracies in percent, on the training shots as the epoch met them.
@@ -74,6 +75,7 @@ RUNS: Schema = {
     "shots": "int64",
     "rate": "double",  # percent of wrong labels asked for: 100 fp / shots
     "rate_realised": "double",  # percent of wrong labels found
+    "shots_per_class": "double",  # different images trained on, mean over classes
     "accuracy": "double",  # top-1 on the test split, percent
     "epochs": "int64",
     "parameters": "int64",  # trained numbers

@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     features = read_features(args.features, len(manifest)).to(backbone.device)
     logits = zero_shot_logits(backbone, features, class_names_of(manifest), args.template).cpu()
     confidence, pseudo = logits.softmax(dim=-1).max(dim=-1)
+    true = torch.tensor(manifest.label.tolist())[:, None]
+    confused = logits.scatter(1, true, -torch.inf).argmax(dim=-1)
     labels = pd.DataFrame(
         {
             "image": manifest.image,
@@ -47,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "label": manifest.label,
             "label_pseudo": pseudo.numpy(),
             "confidence": confidence.double().numpy(),
+            "label_confused": confused.numpy(),
         }
     )
     is_test, test_labels = split_of(manifest, "test")
@@ -60,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         Run(args.dataset, args.backbone, "zero_shot", "none", 0, 0),
         shots=args.shots,
         rate_realised=0.0,
+        shots_per_class=0.0,
         accuracy=accuracy,
         epochs=0,
         parameters=0,

@@ -94,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             Run(args.dataset, args.backbone, args.method, noise, fp, seed),
             shots=settings["shots"],
             rate_realised=100 * float(draw.is_noisy.mean()),
+            shots_per_class=draw.image.nunique() / len(sweep.class_names),
             accuracy=accuracy,
             epochs=args.settings.get("epochs", 0),
             parameters=run.parameters,

@@ -1,41 +1,102 @@
+import math
+
 import pytest
 import torch
+from torch.nn.functional import cross_entropy as torch_cross_entropy
+from torch.nn.functional import one_hot
 
-from ptnl.losses import LOSSES, cross_entropy, generalised_cross_entropy
+from ptnl.losses import (
+    LOSSES,
+    cross_entropy,
+    generalised_cross_entropy,
+    mean_absolute_error,
+    normalised_cross_entropy,
+    reverse_cross_entropy,
+)
 
+SETTINGS = {"q": 0.7, "alpha": 6.0, "beta": 0.1}
 logits = torch.randn(7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 labels = torch.arange(7) % 5
+p = logits.softmax(dim=-1)
+p_label = p[torch.arange(7), labels]
+ONE_HOT = one_hot(labels, 5)
+
+
+def loss_of(name: str):
+    return LOSSES[name](SETTINGS)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients(name):
-    loss = LOSSES[name]({"q": 0.7})
+    loss = loss_of(name)
     assert torch.autograd.gradcheck(lambda x: loss(x, labels), logits.clone().requires_grad_())
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_finite_where_the_label_is_impossible(name):
-    extreme = torch.tensor([[200.0, -200.0]]).requires_grad_()
-    loss = LOSSES[name]({"q": 0.7})(extreme, torch.tensor([1])).sum()
+def test_one_value_a_sample(name):
+    runs = torch.stack([logits, 2 * logits])
+    both = loss_of(name)(runs, labels.expand(2, -1))
+    assert both.shape == (2, 7)
+    torch.testing.assert_close(both[1], loss_of(name)(2 * logits, labels))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_finite_at_the_end_of_the_scale(name, label, dtype):
+    """1,000 classes, logits of +-100: the label certain (0), and impossible (1)."""
+    extreme = torch.full((1, 1000), -100.0, dtype=dtype)
+    extreme[0, 0] = 100.0
+    extreme.requires_grad_()
+    loss = loss_of(name)(extreme, torch.tensor([label])).sum()
     loss.backward()
     assert torch.isfinite(loss)
+    assert loss >= 0
     assert torch.isfinite(extreme.grad).all()
 
 
-def test_cross_entropy_is_torchs():
-    expected = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
-    torch.testing.assert_close(cross_entropy(logits, labels), expected)
+@pytest.mark.parametrize(
+    ("name", "formula"),
+    [
+        ("ce", -p_label.log()),
+        ("gce", (1 - p_label**0.7) / 0.7),
+        ("mae", (p - ONE_HOT).abs().sum(dim=-1) / 2),
+        # The two clips of the authors' code, on the one-hot labels and on p.
+        (
+            "sce",
+            6 * torch_cross_entropy(logits, labels, reduction="none")
+            - 0.1 * (p.clamp(1e-7) * ONE_HOT.double().clamp(1e-4).log()).sum(dim=-1),
+        ),
+        (
+            "nce_rce",
+            6 * (ONE_HOT * p.log()).sum(dim=-1) / p.log().sum(dim=-1)
+            - 0.1 * (p.clamp(1e-7) * ONE_HOT.double().clamp(1e-4).log()).sum(dim=-1),
+        ),
+    ],
+)
+def test_as_the_papers_write_it(name, formula):
+    torch.testing.assert_close(loss_of(name)(logits, labels), formula)
 
 
-def test_generalised_cross_entropy_as_the_paper_writes_it():
-    p = logits.softmax(dim=-1)[torch.arange(7), labels]
-    expected = (1 - p**0.7) / 0.7
-    torch.testing.assert_close(generalised_cross_entropy(logits, labels, 0.7), expected)
+def test_every_loss_has_its_formula_tested():
+    (marks,) = test_as_the_papers_write_it.pytestmark
+    assert {name for name, _ in marks.args[1]} == set(LOSSES)
 
 
 def test_generalised_cross_entropy_is_ce_near_0_and_mae_at_1():
     near_ce = generalised_cross_entropy(logits, labels, 1e-9)
     torch.testing.assert_close(near_ce, cross_entropy(logits, labels), rtol=1e-6, atol=1e-6)
-    p = logits.softmax(dim=-1)
-    absolute_error = (p - torch.nn.functional.one_hot(labels, 5)).abs().sum(dim=-1) / 2
-    torch.testing.assert_close(generalised_cross_entropy(logits, labels, 1.0), absolute_error)
+    mae = generalised_cross_entropy(logits, labels, 1.0)
+    torch.testing.assert_close(mae, mean_absolute_error(logits, labels))
+
+
+def test_normalised_cross_entropy_sums_to_1_over_labels():
+    every = torch.stack([normalised_cross_entropy(logits, labels * 0 + k) for k in range(5)])
+    torch.testing.assert_close(every.sum(dim=0), torch.ones(7, dtype=torch.float64))
+
+
+def test_symmetric_losses_are_bounded():
+    """Summed over labels, RCE is a constant: what makes it robust to symmetric noise."""
+    every = torch.stack([reverse_cross_entropy(logits, labels * 0 + k) for k in range(5)])
+    constant = torch.full((7,), 4 * math.log(1e4), dtype=torch.float64)
+    torch.testing.assert_close(every.sum(dim=0), constant)

@@ -36,7 +36,7 @@ def toy(name: str, backbone) -> Sweep:
     method = METHODS[name]
     return Sweep(
         method=method,
-        settings={**SETTINGS[method.module], "q": 0.7},
+        settings={**SETTINGS[method.module], "q": 0.7, "alpha": 6.0, "beta": 0.1},
         backbone=backbone,
         class_names=CLASSES,
         template="a photo of a {}.",

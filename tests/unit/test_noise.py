@@ -1,49 +1,225 @@
+"""Every kind of label noise: what it promises of counts, of nesting, and of the clean part."""
+
+import math
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptnl.errors import InputError
-from ptnl.noise import NOISES, symmetric
+from ptnl.noise import NOISES, Request
+from ptnl.schemas import NOISY_SHOTS
 
-draws = st.tuples(st.integers(2, 12), st.integers(1, 16), st.integers(0, 2**31))
+few = settings(max_examples=40, deadline=None)
+FLIPS = [name for name in NOISES if name != "fp_swap"]  # those that keep the draw's images
+EXACT = ["symmetric", "pairflip", "confusion"]  # fp of every class, and each class by itself
+
+# Images per class of the whole data sets, their background and doublet left out (Fei-Fei et al.
+# 2004; Nilsback & Zisserman 2008). CoOp trains on half of each class.
+# fmt: off
+CALTECH101 = [
+    55, 800, 42, 42, 47, 54, 46, 33, 128, 98, 43, 85, 91, 50, 43, 123, 47, 59, 62, 107, 47, 69, 73,
+    70, 50, 51, 57, 67, 52, 65, 68, 75, 64, 53, 64, 85, 435, 67, 67, 45, 34, 34, 51, 99, 100, 42,
+    54, 88, 80, 31, 64, 86, 114, 61, 81, 200, 78, 41, 66, 43, 40, 87, 32, 76, 798, 55, 35, 39, 47,
+    38, 45, 53, 34, 57, 82, 59, 49, 40, 63, 39, 84, 57, 35, 64, 45, 86, 59, 64, 35, 85, 49, 86, 75,
+    239, 37, 59, 34, 56, 39, 60,
+]
+FLOWERS102 = [
+    43, 105, 78, 96, 46, 49, 127, 54, 66, 85, 109, 54, 48, 49, 40, 128, 63, 71, 102, 91, 82, 40,
+    108, 52, 50, 112, 87, 86, 92, 41, 154, 59, 63, 65, 40, 162, 166, 91, 45, 67, 78, 114, 56, 45,
+    41, 41, 56, 60, 131, 76, 55, 49, 67, 137, 46, 63, 66, 67, 40, 82, 46, 40, 107, 67, 61, 49, 251,
+    71, 82, 258, 59, 40, 109, 93, 93, 40, 85, 42, 171, 75, 41, 52, 87, 48, 42, 66, 61, 56, 85, 130,
+    120, 45, 41, 58, 62, 58, 196, 194, 184, 85, 54, 49,
+]
+# fmt: on
+
+
+def manifest_of(sizes: list[int]) -> pd.DataFrame:
+    """Training images in split-file order, `sizes` per class, classes interleaved at random."""
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    return pd.DataFrame(
+        {
+            "image": [f"{place}.png" for place in range(len(labels))],
+            "label": labels,
+            "class_name": [f"class {label}" for label in labels],
+            "split": "train",
+        }
+    )
+
+
+def request_for(classes: int, shots: int, fp: int, seed: int, spare: int = 0) -> Request:
+    """A draw of `shots` images per class, from more than 4 times as many."""
+    manifest = manifest_of([4 * shots + spare] * classes)
+    shift = np.random.default_rng(seed).integers(1, classes, len(manifest))
+    pseudolabels = manifest.assign(label_confused=(manifest.label + shift) % classes)
+    draw = manifest.groupby("label").head(shots)
+    return Request(manifest, draw, shots, fp, seed, pseudolabels)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Request:
+    classes, shots = draw(st.integers(2, 6)), draw(st.integers(1, 8))
+    fp = draw(st.integers(0, shots))
+    return request_for(classes, shots, fp, draw(st.integers(0, 2**31)), draw(st.integers(0, 9)))
 
 
 @pytest.mark.parametrize("kind", NOISES)
-@given(draw=draws, data=st.data())
-def test_exactly_fp_wrong_labels_per_class(kind, draw, data):
-    classes, shots, seed = draw
-    fp = data.draw(st.integers(0, shots))
-    clean = np.repeat(np.arange(classes), shots)
-    noisy = NOISES[kind](clean, classes, fp, seed)
-    assert ((noisy >= 0) & (noisy < classes)).all()
-    assert ((noisy != clean).reshape(classes, shots).sum(axis=1) == fp).all()
-    assert (noisy == NOISES[kind](clean, classes, fp, seed)).all()
+@few
+@given(request=requests())
+def test_wrong_labels_are_never_the_true_class(kind, request):
+    labelled = NOISES[kind].label(request)
+    assert list(labelled.columns) == list(NOISY_SHOTS)
+    assert labelled.label.between(0, request.classes - 1).all()
+    assert (labelled.is_noisy == (labelled.label != labelled.label_clean)).all()
+    truth = request.manifest.set_index("image").label
+    assert (truth.loc[labelled.image].to_numpy() == labelled.label_clean).all()
+    assert labelled.image.is_unique
+    pd.testing.assert_frame_equal(labelled, NOISES[kind].label(request))
 
 
-@given(draw=draws)
-def test_rates_of_a_seed_are_nested(draw):
-    classes, shots, seed = draw
-    clean = np.repeat(np.arange(classes), shots)
-    low, high = symmetric(clean, classes, shots // 2, seed), symmetric(clean, classes, shots, seed)
-    wrong = low != clean
-    assert (low[wrong] == high[wrong]).all()
+@pytest.mark.parametrize("kind", FLIPS)
+@few
+@given(request=requests())
+def test_flips_keep_the_images_of_the_draw(kind, request):
+    labelled = NOISES[kind].label(request)
+    assert labelled.image.tolist() == request.train.image.tolist()
+    assert labelled.is_noisy.sum() == request.classes * request.fp
 
 
-def test_wrong_labels_are_uniform_over_the_other_classes():
-    clean = np.repeat(np.arange(5), 4000)
-    noisy = symmetric(clean, 5, 4000, seed=0)
-    for label in range(5):
-        counts = np.bincount(noisy[clean == label], minlength=5)
+@pytest.mark.parametrize("kind", EXACT)
+@few
+@given(request=requests())
+def test_exactly_fp_wrong_labels_per_class(kind, request):
+    labelled = NOISES[kind].label(request)
+    assert (labelled.groupby("label_clean").is_noisy.sum() == request.fp).all()
+    symmetric = NOISES["symmetric"].label(request)
+    assert (labelled.is_noisy == symmetric.is_noisy).all()
+
+
+@pytest.mark.parametrize("kind", EXACT)
+@few
+@given(request=requests())
+def test_a_class_does_not_depend_on_the_others(kind, request):
+    alone = replace(request, draw=request.draw[request.draw.label == 1])
+    together = NOISES[kind].label(request)
+    of_class = together[together.label_clean == 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(NOISES[kind].label(alone), of_class)
+
+
+@pytest.mark.parametrize("kind", FLIPS)
+@few
+@given(request=requests())
+def test_rates_of_a_seed_are_nested(kind, request):
+    low = NOISES[kind].label(request)
+    high = NOISES[kind].label(replace(request, fp=request.shots))
+    assert high.is_noisy.all()
+    assert (low.label == high.label)[low.is_noisy].all()
+
+
+@pytest.mark.parametrize("kind", NOISES)
+def test_seeds_differ(kind):
+    one, two = (NOISES[kind].label(request_for(10, 16, 8, seed)) for seed in (1, 2))
+    assert set(one.image[one.is_noisy]) != set(two.image[two.is_noisy])
+
+
+@pytest.mark.parametrize("kind", NOISES)
+def test_more_wrong_labels_than_shots_are_refused(kind):
+    with pytest.raises(InputError, match=r"5 wrong labels do not fit into (the )?4 shots"):
+        NOISES[kind].label(request_for(3, 4, 5, seed=0))
+
+
+@pytest.mark.parametrize("kind", ["symmetric", "symmetric_global"])
+def test_symmetric_noise_is_uniform_over_the_other_classes(kind):
+    labelled = NOISES[kind].label(request_for(5, 4000, 4000, seed=0))
+    for label, seen in labelled.groupby("label_clean").label:
+        counts = np.bincount(seen, minlength=5)
         assert counts[label] == 0
         assert abs(np.delete(counts, label) - 1000).max() < 5 * np.sqrt(1000)
 
 
-def test_seeds_differ():
-    clean = np.repeat(np.arange(10), 16)
-    assert (symmetric(clean, 10, 8, 1) != symmetric(clean, 10, 8, 2)).any()
+def test_pairflip_is_to_the_next_class():
+    labelled = NOISES["pairflip"].label(request_for(5, 16, 8, seed=0))
+    wrong = labelled[labelled.is_noisy]
+    assert (wrong.label == (wrong.label_clean + 1) % 5).all()
 
 
-def test_more_wrong_labels_than_shots_are_refused():
-    with pytest.raises(InputError, match="5 wrong labels do not fit into the 4 shots of class 0"):
-        symmetric(np.repeat(np.arange(3), 4), 3, 5, 0)
+def test_confusion_is_to_what_zero_shot_favours_for_the_image():
+    request = request_for(5, 16, 8, seed=0)
+    labelled = NOISES["confusion"].label(request)
+    wrong = labelled[labelled.is_noisy]
+    favoured = request.pseudolabels.set_index("image").label_confused.loc[wrong.image]
+    assert wrong.label.tolist() == favoured.tolist()
+
+
+def test_a_global_count_is_uneven_over_classes():
+    labelled = NOISES["symmetric_global"].label(request_for(10, 16, 4, seed=0))
+    assert labelled.groupby("label_clean").is_noisy.sum().nunique() > 1
+
+
+def halves(request: Request) -> dict[int, tuple[set, set]]:
+    """Images of each class that `fp_swap` may draw with a right label, and with a wrong one."""
+    split = {}
+    for label, images in request.manifest.groupby("label").image:
+        half = math.ceil(len(images) / 2)
+        split[label] = (set(images[:half]), set(images[half:]))
+    return split
+
+
+@few
+@given(request=requests())
+def test_fp_swap_draws_right_and_wrong_images_from_their_halves(request):
+    labelled = NOISES["fp_swap"].label(request)
+    split = halves(request)
+    for label, images in labelled.groupby("label"):
+        right, wrong = images[~images.is_noisy], images[images.is_noisy]
+        assert set(right.image) <= split[label][0]
+        assert len(right) == request.shots - request.fp  # each half holds `shots` here
+        assert (len(wrong) > 0) == (request.fp > 0)
+        assert len(wrong) <= request.fp
+    for image, truth in labelled.loc[labelled.is_noisy, ["image", "label_clean"]].to_numpy():
+        assert image in split[truth][1]
+
+
+@few
+@given(request=requests())
+def test_fp_swap_keeps_right_images_of_higher_rates(request):
+    """PTNL's numpy stream: the same 16 for every rate, of which the first fp give way."""
+    stream = np.random.default_rng(request.seed)
+    labelled = NOISES["fp_swap"].label(request)
+    for label in range(request.classes):
+        rows = request.manifest.image[request.manifest.label == label].tolist()
+        order = stream.choice(math.ceil(len(rows) / 2), size=request.shots, replace=False)
+        right = labelled[(labelled.label == label) & ~labelled.is_noisy]
+        assert set(right.image) == {rows[place] for place in order[request.fp :]}
+
+
+def test_fp_swap_where_no_wrong_image_is_left():
+    manifest = manifest_of([1, 2])
+    with pytest.raises(InputError, match="no image of another class is left"):
+        NOISES["fp_swap"].label(Request(manifest, manifest, 1, 1, seed=0))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "images_per_class", "rates"),
+    [(CALTECH101, 12.0, (0, 15.6, 29.4, 53.7)), (FLOWERS102, 12.9, (0, 14.8, 28.2, 52.8))],
+)
+def test_fp_swap_on_small_classes_is_noisier_than_its_name(sizes, images_per_class, rates):
+    """Half of these classes have fewer than 16 images to draw with a right label.
+
+    The rates and images per class are those of an independent simulation of the released code.
+    """
+    manifest = manifest_of([round(size / 2) for size in sizes])
+    for fp, rate in zip((0, 2, 4, 8), rates, strict=True):
+        draws = [
+            NOISES["fp_swap"].label(Request(manifest, manifest, 16, fp, seed))
+            for seed in (1, 2, 3, 4)
+        ]
+        assert 100 * np.mean([draw.is_noisy.mean() for draw in draws]) == pytest.approx(
+            rate, abs=0.3
+        )
+        if fp == 0:
+            images = np.mean([len(draw) for draw in draws]) / len(sizes)
+            assert images == pytest.approx(images_per_class, abs=0.1)

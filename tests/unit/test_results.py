@@ -45,6 +45,7 @@ def metrics(
         "shots": 16,
         "rate": 100 * fp / 16,
         "rate_realised": 100 * fp / 16,
+        "shots_per_class": 16.0,
         "accuracy": accuracy,
         "epochs": 1,
         "parameters": 1,

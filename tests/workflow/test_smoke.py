@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from ptnl.io import read_json, read_metadata, read_parquet
-from ptnl.schemas import HISTORY, RUN_FILES, RUN_KEYS, RUNS, SUMMARY
+from ptnl.schemas import HISTORY, PSEUDO_LABELS, RUN_FILES, RUN_KEYS, RUNS, SUMMARY
 from tests.workflow.conftest import ROOT, Study
 
-EXPECTED_RUNS = 1 + 6 * 2 * 2  # zero-shot, and 6 methods x 2 rates x 2 seeds
+EXPECTED_RUNS = 1 + 9 * 2 * 2  # zero-shot, and 9 methods x 2 rates x 2 seeds
 ONE_SWEEP = {"all": 1, "collect_runs": 1, "make_table": 1, "plot_figure": 1}
 
 
@@ -30,6 +30,7 @@ def test_every_artefact_is_there(smoke):
     assert runs.accuracy.between(0, 100).all()
     trained = runs[runs.method != "zero_shot"]
     assert (trained.rate_realised == trained.rate).all()
+    assert (trained.shots_per_class == trained.shots).all()
     for run in trained.itertuples():
         folder = (
             smoke.results
@@ -53,6 +54,14 @@ def test_every_artefact_is_there(smoke):
         assert (smoke.results / "figures" / file).stat().st_size > 1000
     leftovers = [p for p in smoke.results.rglob(".*") if p.is_file()]
     assert leftovers == []
+
+
+def test_the_confused_class_is_zero_shots_favourite_among_the_wrong_ones(smoke):
+    labels = read_parquet(smoke.results / "pseudolabels/symbols/mini-rn.parquet", PSEUDO_LABELS)
+    assert (labels.label_confused != labels.label).all()
+    mistaken = labels[labels.label_pseudo != labels.label]
+    assert len(mistaken) > 0
+    assert (mistaken.label_confused == mistaken.label_pseudo).all()
 
 
 def test_a_second_run_does_nothing_and_says_so(smoke):

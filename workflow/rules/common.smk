@@ -50,6 +50,13 @@ def folders_of(metrics):
     return [str(Path(path).parent) for path in metrics]
 
 
+def pseudolabels_for_noise(wildcards):
+    """The primary backbone's zero-shot predictions, where a kind of noise follows them."""
+    if not NOISES[wildcards.noise].needs_pseudolabels:
+        return []
+    return f"<results>/pseudolabels/{wildcards.dataset}/{config['primary_backbone']}.parquet"
+
+
 def run_folders(wildcards, output):
     """The folders of a sweep's runs, in the order of its shots."""
     return folders_of(output.metrics)

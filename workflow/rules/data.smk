@@ -56,6 +56,8 @@ rule inject_noise:
     """Wrong labels in a draw: {wildcards.fp} per class."""
     input:
         **code("ptnl.cli.inject_noise", "ptnl.noise"),
+        manifest="<results>/manifests/{dataset}.parquet",
+        pseudolabels=pseudolabels_for_noise,
         shots="<results>/shots/{dataset}/seed-{seed}.parquet",
     output:
         "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet",
@@ -64,5 +66,6 @@ rule inject_noise:
     conda:
         "../../envs/ptnl.yaml"
     shell:
-        "python -m ptnl.cli.inject_noise --shots {input.shots} --noise {wildcards.noise} "
-        "--fp {wildcards.fp} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+        "python -m ptnl.cli.inject_noise --manifest {input.manifest} --shots {input.shots} "
+        "--noise {wildcards.noise} --fp {wildcards.fp} --seed {wildcards.seed} "
+        "--pseudolabels {input.pseudolabels} --out {output} > {log} 2>&1"
