@@ -77,6 +77,32 @@ SUMMARY: Schema = {
     "n": "int64",
 }
 
+# One row an epoch of a run at 50 % symmetric noise, as far as the claims read it.
+GRADIENTS: Schema = {
+    "dataset": "string",
+    "backbone": "string",
+    "method": "string",
+    "seed": "int64",
+    "epoch": "int64",
+    "ratio": "double",  # norm of the noisy shots' summed gradient over that of the clean ones'
+}
+
+# One row a claim of the paper.
+CLAIMS: Schema = {
+    "claim": "string",
+    "statement": "string",
+    "source": "string",  # section and table or figure of the paper
+    "statistic": "string",
+    "comparison": "string",  # the weakest one of the claim; empty without enough runs
+    "unit": "string",
+    "estimate": "double",  # of that comparison, positive where the claim is right
+    "low": "double",  # 95 % confidence interval
+    "high": "double",
+    "n": "int64",  # pairs: (data set, seed)
+    "verdict": "string",  # holds, does not hold, not enough runs
+    "reason": "string",  # empty where it holds
+}
+
 # What a run leaves in its folder; `metrics.json` is written last.
 RUN_FILES = ("history.parquet", "weights.safetensors", "logits.npy", "metrics.json")
 ZERO_SHOT_FILES = ("logits.npy", "metrics.json")  # where nothing is trained
