@@ -31,10 +31,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     findings = check_claims(runs, gradients, args.backbone, args.seed)
     table = claims_table(findings)
     markdown = claims_markdown(findings, published(), args.study, args.backbone)
+    made = made_by("numpy", "pandas", seed=args.seed)
     write = {
         ".md": lambda path: write_text(markdown, path),
         ".csv": lambda path: write_text(table.to_csv(index=False), path),
-        ".parquet": lambda path: write_parquet(table, path, CLAIMS, made_by("numpy", "pandas")),
+        ".parquet": lambda path: write_parquet(table, path, CLAIMS, made),
     }
     for path in args.out:
         write[path.suffix](path)

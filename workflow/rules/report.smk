@@ -1,4 +1,4 @@
-# Runs -> runs.parquet -> tables and figures.
+# Runs -> runs.parquet -> tables, figures and verdicts on the paper's claims.
 
 
 rule collect_runs:
@@ -54,6 +54,32 @@ rule plot_figure:
     shell:
         "python -m ptnl.cli.plot_figure --figure {wildcards.number} --summary {input.summary} "
         "--backbone {params.backbone} --study {params.study} --out {output} > {log} 2>&1"
+
+
+rule check_claims:
+    """The paper's claims: a verdict and a confidence interval for each."""
+    input:
+        **code(
+            "ptnl.cli.check_claims",
+            "ptnl.claims",
+            "ptnl.claims_text",
+            "ptnl.bootstrap",
+            "ptnl.published",
+        ),
+        published="ptnl/paper/published.csv",
+        runs="<results>/runs.parquet",
+    output:
+        multiext("<results>/claims", ".md", ".csv"),
+    log:
+        "<logs>/check_claims.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        backbone=config["primary_backbone"],
+        study=config["study"],
+    shell:
+        "python -m ptnl.cli.check_claims --runs {input.runs} --backbone {params.backbone} "
+        "--study {params.study} --out {output} > {log} 2>&1"
 
 
 rule all_tables:
