@@ -32,7 +32,7 @@ def stratified_interval(
     variance is the unbiased estimate (McCarthy & Snowden 1985), and percentiles are taken where
     Student's t has its quantile instead of the normal distribution (Hesterberg 2015, the expanded
     percentile interval). No resample goes beyond the smallest and largest observation, so that one
-    stratum of 4 is covered 87 % of the time and not 95 %; two strata of 4 are at 94 %.
+    stratum of 4 normal observations is covered 87 % of the time and not 95 %; two are at 94 %.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ def _printed(finding: Finding, numbers: pd.DataFrame) -> list[str]:
     """A cell for each comparison: the paper's own number."""
     cells = []
     for outcome in finding.outcomes:
-        own = finding.claim.unit == ACCURACY and printed_difference(outcome.comparison, numbers)
+        own = printed_difference(outcome.comparison, numbers)
         cells.append(f"{_number(own[0], ACCURACY)} ({own[1]})" if own else "–")
     return cells
 
