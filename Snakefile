@@ -54,10 +54,11 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
-    """Every table and figure of the study, and every run behind them."""
+    """Every table, figure and verdict of the study, and every run behind them."""
     default_target: True
     input:
         run_files(grid.runs(config)),
         rules.all_tables.input,
         rules.all_figures.input,
+        rules.check_claims.output,
     localrule: True

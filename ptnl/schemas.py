@@ -127,6 +127,22 @@ CONFUSION: Schema = {
     "percent": "double",  # of the test images of the true class, mean over the prompts
 }
 
+# One row a claim of the paper.
+CLAIMS: Schema = {
+    "claim": "string",
+    "statement": "string",
+    "source": "string",  # section and table or figure of the paper
+    "statistic": "string",
+    "comparison": "string",  # the weakest one of the claim; empty without enough runs
+    "unit": "string",
+    "estimate": "double",  # of that comparison, positive where the claim is right
+    "low": "double",  # 95 % confidence interval
+    "high": "double",
+    "n": "int64",  # pairs: (data set, seed)
+    "verdict": "string",  # holds, does not hold, not enough runs
+    "reason": "string",  # empty where it holds
+}
+
 # What a run leaves in its folder; `metrics.json` is written last.
 RUN_FILES = ("history.parquet", "weights.safetensors", "logits.npy", "metrics.json")
 ZERO_SHOT_FILES = ("logits.npy", "metrics.json")  # where nothing is trained

@@ -18,6 +18,7 @@ def test_the_embedded_study(tmp_path):
         "collect_runs": 1,
         "make_table": 1,
         "plot_figure": 1,
+        "check_claims": 1,
     }
 
 

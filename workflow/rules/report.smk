@@ -1,4 +1,4 @@
-# Runs -> runs.parquet -> tables and figures.
+# Runs -> runs.parquet -> tables, figures and verdicts on the paper's claims.
 
 
 rule collect_runs:
@@ -56,6 +56,35 @@ rule plot_figure:
     shell:
         "python -m ptnl.cli.plot_figure --figure {wildcards.number} --numbers {input.numbers} "
         "--backbone {params.backbone} --study {params.study} --out {output} > {log} 2>&1"
+
+
+rule check_claims:
+    """The paper's claims: a verdict and a confidence interval for each."""
+    input:
+        **code(
+            "ptnl.cli.check_claims",
+            "ptnl.claims",
+            "ptnl.claims_text",
+            "ptnl.bootstrap",
+            "ptnl.published",
+        ),
+        published="ptnl/paper/published.csv",
+        runs="<results>/runs.parquet",
+        gradients="<results>/gradients.parquet" if grid.gradient_runs(config) else [],
+    output:
+        multiext("<results>/claims", ".md", ".csv"),
+    log:
+        "<logs>/check_claims.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        gradients=lambda wildcards, input: f"--gradients {input.gradients}" * bool(input.gradients),
+        backbone=config["primary_backbone"],
+        study=config["study"],
+    shell:
+        "python -m ptnl.cli.check_claims --runs {input.runs} {params.gradients} "
+        "--backbone {params.backbone} "
+        "--study {params.study} --out {output} > {log} 2>&1"
 
 
 rule write_report:

@@ -1,0 +1,45 @@
+"""Check the paper's claims on a study's runs: a verdict and an interval for each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptnl.claims import check_claims, claims_table
+from ptnl.claims_text import claims_markdown
+from ptnl.cli.entry import parser, start
+from ptnl.io import read_parquet, write_parquet, write_text
+from ptnl.provenance import made_by
+from ptnl.published import published
+from ptnl.schemas import CLAIMS, GRADIENTS, RUNS
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
+    arguments.add_argument(
+        "--gradients", type=Path, help="gradient study (Parquet), if there is one"
+    )
+    arguments.add_argument("--backbone", required=True, help="the primary one")
+    arguments.add_argument("--study", required=True, help="name of the study, for the title")
+    arguments.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    arguments.add_argument(
+        "--out", type=Path, nargs="+", required=True, help="any of .md, .csv, .parquet"
+    )
+    args = arguments.parse_args(argv)
+
+    runs = read_parquet(args.runs, RUNS)
+    gradients = read_parquet(args.gradients, GRADIENTS) if args.gradients else None
+    findings = check_claims(runs, gradients, args.backbone, args.seed)
+    table = claims_table(findings)
+    markdown = claims_markdown(findings, published(), args.study, args.backbone)
+    made = made_by("numpy", "pandas", seed=args.seed)
+    write = {
+        ".md": lambda path: write_text(markdown, path),
+        ".csv": lambda path: write_text(table.to_csv(index=False), path),
+        ".parquet": lambda path: write_parquet(table, path, CLAIMS, made),
+    }
+    for path in args.out:
+        write[path.suffix](path)
+
+
+if __name__ == "__main__":
+    start(main)
