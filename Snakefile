@@ -12,6 +12,7 @@ from ptnl.errors import InputError
 from ptnl import grid, layouts
 from ptnl.methods import METHODS
 from ptnl.noise import NOISES
+from ptnl.protocols import apply_protocol, hyper_parameters, protocol_of
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
 min_version("9.20")
@@ -59,4 +60,5 @@ rule all:
         run_files(grid.runs(config)),
         rules.all_tables.input,
         rules.all_figures.input,
+        rules.report_noise.output,
     localrule: True

@@ -104,7 +104,9 @@ def _label_lines(axes: Axes, rows: pd.DataFrame, methods: tuple[str, ...]) -> No
         )
 
 
-def accuracy_over_rate(summary: pd.DataFrame, layout: Layout, study: str, backbone: str) -> Figure:
+def accuracy_over_rate(
+    summary: pd.DataFrame, layout: Layout, study: str, protocol: str, backbone: str
+) -> Figure:
     """Top-1 accuracy over the noise rate, a panel a data set, a labelled line a method."""
     rows = summary[
         (summary.backbone == backbone)
@@ -125,7 +127,8 @@ def accuracy_over_rate(summary: pd.DataFrame, layout: Layout, study: str, backbo
             _label_lines(axes, part, layout.methods)
         panels[0].set_ylabel("Top-1 accuracy (%)")
         figure.supxlabel(
-            f"Study {study!r}, backbone {backbone}; mean and sd over {int(rows.n.max())} seeds",
+            f"Study {study!r}, protocol {protocol!r}, backbone {backbone}; "
+            f"mean and sd over {int(rows.n.max())} seeds",
             fontsize=7.5,
             color="#555555",
         )

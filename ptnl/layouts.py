@@ -1,7 +1,7 @@
 """What each table and figure of the paper shows. Pure, without torch: the Snakefile reads it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -12,6 +12,10 @@ class Layout:
     title: str
     methods: tuple[str, ...]
     noise: str
+
+    def with_random_noise(self, kind: str) -> "Layout":
+        """The layout with a protocol's kind of noise in the place of the paper's random noise."""
+        return replace(self, noise=kind) if self.noise == "symmetric" else self
 
 
 TABLES = {
@@ -38,5 +42,6 @@ def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[i
     return [
         number
         for number, layout in layouts.items()
-        if set(layout.methods) <= set(methods) and layout.noise in config["noise"]
+        if set(layout.methods) <= set(methods)
+        and layout.with_random_noise(config["random_noise"]).noise in config["noise"]
     ]

@@ -40,18 +40,21 @@ def _cells(rows: pd.DataFrame, plus_minus: str, bold: str) -> pd.DataFrame:
     return text.pivot(index=["dataset", "method"], columns="rate", values="cell").loc[order]
 
 
-def _caption(layout: Layout, study: str, backbone: str, runs: int) -> str:
+def _caption(layout: Layout, study: str, protocol: str, backbone: str, runs: int) -> str:
     return (
         f"{layout.title}: top-1 accuracy (%), mean and standard deviation over {runs} seeds, "
-        f"{layout.noise} noise, backbone {backbone}, study {study!r}; best mean per column in bold"
+        f"{layout.noise} noise, backbone {backbone}, study {study!r}, protocol {protocol!r}; "
+        "best mean per column in bold"
     )
 
 
-def markdown(rows: pd.DataFrame, layout: Layout, number: int, study: str, backbone: str) -> str:
+def markdown(
+    rows: pd.DataFrame, layout: Layout, number: int, study: str, protocol: str, backbone: str
+) -> str:
     """The table in the paper's layout, as GitHub's Markdown."""
     cells = _cells(rows, "±", "**{}**")
     lines = [
-        f"**Table {number}.** {_caption(layout, study, backbone, int(rows.n.max()))}.",
+        f"**Table {number}.** {_caption(layout, study, protocol, backbone, int(rows.n.max()))}.",
         "",
         "| Data set | Method | " + " | ".join(f"{rate:g} %" for rate in cells.columns) + " |",
         "|---|---|" + "---:|" * len(cells.columns),
@@ -64,10 +67,12 @@ def markdown(rows: pd.DataFrame, layout: Layout, number: int, study: str, backbo
     return "\n".join(lines) + "\n"
 
 
-def latex(rows: pd.DataFrame, layout: Layout, number: int, study: str, backbone: str) -> str:
+def latex(
+    rows: pd.DataFrame, layout: Layout, number: int, study: str, protocol: str, backbone: str
+) -> str:
     """The table in the paper's layout, as LaTeX with booktabs."""
     cells = _cells(rows, r"$\pm$", r"\textbf{{{}}}")
-    caption = _caption(layout, study, backbone, int(rows.n.max())).replace("%", r"\%")
+    caption = _caption(layout, study, protocol, backbone, int(rows.n.max())).replace("%", r"\%")
     lines = [
         r"\begin{table}",
         r"  \centering",

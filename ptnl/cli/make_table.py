@@ -16,12 +16,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--summary", type=Path, required=True)
     arguments.add_argument("--backbone", required=True)
     arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
+    arguments.add_argument(
+        "--random-noise", required=True, help="kind of noise in the place of the paper's random one"
+    )
     arguments.add_argument("--out", type=Path, nargs="+", required=True, help=".csv, .md, .tex")
     args = arguments.parse_args(argv)
 
-    layout = TABLES[args.table]
+    layout = TABLES[args.table].with_random_noise(args.random_noise)
     rows = table_rows(read_parquet(args.summary, SUMMARY), layout, args.backbone)
-    caption = (rows, layout, args.table, args.study, args.backbone)
+    caption = (rows, layout, args.table, args.study, args.protocol, args.backbone)
     render = {
         ".csv": lambda: rows.to_csv(index=False),
         ".md": lambda: markdown(*caption),

@@ -16,11 +16,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--summary", type=Path, required=True)
     arguments.add_argument("--backbone", required=True)
     arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
+    arguments.add_argument(
+        "--random-noise", required=True, help="kind of noise in the place of the paper's random one"
+    )
     arguments.add_argument("--out", type=Path, nargs="+", required=True, help=".svg, .pdf, .png")
     args = arguments.parse_args(argv)
 
     summary = read_parquet(args.summary, SUMMARY)
-    figure = accuracy_over_rate(summary, FIGURES[args.figure], args.study, args.backbone)
+    layout = FIGURES[args.figure].with_random_noise(args.random_noise)
+    figure = accuracy_over_rate(summary, layout, args.study, args.protocol, args.backbone)
     for path in args.out:
         with atomic_path(path) as temporary:
             save(figure, temporary, path.suffix[1:])

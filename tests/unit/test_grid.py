@@ -14,6 +14,7 @@ CONFIG = {
     "shots": 16,
     "seeds": [1, 2],
     "noise": {"symmetric": [0, 8]},
+    "random_noise": "symmetric",
     "methods": {"zero_shot": {}, "prompt_ce": {}, "linear_probe": {}},
 }
 

@@ -72,16 +72,16 @@ def test_table_in_the_papers_layout():
     rows = table_rows(study(TABLES[1]), TABLES[1], "mini-rn")
     assert len(rows) == 2 * 3 * 2
     assert list(rows.method[:2]) == ["classifier_r", "classifier_r"]
-    text = markdown(rows, TABLES[1], 1, "toy", "mini-rn")
+    text = markdown(rows, TABLES[1], 1, "toy", "embedded", "mini-rn")
     assert "| Icons | Classifier-R | **92.00** ± 1.00 | **84.00** ± 1.00 |" in text
     assert "|  | Prompt tuning | 72.00 ± 1.00 | 64.00 ± 1.00 |" in text
-    source = latex(rows, TABLES[1], 1, "toy", "mini-rn")
+    source = latex(rows, TABLES[1], 1, "toy", "embedded", "mini-rn")
     assert r"Icons & Classifier-R & \textbf{92.00} $\pm$ 1.00" in source
     assert source.count(r"\midrule") == 2
 
 
 def test_figure_has_a_labelled_line_for_every_method():
-    figure = accuracy_over_rate(study(FIGURES[2]), FIGURES[2], "toy", "mini-rn")
+    figure = accuracy_over_rate(study(FIGURES[2]), FIGURES[2], "toy", "embedded", "mini-rn")
     panels = figure.axes
     assert [axes.get_title(loc="left") for axes in panels] == ["Icons", "Symbols"]
     for axes in panels:
