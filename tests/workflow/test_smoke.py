@@ -14,7 +14,7 @@ from ptnl.schemas import HISTORY, PSEUDO_LABELS, RUN_FILES, RUN_KEYS, RUNS, SUMM
 from tests.workflow.conftest import ROOT, Study
 
 EXPECTED_RUNS = 1 + 9 * 2 * 2  # zero-shot, and 9 methods x 2 rates x 2 seeds
-ONE_SWEEP = {"all": 1, "collect_runs": 1, "make_table": 1, "plot_figure": 1}
+ONE_SWEEP = {"all": 1, "collect_runs": 1, "make_table": 1, "plot_figure": 1, "report_noise": 1}
 
 
 def numbers(study: Study) -> pd.DataFrame:
@@ -52,6 +52,11 @@ def test_every_artefact_is_there(smoke):
         assert (smoke.results / "tables" / file).stat().st_size > 100
     for file in ("figure2.svg", "figure2.pdf", "figure2.png"):
         assert (smoke.results / "figures" / file).stat().st_size > 1000
+    noise = pd.read_csv(smoke.results / "noise.csv")
+    assert noise[["fp", "rate_realised", "shots_per_class", "draws"]].to_numpy().tolist() == [
+        [0, 0, 16, 2],
+        [8, 50, 16, 2],
+    ]
     leftovers = [p for p in smoke.results.rglob(".*") if p.is_file()]
     assert leftovers == []
 

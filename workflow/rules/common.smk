@@ -2,7 +2,7 @@
 
 
 def validate_config():
-    """Apply the protocol; stop with one sentence where the config is wrong; fill in defaults."""
+    """Fill in defaults, apply the protocol; stop with one sentence where the config is wrong."""
     folder = Path(workflow.basedir) / "workflow"
     schema_file = folder / "schemas/config.schema.yaml"
     schema = yaml.safe_load(schema_file.read_text())
@@ -12,12 +12,12 @@ def validate_config():
     explicit = workflow.config_settings.overwrite_config
     try:
         check_config(config, schema)
+        validate(config, str(schema_file))
         preset = protocol_of(config, presets)
         config.update(apply_protocol(config, preset, explicit, hyper_parameters(schema)))
         check_config(config, schema)
     except InputError as error:
         raise WorkflowError(error) from None
-    validate(config, str(schema_file))
 
 
 def code(*modules):
