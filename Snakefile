@@ -12,6 +12,7 @@ from ptnl.errors import InputError
 from ptnl import grid, layouts
 from ptnl.methods import METHODS, PSEUDO_LABELS
 from ptnl.noise import NOISES
+from ptnl.protocols import apply_protocol, hyper_parameters, protocol_of
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
 min_version("9.20")
@@ -61,4 +62,6 @@ rule all:
         rules.all_tables.input,
         rules.all_figures.input,
         rules.check_claims.output,
+        rules.report_noise.output,
+        rules.write_report.output,
     localrule: True

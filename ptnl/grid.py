@@ -160,7 +160,7 @@ def check_grid(config: Config) -> None:
     _known("primary_backbone", config["primary_backbone"], config["backbones"])
     for noise, options in config["noise"].items():
         for method in options.get("methods", []):
-            _known(f"noise.{noise}.methods", method, config["methods"])
+            _known(f"noise.{noise}.methods", method, METHODS)
         for fp in options["fps"]:
             if fp > config["shots"]:
                 raise InputError(

@@ -1,8 +1,8 @@
 """What each table and figure of the paper shows. Pure, without torch: the Snakefile reads it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from ptnl.grid import asks_for
 
@@ -28,26 +28,34 @@ NOISE_TITLES = {
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table: what its rows (within a data set) and columns are, in the order of the paper."""
+class Layout:
+    """What tables and figures share."""
 
     title: str
     methods: tuple[str, ...]
     datasets: tuple[str, ...]  # those of the paper; other data sets of a study are all shown
     noises: tuple[str, ...] = ("symmetric",)
+
+    def with_random_noise(self, kind: str) -> Self:
+        """The layout with a protocol's kind of noise in the place of the paper's random noise."""
+        return replace(
+            self, noises=tuple(kind if noise == "symmetric" else noise for noise in self.noises)
+        )
+
+
+@dataclass(frozen=True)
+class Table(Layout):
+    """A table: what its rows (within a data set) and columns are, in the order of the paper."""
+
     rows: str = "method"  # or backbone, or estimate; empty where a data set is one row
     columns: str = "rate"  # or noise (at the highest rate), or method
     average: bool = False  # whether a last block averages over the data sets
 
 
 @dataclass(frozen=True)
-class Figure:
+class Figure(Layout):
     """A figure: what it draws, one panel a data set."""
 
-    title: str
-    methods: tuple[str, ...]
-    datasets: tuple[str, ...]
-    noises: tuple[str, ...] = ("symmetric",)
     kind: str = "accuracy"  # over the noise rate; or gradients, or confusion
     labels: Mapping[str, str] = field(default_factory=dict)  # of methods, where not their titles
 
@@ -136,7 +144,7 @@ FIGURES = {
 }
 
 
-def shown(layout: Table | Figure, datasets: Iterable[str]) -> list[str]:
+def shown(layout: Layout, datasets: Iterable[str]) -> list[str]:
     """The data sets of a study that a layout shows, in its order.
 
     Those of the paper that the paper shows there, then all that the paper does not know.
@@ -146,17 +154,18 @@ def shown(layout: Table | Figure, datasets: Iterable[str]) -> list[str]:
     return of_paper + [name for name in datasets if name not in EIGHT]
 
 
-def fillable(layouts: Mapping[int, Table | Figure], config: Mapping[str, Any]) -> list[int]:
+def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[int]:
     """The numbers of the layouts whose methods, noise and data sets the study's grid has."""
 
-    def fills(layout: Table | Figure, backbone: str) -> bool:
+    def fills(layout: Layout, backbone: str) -> bool:
         return all(
             asks_for(config, backbone, method, noise)
             for method in layout.methods
             for noise in layout.noises or (None,)
         )
 
-    def has(layout: Table | Figure) -> bool:
+    def has(layout: Layout) -> bool:
+        layout = layout.with_random_noise(config["random_noise"])
         backbones = [name for name in config["backbones"] if fills(layout, name)]
         enough = 2 if isinstance(layout, Table) and layout.rows == "backbone" else 1
         return (

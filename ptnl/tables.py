@@ -29,10 +29,11 @@ class Origin:
     """Where the numbers of a table or figure come from, for its caption."""
 
     study: str
+    protocol: str
     backbone: str  # the primary one
 
     def __str__(self) -> str:
-        return f"backbone {self.backbone}, study {self.study!r}"
+        return f"backbone {self.backbone}, study {self.study!r}, protocol {self.protocol!r}"
 
 
 def table_rows(

@@ -23,17 +23,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     arguments.add_argument("--backbone", required=True)
     arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
+    arguments.add_argument(
+        "--random-noise", required=True, help="kind of noise in the place of the paper's random one"
+    )
     arguments.add_argument("--out", type=Path, nargs="+", required=True, help=".csv, .md, .tex")
     args = arguments.parse_args(argv)
 
-    layout = TABLES[args.table]
+    layout = TABLES[args.table].with_random_noise(args.random_noise)
     summary = read_parquet(args.summary, SUMMARY)
     if args.random_prompts:
         draws = pd.concat([read_parquet(path, RANDOM_PROMPTS) for path in args.random_prompts])
         summary = pd.concat([summary, summarise_draws(draws)])
     ensembles = read_parquet(args.ensembles, ENSEMBLES) if args.ensembles else None
     rows = table_rows(summary, layout, args.backbone, ensembles)
-    origin = Origin(args.study, args.backbone)
+    origin = Origin(args.study, args.protocol, args.backbone)
     render = {
         ".csv": lambda: rows.to_csv(index=False),
         ".md": lambda: markdown(rows, layout, args.table, origin),

@@ -31,13 +31,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     arguments.add_argument("--backbone", required=True)
     arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
+    arguments.add_argument(
+        "--random-noise", required=True, help="kind of noise in the place of the paper's random one"
+    )
     arguments.add_argument("--out", type=Path, nargs="+", required=True, help=".svg, .pdf, .png")
     args = arguments.parse_args(argv)
 
-    layout = FIGURES[args.figure]
+    layout = FIGURES[args.figure].with_random_noise(args.random_noise)
     schema, draw = KINDS[layout.kind]
     numbers = pd.concat([read_parquet(path, schema) for path in args.numbers])
-    figure = draw(numbers, layout, Origin(args.study, args.backbone))
+    figure = draw(numbers, layout, Origin(args.study, args.protocol, args.backbone))
     for path in args.out:
         with atomic_path(path) as temporary:
             save(figure, temporary, path.suffix[1:])

@@ -17,6 +17,7 @@ CONFIG = {
         "symmetric": {"fps": [0, 8]},
         "confusion": {"fps": [8], "methods": ["prompt_ce"]},
     },
+    "random_noise": "symmetric",
     "methods": {"zero_shot": {}, "prompt_ce": {}, "linear_probe": {}, "upl": {}},
 }
 

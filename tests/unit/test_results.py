@@ -23,7 +23,7 @@ from ptnl.methods import METHODS
 from ptnl.schemas import CONFUSION, ENSEMBLES, GRADIENTS, RUNS, SUMMARY
 from ptnl.tables import Origin, latex, markdown, table_rows
 
-TOY = Origin("toy", "mini-rn")
+TOY = Origin("toy", "embedded", "mini-rn")
 
 
 def metrics(

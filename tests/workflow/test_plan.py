@@ -19,6 +19,8 @@ def test_the_embedded_study(tmp_path):
         "make_table": 1,
         "plot_figure": 1,
         "check_claims": 1,
+        "report_noise": 1,
+        "write_report": 1,
     }
 
 
@@ -33,6 +35,29 @@ def test_a_grid_of_2000_runs(tmp_path):
 
 def test_gpu_slots_without_a_gpu(tmp_path):
     assert Study.create(tmp_path).planned("all_tables", "--resources", "gpu=2")["make_table"] == 1
+
+
+@pytest.mark.parametrize(
+    ("protocol", "noise", "rates", "seeds"),
+    [
+        ("paper", "symmetric", 4, 4),
+        ("released", "fp_swap", 4, 4),
+        ("nlprompt", "symmetric_global", 7, 10),
+    ],
+)
+def test_a_protocol_is_one_key(tmp_path, protocol, noise, rates, seeds):
+    planned = Study.create(tmp_path, base=None, protocol=protocol).planned()
+    assert planned["inject_noise"] == 2 * rates * seeds
+    assert planned[f"tune_method_{noise}"] == 2 * 9
+    assert planned["make_table"] == planned["plot_figure"] == 1
+
+
+def test_confusion_noise_waits_for_zero_shot_predictions(tmp_path):
+    study = Study.create(tmp_path, noise={"confusion": [8]})
+    confusion = study.results / "noise/symbols/confusion/fp-8/seed-1.parquet"
+    assert study.planned(str(confusion))["pseudolabel_zeroshot"] == 1
+    symmetric = study.results / "noise/symbols/symmetric/fp-8/seed-1.parquet"
+    assert "pseudolabel_zeroshot" not in study.planned(str(symmetric))
 
 
 @pytest.mark.parametrize("target", ["table1", "figure2", "all_tables", "all_figures"])
@@ -50,6 +75,10 @@ def test_targets_by_name(tmp_path, target):
         (
             {"methods": {"promt_ce": {}}},
             "unknown key 'methods.promt_ce'; did you mean 'prompt_ce'?",
+        ),
+        (
+            {"protocol": "papr"},
+            "config: protocol: 'papr' is unknown; choose from embedded, nlprompt",
         ),
         ({"shots": 4}, "config: noise.symmetric: 8 wrong labels do not fit into 4 shots"),
     ],

@@ -14,7 +14,15 @@ from ptnl.schemas import HISTORY, PSEUDO_LABELS, RUN_FILES, RUN_KEYS, RUNS, SUMM
 from tests.workflow.conftest import ROOT, Study
 
 EXPECTED_RUNS = 1 + 9 * 2 * 2  # zero-shot, and 9 methods x 2 rates x 2 seeds
-ONE_SWEEP = {"all": 1, "collect_runs": 1, "make_table": 1, "plot_figure": 1, "check_claims": 1}
+ONE_SWEEP = {
+    "all": 1,
+    "collect_runs": 1,
+    "make_table": 1,
+    "plot_figure": 1,
+    "check_claims": 1,
+    "report_noise": 1,
+    "write_report": 1,
+}
 
 
 def numbers(study: Study) -> pd.DataFrame:
@@ -55,6 +63,11 @@ def test_every_artefact_is_there(smoke):
     claims = pd.read_csv(smoke.results / "claims.csv")
     assert set(claims.verdict) == {"not enough runs"}  # of two seeds
     assert (smoke.results / "claims.md").read_text().count("not enough runs") > len(claims)
+    noise = pd.read_csv(smoke.results / "noise.csv")
+    assert noise[["fp", "rate_realised", "shots_per_class", "draws"]].to_numpy().tolist() == [
+        [0, 0, 16, 2],
+        [8, 50, 16, 2],
+    ]
     leftovers = [p for p in smoke.results.rglob(".*") if p.is_file()]
     assert leftovers == []
 

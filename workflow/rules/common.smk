@@ -2,13 +2,22 @@
 
 
 def validate_config():
-    """Stop with one sentence where the config is wrong; fill in defaults where it is silent."""
-    schema = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
+    """Fill in defaults, apply the protocol; stop with one sentence where the config is wrong."""
+    folder = Path(workflow.basedir) / "workflow"
+    schema_file = folder / "schemas/config.schema.yaml"
+    schema = yaml.safe_load(schema_file.read_text())
+    presets = {
+        file.stem: yaml.safe_load(file.read_text()) for file in folder.glob("protocols/*.yaml")
+    }
+    explicit = workflow.config_settings.overwrite_config
     try:
-        check_config(config, yaml.safe_load(schema.read_text()))
+        check_config(config, schema)
+        validate(config, str(schema_file))
+        preset = protocol_of(config, presets)
+        config.update(apply_protocol(config, preset, explicit, hyper_parameters(schema)))
+        check_config(config, schema)
     except InputError as error:
         raise WorkflowError(error) from None
-    validate(config, str(schema))
 
 
 def code(*modules):

@@ -33,9 +33,12 @@ rule make_table:
         numbers=table_options,
         backbone=config["primary_backbone"],
         study=config["study"],
+        protocol=config["protocol"],
+        noise=config["random_noise"],
     shell:
         "python -m ptnl.cli.make_table --table {wildcards.number} {params.numbers} "
-        "--backbone {params.backbone} --study {params.study} --out {output} > {log} 2>&1"
+        "--backbone {params.backbone} --study {params.study} --protocol {params.protocol} "
+        "--random-noise {params.noise} --out {output} > {log} 2>&1"
 
 
 rule plot_figure:
@@ -53,9 +56,33 @@ rule plot_figure:
     params:
         backbone=config["primary_backbone"],
         study=config["study"],
+        protocol=config["protocol"],
+        noise=config["random_noise"],
     shell:
         "python -m ptnl.cli.plot_figure --figure {wildcards.number} --numbers {input.numbers} "
-        "--backbone {params.backbone} --study {params.study} --out {output} > {log} 2>&1"
+        "--backbone {params.backbone} --study {params.study} --protocol {params.protocol} "
+        "--random-noise {params.noise} --out {output} > {log} 2>&1"
+
+
+rule report_noise:
+    """Wrong labels asked for and found, and different images per class."""
+    input:
+        **code("ptnl.cli.report_noise", "ptnl.noise_report"),
+        runs="<results>/runs.parquet",
+    output:
+        csv="<results>/noise.csv",
+        markdown="<results>/noise.md",
+    log:
+        "<logs>/report_noise.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        study=config["study"],
+        protocol=config["protocol"],
+    shell:
+        "python -m ptnl.cli.report_noise --runs {input.runs} --study {params.study} "
+        "--protocol {params.protocol} --csv {output.csv} --markdown {output.markdown} "
+        "> {log} 2>&1"
 
 
 rule check_claims:

@@ -1,0 +1,27 @@
+"""Tabulate the noise that the runs met: wrong labels asked for and found, images per class."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptnl.cli.entry import parser, start
+from ptnl.io import read_parquet, write_text
+from ptnl.noise_report import markdown, realised_noise
+from ptnl.schemas import RUNS
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
+    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
+    arguments.add_argument("--csv", type=Path, required=True)
+    arguments.add_argument("--markdown", type=Path, required=True)
+    args = arguments.parse_args(argv)
+
+    realised = realised_noise(read_parquet(args.runs, RUNS))
+    write_text(realised.to_csv(index=False), args.csv)
+    write_text(markdown(realised, args.study, args.protocol), args.markdown)
+
+
+if __name__ == "__main__":
+    start(main)
