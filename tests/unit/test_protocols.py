@@ -13,7 +13,7 @@ from ptnl.protocols import apply_protocol, hyper_parameters, merged, protocol_of
 KNOWN = {"prompt_ce": {"epochs"}, "prompt_gce": {"epochs", "q"}, "linear_probe": {"c"}}
 CONFIG = {
     "seeds": [1],
-    "noise": {"symmetric": [0, 8]},
+    "noise": {"symmetric": {"fps": [0, 8]}},
     "methods": {
         "prompt_ce": {"epochs": 40},
         "prompt_gce": {"epochs": 40},
