@@ -72,7 +72,8 @@ def latex(
 ) -> str:
     """The table in the paper's layout, as LaTeX with booktabs."""
     cells = _cells(rows, r"$\pm$", r"\textbf{{{}}}")
-    caption = _caption(layout, study, protocol, backbone, int(rows.n.max())).replace("%", r"\%")
+    caption = _caption(layout, study, protocol, backbone, int(rows.n.max()))
+    caption = caption.replace("%", r"\%").replace("_", r"\_")
     lines = [
         r"\begin{table}",
         r"  \centering",

@@ -37,6 +37,9 @@ def test_only_tables_that_the_study_can_fill():
     assert fillable(TABLES, CONFIG) == []
     methods = {name: {} for name in TABLES[1].methods}
     assert fillable(TABLES, {**CONFIG, "methods": methods}) == [1]
+    other = {**CONFIG, "methods": methods, "noise": {"fp_swap": [0, 8]}}
+    assert fillable(TABLES, other) == []
+    assert fillable(TABLES, {**other, "random_noise": "fp_swap"}) == [1]
 
 
 def test_rates_that_no_draw_holds_are_refused():

@@ -80,6 +80,19 @@ def test_table_in_the_papers_layout():
     assert source.count(r"\midrule") == 2
 
 
+def test_captions_name_the_noise_and_the_protocol():
+    layout = TABLES[1].with_random_noise("fp_swap")
+    summary = study(TABLES[1]).assign(noise="fp_swap")
+    rows = table_rows(summary, layout, "mini-rn")
+    assert len(rows) == 2 * 3 * 2
+    caption = "fp_swap noise, backbone mini-rn, study 'toy', protocol 'released'"
+    assert caption in markdown(rows, layout, 1, "toy", "released", "mini-rn")
+    source = latex(rows, layout, 1, "toy", "released", "mini-rn")
+    assert caption.replace("_", r"\_") in source
+    figure = accuracy_over_rate(study(FIGURES[2]), FIGURES[2], "toy", "released", "mini-rn")
+    assert "Study 'toy', protocol 'released'" in figure.get_supxlabel()
+
+
 def test_figure_has_a_labelled_line_for_every_method():
     figure = accuracy_over_rate(study(FIGURES[2]), FIGURES[2], "toy", "embedded", "mini-rn")
     panels = figure.axes
