@@ -60,6 +60,9 @@ def test_only_tables_that_the_study_can_fill():
     assert fillable(TABLES, {**CONFIG, "methods": methods}) == [1, 3, 6]
     one_backbone = {**CONFIG, "backbones": {"mini-rn": {}}}
     assert fillable(TABLES, {**one_backbone, "methods": methods}) == [1, 6]
+    other = {**one_backbone, "methods": methods, "noise": {"fp_swap": {"fps": [0, 8]}}}
+    assert fillable(TABLES, other) == []
+    assert fillable(TABLES, {**other, "random_noise": "fp_swap"}) == [1, 6]
     noise = {"symmetric": {"fps": [8]}, "confusion": {"fps": [8], "methods": ["prompt_ce"]}}
     methods["linear_probe"] = {}
     assert 4 not in fillable(TABLES, {**CONFIG, "methods": methods, "noise": noise})
