@@ -1,8 +1,8 @@
 """The linear probe: multinomial logistic regression on CLIP's image features, by L-BFGS.
 
-As in CoOp's linear probe the features are the image embeddings as they come, not normalised. With
-the cross-entropy it is scikit-learn's `LogisticRegression`; with the GCE the same penalty and
-solver, started from zero weights as well.
+As in CoOp's linear probe the features are the image embeddings as they come, not normalised, and
+under the plain test transform. With the cross-entropy it is scikit-learn's `LogisticRegression`;
+with the GCE the same penalty and solver, started from zero weights as well.
 """
 
 import pandas as pd
@@ -10,80 +10,110 @@ import torch
 from torch import Tensor
 
 from ptnl.errors import InputError
+from ptnl.lbfgs import minimise
 from ptnl.losses import LOSSES, Loss
 from ptnl.schemas import HISTORY
 from ptnl.tuning import Sweep, TunedRun
 
-GRADIENT_TOLERANCE = 1e-6  # largest entry of the mean loss's gradient at which it has converged
+# Largest entry of the gradient at the end, in the solver's coordinates: probabilities of the
+# embedded study are then within 5e-4 of those of the optimum at C = 1000.
+GRADIENT_TOLERANCE = 5e-6
+
+
+def linear_logits(features: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
+    """Logits (R, B, C) of features (R, B, D) or (B, D), weights (R, C, D) and biases (R, C)."""
+    return features @ weights.mT + bias[:, None]
 
 
 def fit(
     features: Tensor, labels: Tensor, classes: int, loss: Loss, c: float, max_iterations: int
-) -> tuple[Tensor, Tensor, int, float, float]:
-    """Minimise c sum(loss) + |W|^2 / 2 over weights W (C, D) and biases b (C), in float64.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Minimise c sum(loss) + |W|^2 / 2 over weights and biases, for R runs at once, in float64.
 
-    Returns W, b, the iterations used, the mean loss and the norm of its gradient at the end.
+    The solver works in coordinates in which the problem is rounder, and so needs fewer iterations;
+    the solution is the same. Centred features only move the bias, which has no penalty. The
+    weights lie in the span of the features, whose principal axes are orthonormal. Each axis and
+    the bias are then scaled to a curvature of at most one at zero weights, where it is
+    variance / classes; the mean variance is added to an axis's own, for an axis that hardly varies
+    is held by the penalty.
+
+    Parameters
+    ----------
+    features : (R, N, D)
+    labels : (R, N), in [0, classes)
+    loss : one value a sample
+    c : inverse strength of the penalty
+    max_iterations : of each run
+
+    Returns
+    -------
+    Weights (R, C, D), biases (R, C), and the iterations used (R)
     """
     x = features.double()
-    weights = torch.zeros(classes, x.shape[1] + 1, dtype=torch.float64, device=x.device)
-    weights.requires_grad_()
-    solver = torch.optim.LBFGS(
-        [weights],
-        max_iter=max_iterations,
-        tolerance_grad=GRADIENT_TOLERANCE,
-        tolerance_change=0.0,
-        history_size=10,
-        line_search_fn="strong_wolfe",
+    runs, samples, _ = x.shape
+    centre = x.mean(dim=1, keepdim=True)
+    coordinates, spread, axes = torch.linalg.svd(x - centre, full_matrices=False)
+    variance = spread.square() / samples  # (R, K)
+    scale = (classes / (variance + variance.mean(dim=1, keepdim=True))).sqrt()
+    inputs = coordinates * (spread * scale)[:, None]  # (R, N, K)
+
+    def split(point: Tensor) -> tuple[Tensor, Tensor]:
+        weights, bias = point.unflatten(1, (classes, -1)).tensor_split((-1,), dim=2)
+        return weights, bias[:, :, 0] * classes**0.5
+
+    def objective(point: Tensor, inputs: Tensor, labels: Tensor, scale: Tensor) -> Tensor:
+        weights, bias = split(point)
+        penalty = (weights * scale[:, None]).square().sum(dim=(1, 2)) / (2 * c * samples)
+        return loss(linear_logits(inputs, weights, bias), labels).mean(dim=1) + penalty
+
+    start = x.new_zeros(runs, classes * (scale.shape[1] + 1))
+    point, iterations = minimise(
+        objective, start, (inputs, labels, scale), max_iterations, GRADIENT_TOLERANCE
     )
-
-    def mean_loss() -> Tensor:
-        return loss(x @ weights[:, :-1].T + weights[:, -1], labels).mean()
-
-    def objective() -> Tensor:
-        solver.zero_grad()
-        penalty = weights[:, :-1].square().sum() / (2 * c * len(x))
-        value = mean_loss() + penalty
-        value.backward()
-        return value
-
-    solver.step(objective)
-    iterations = solver.state[weights]["n_iter"]
-    final = mean_loss()
-    (gradient,) = torch.autograd.grad(final, weights)
-    weights = weights.detach()
-    return weights[:, :-1], weights[:, -1], iterations, final.item(), gradient.norm().item()
+    weights, bias = split(point)
+    weights = (weights * scale[:, None]) @ axes
+    return weights, bias - (weights @ centre.mT)[:, :, 0], iterations
 
 
 def tune(sweep: Sweep) -> list[TunedRun]:
     """Fit one classifier a run. Its history is one row: the solution, `epoch` its iterations."""
     loss = LOSSES[sweep.method.loss](sweep.settings)
-    tuned = []
-    for features, seen, true in zip(sweep.features, sweep.labels, sweep.labels_clean, strict=True):
-        weights, bias, iterations, final, gradient = fit(
-            features,
-            seen,
-            len(sweep.class_names),
-            loss,
-            sweep.settings["c"],
-            sweep.settings["max_iterations"],
+    weights, bias, iterations = fit(
+        sweep.features,
+        sweep.labels,
+        len(sweep.class_names),
+        loss,
+        sweep.settings["c"],
+        sweep.settings["max_iterations"],
+    )
+    if not (torch.isfinite(weights).all() and torch.isfinite(bias).all()):
+        raise InputError("the linear probe diverged; lower its c")
+    features = sweep.features.double()
+    leaves = weights.requires_grad_(), bias.requires_grad_()
+    logits = linear_logits(features, *leaves)
+    final = loss(logits, sweep.labels).mean(dim=1)
+    by_weight, by_bias = torch.autograd.grad(final.sum(), leaves)
+    gradient = (by_weight.square().sum(dim=(1, 2)) + by_bias.square().sum(dim=1)).sqrt()
+    weights, bias = weights.detach(), bias.detach()
+    test_logits = linear_logits(sweep.test_features.double(), weights, bias).float()
+
+    guess, clean = logits.argmax(dim=-1), sweep.labels == sweep.labels_clean
+    seen = (guess == sweep.labels).double()
+    values = {
+        "epoch": iterations,
+        "learning_rate": torch.zeros_like(final),
+        "loss": final.detach(),
+        "accuracy_true": 100 * (guess == sweep.labels_clean).double().mean(dim=1),
+        "accuracy_clean": 100 * (seen * clean).sum(dim=1) / clean.sum(dim=1),
+        "accuracy_noisy": 100 * (seen * ~clean).sum(dim=1) / (~clean).sum(dim=1),
+        "gradient_norm": gradient,
+    }
+    histories = pd.DataFrame({name: value.cpu().numpy() for name, value in values.items()})
+    return [
+        TunedRun(
+            {"weight": weights[run].float(), "bias": bias[run].float()},
+            histories.iloc[[run]][list(HISTORY)].reset_index(drop=True),
+            test_logits[run],
         )
-        if not torch.isfinite(weights).all():
-            raise InputError("the linear probe diverged; lower its c")
-        guess = (features.double() @ weights.T + bias).argmax(dim=1)
-        clean = seen == true
-        row = (
-            iterations,
-            0.0,
-            final,
-            *(100 * hit.double().mean().item() for hit in (guess == true, (guess == seen)[clean])),
-            100 * (guess == seen)[~clean].double().mean().item(),
-            gradient,
-        )
-        tuned.append(
-            TunedRun(
-                {"weight": weights.float(), "bias": bias.float()},
-                pd.DataFrame([row], columns=list(HISTORY)),
-                (sweep.test_features.double() @ weights.T + bias).float(),
-            )
-        )
-    return tuned
+        for run in range(len(weights))
+    ]

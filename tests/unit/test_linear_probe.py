@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
 from ptnl.losses import LOSSES
-from ptnl.methods.linear_probe import fit
+from ptnl.methods.linear_probe import fit, linear_logits
 
 
 def blobs(spread: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -13,12 +14,51 @@ def blobs(spread: float) -> tuple[torch.Tensor, torch.Tensor]:
     return centres[labels] + spread * torch.randn(80, 12, generator=stream), labels
 
 
-def test_linear_probe_is_scikit_learns():
-    features, labels = blobs(1.0)
-    weights, bias, *_ = fit(features, labels, 5, LOSSES["ce"]({}), 1e3, 1000)
-    mine = (features.double() @ weights.T + bias).softmax(dim=-1)
-    peer = LogisticRegression(C=1e3, tol=1e-8, max_iter=10_000).fit(features.double(), labels)
-    np.testing.assert_allclose(mine, peer.predict_proba(features.double()), atol=1e-3)
+def embeddings() -> tuple[torch.Tensor, torch.Tensor]:
+    """Two runs like those of the study: 16 shots, unit vectors around a common mean, with a
+    spectrum over three decades; a quarter of the second run's labels is wrong.
+    """
+    stream = torch.Generator().manual_seed(0)
+    spectrum = torch.logspace(0, -1.5, 48)
+    labels = torch.arange(20).repeat_interleave(16).repeat(2, 1)
+    centres = torch.randn(20, 48, generator=stream)
+    features = centres[labels] + 1.5 * torch.randn(2, 320, 48, generator=stream)
+    features = features * spectrum + 2 * torch.randn(48, generator=stream)
+    labels[1, ::4] = torch.randint(0, 20, (80,), generator=stream)
+    return torch.nn.functional.normalize(features, dim=-1), labels
+
+
+@pytest.mark.parametrize("c", [1e3, 30.0])
+def test_linear_probe_is_scikit_learns(c):
+    features, labels = embeddings()
+    weights, bias, iterations = fit(features, labels, 20, LOSSES["ce"]({}), c, 1000)
+    assert (iterations < 1000).all()
+    mine = linear_logits(features.double(), weights, bias).softmax(dim=-1)
+    for run in range(2):
+        x = features[run].double().numpy()
+        peer = LogisticRegression(C=c, tol=1e-9, max_iter=10_000).fit(x, labels[run])
+        np.testing.assert_allclose(mine[run], peer.predict_proba(x), atol=1e-3)
+
+
+def test_fewer_images_than_dimensions():
+    features, labels = embeddings()
+    features, labels = features[:1, ::8], labels[:1, ::8]
+    weights, bias, _ = fit(features, labels, 20, LOSSES["ce"]({}), 10.0, 1000)
+    mine = linear_logits(features.double(), weights, bias).softmax(dim=-1)[0]
+    x = features[0].double().numpy()
+    peer = LogisticRegression(C=10.0, tol=1e-9, max_iter=10_000).fit(x, labels[0])
+    np.testing.assert_allclose(mine, peer.predict_proba(x), atol=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["ce", "gce"])
+def test_runs_side_by_side_are_the_runs_alone(loss):
+    features, labels = embeddings()
+    fitted = fit(features, labels, 20, LOSSES[loss]({"q": 0.7}), 30.0, 1000)
+    for run in range(2):
+        part = slice(run, run + 1)
+        alone = fit(features[part], labels[part], 20, LOSSES[loss]({"q": 0.7}), 30.0, 1000)
+        for together, single in zip(fitted, alone, strict=True):
+            torch.testing.assert_close(together[run], single[0], rtol=1e-4, atol=1e-4)
 
 
 def test_gce_ignores_wrong_labels_that_ce_fits():
@@ -27,7 +67,7 @@ def test_gce_ignores_wrong_labels_that_ce_fits():
     seen[::4] = (seen[::4] + 1) % 5
     fitted = {}
     for loss in ("ce", "gce"):
-        weights, bias, *_ = fit(features, seen, 5, LOSSES[loss]({"q": 0.7}), 1.0, 1000)
-        guess = (features.double() @ weights.T + bias).argmax(dim=1)
+        weights, bias, _ = fit(features[None], seen[None], 5, LOSSES[loss]({"q": 0.7}), 1.0, 1000)
+        guess = linear_logits(features.double(), weights, bias)[0].argmax(dim=1)
         fitted[loss] = (guess == labels).double().mean().item()
     assert fitted["gce"] == 1.0 > fitted["ce"]
