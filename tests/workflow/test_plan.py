@@ -14,7 +14,7 @@ def test_the_embedded_study(tmp_path):
         "inject_noise": 2 * 4 * 4,
         "encode_images": 2,
         "pseudolabel_zeroshot": 2,
-        "tune_method_symmetric": 2 * 6,
+        "tune_method_symmetric": 2 * 13,
         "collect_runs": 1,
         "make_table": 1,
         "plot_figure": 1,
@@ -25,9 +25,9 @@ def test_a_grid_of_2000_runs(tmp_path):
     seeds = list(range(1, 43))
     study = Study.create(tmp_path, base=None, seeds=seeds)
     planned = study.planned()
-    assert planned["tune_method_symmetric"] == 2 * 6
+    assert planned["tune_method_symmetric"] == 2 * 13
     assert planned["inject_noise"] == 2 * 4 * len(seeds)
-    assert 2 * 6 * 4 * len(seeds) > 2000
+    assert 2 * 13 * 4 * len(seeds) > 2000
 
 
 def test_gpu_slots_without_a_gpu(tmp_path):

@@ -13,7 +13,7 @@ from ptnl.io import read_json, read_metadata, read_parquet
 from ptnl.schemas import HISTORY, RUN_FILES, RUN_KEYS, RUNS, SUMMARY
 from tests.workflow.conftest import ROOT, Study
 
-EXPECTED_RUNS = 1 + 6 * 2 * 2  # zero-shot, and 6 methods x 2 rates x 2 seeds
+EXPECTED_RUNS = 1 + 13 * 2 * 2  # zero-shot, and 13 methods x 2 rates x 2 seeds
 ONE_SWEEP = {"all": 1, "collect_runs": 1, "make_table": 1, "plot_figure": 1}
 
 
