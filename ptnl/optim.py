@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from tqdm import tqdm
 from ptnl.errors import InputError
 from ptnl.losses import Loss
 from ptnl.schemas import HISTORY
+
+Parameters = TypeVar("Parameters", Tensor, dict[str, Tensor])
 
 
 def learning_rates(
@@ -45,8 +48,8 @@ def batch_order(seed: int, samples: int, batch_size: int, epochs: int) -> np.nda
 
 
 def train_sgd(
-    parameters: Tensor,
-    class_logits: Callable[[Tensor, Tensor], Tensor],
+    parameters: Parameters,
+    class_logits: Callable[[Parameters, Tensor], Tensor],
     features: Tensor,
     labels: Tensor,
     labels_clean: Tensor,
@@ -61,7 +64,7 @@ def train_sgd(
 
     Parameters
     ----------
-    parameters : (R, ...) leaf tensor that requires gradients
+    parameters : (R, ...) leaf tensor that requires gradients, or several of them by name
     class_logits : (parameters, features (R, B, D)) -> logits (R, B, C)
     features : (R, N, D)
     labels, labels_clean : (R, N), what training sees and what is true
@@ -96,8 +99,9 @@ def train_sgd(
         )
     ).to(device)  # (epochs, steps, R, batch)
     rows = torch.arange(runs, device=device)[:, None]
+    leaves = [parameters] if isinstance(parameters, Tensor) else list(parameters.values())
     optimiser = torch.optim.SGD(
-        [parameters],
+        leaves,
         lr=rates[0],
         momentum=settings["momentum"],
         weight_decay=settings["weight_decay"],
@@ -112,7 +116,7 @@ def train_sgd(
             batch_loss = loss(logits, seen).mean(dim=1)  # (R,)
             optimiser.zero_grad(set_to_none=True)
             batch_loss.sum().backward()
-            norm = parameters.grad.flatten(1).norm(dim=1)
+            norm = torch.stack([leaf.grad.flatten(1).norm(dim=1) for leaf in leaves]).norm(dim=0)
             optimiser.step()
             guess, clean = logits.detach().argmax(dim=-1), seen == true
             tally += torch.stack(

@@ -1,30 +1,80 @@
 """Prompt tuning (CoOp): a learnable context shared by all classes, everything else frozen."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import torch
+from torch import Tensor
 
 from ptnl.losses import LOSSES
 from ptnl.optim import train_sgd
-from ptnl.text import SharedContextEncoder
+from ptnl.text import PromptEncoder, context_prompts
+from ptnl.text.prompts import Prompt
 from ptnl.tuning import Sweep, TunedRun, cosine_logits, initial_normal
 
 CONTEXT_STD = 0.02  # CoOp's random initialisation of the context tokens
 
+# A context of no tokens has nothing to train: one look at all shots makes its history.
+ONE_LOOK = {
+    "epochs": 1,
+    "learning_rate": 0.0,
+    "momentum": 0.0,
+    "weight_decay": 0.0,
+    "warmup_epochs": 0,
+    "warmup_learning_rate": 0.0,
+}
+
 
 def tune(sweep: Sweep) -> list[TunedRun]:
-    """Train one context (M, W) a run (paper, section 3, Eqs. 2 and 3)."""
-    backbone, settings = sweep.backbone, sweep.settings
-    encoder = SharedContextEncoder(
-        backbone.model, backbone.tokenizer, sweep.class_names, settings["context_length"]
-    )
-    shape = (settings["context_length"], encoder.width)
-    context = torch.stack([initial_normal(shape, CONTEXT_STD, seed) for seed in sweep.seeds])
-    context = context.to(backbone.device).requires_grad_()
+    """Train one context (M, W) a run (paper, section 3, Eqs. 2 and 3); M may be 0 (section 4.5)."""
+    settings = sweep.settings
+    if settings["context_length"] == 0:
+        settings = {**settings, **ONE_LOOK, "batch_size": sweep.labels.shape[1]}
+    return train_tokens(sweep, settings, sweep_prompts(sweep), {"context": initial_context(sweep)})
 
-    def class_logits(context: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-        return cosine_logits(features, encoder(context), backbone.logit_scale)
+
+def sweep_prompts(sweep: Sweep) -> list[Prompt]:
+    """The prompts [context][class name][.] that the settings of a sweep ask for."""
+    return context_prompts(
+        sweep.backbone.tokenizer,
+        sweep.class_names,
+        sweep.settings["context_length"],
+        sweep.settings.get("class_token_position", "end"),
+    )
+
+
+def initial_context(sweep: Sweep) -> Tensor:
+    """Random context tokens (R, M, W), each run's from its seed."""
+    width = sweep.backbone.model.token_embedding.embedding_dim
+    shape = (sweep.settings["context_length"], width)
+    return torch.stack([initial_normal(shape, CONTEXT_STD, seed) for seed in sweep.seeds])
+
+
+def token_embeddings(sweep: Sweep, tokens: Sequence[int]) -> Tensor:
+    """The backbone's embeddings (R, L, W) of vocabulary tokens, once a run."""
+    rows = sweep.backbone.model.token_embedding.weight[list(tokens)].detach()
+    return rows.repeat(len(sweep.seeds), 1, 1)
+
+
+def train_tokens(
+    sweep: Sweep,
+    settings: Mapping[str, Any],
+    prompts: Sequence[Prompt],
+    start: Mapping[str, Tensor],
+) -> list[TunedRun]:
+    """Train the learnable tokens of prompts from where they start, side by side for R runs.
+
+    `start` names groups of learnable tokens (R, l, W), which are numbered through in its order.
+    """
+    backbone = sweep.backbone
+    encoder = PromptEncoder(backbone.model, [prompt.tokens for prompt in prompts])
+    tokens = torch.cat(list(start.values()), dim=1).to(backbone.device).requires_grad_()
+
+    def class_logits(tokens: Tensor, features: Tensor) -> Tensor:
+        return cosine_logits(features, encoder(tokens), backbone.logit_scale)
 
     histories = train_sgd(
-        context,
+        tokens,
         class_logits,
         sweep.features,
         sweep.labels,
@@ -34,11 +84,13 @@ def tune(sweep: Sweep) -> list[TunedRun]:
         settings,
     )
     with torch.inference_mode():
-        return [
-            TunedRun(
-                {"context": context[run].detach()},
-                history,
-                class_logits(context[run : run + 1], sweep.test_features[None])[0],
-            )
-            for run, history in enumerate(histories)
-        ]
+        embeddings = encoder(tokens)
+    sizes = [group.shape[1] for group in start.values()]
+    return [
+        TunedRun(
+            dict(zip(start, tokens[run].detach().split(sizes), strict=True)),
+            history,
+            cosine_logits(sweep.test_features, embeddings[run], backbone.logit_scale),
+        )
+        for run, history in enumerate(histories)
+    ]

@@ -1,5 +1,6 @@
 """Each method learns a toy, trains exactly what it should, and gives the same numbers twice."""
 
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -19,15 +20,28 @@ SGD = {
 }
 SETTINGS = {
     "prompt": {**SGD, "context_length": 4, "learning_rate": 0.3},
+    "full_prompt": {**SGD, "context_length": 4, "learning_rate": 0.3},
+    "cls_tuning": {**SGD, "learning_rate": 0.3},
+    "text_finetune": {**SGD, "epochs": 40, "learning_rate": 0.05},
     "classifier": {**SGD, "learning_rate": 1.0},
     "linear_probe": {"c": 1.0, "max_iterations": 100},
 }
-# Trained numbers: 4 context tokens of 32; 4 embeddings of 16; 4 rows of 16 and a bias.
-PARAMETERS = {"prompt": 4 * 32, "classifier": 4 * 16, "linear_probe": 4 * 16 + 4}
-TRAINED = [name for name, method in METHODS.items() if method.is_trained]
+# A layer of the tiny text tower, 32 wide: attention, two layer norms, the two halves of the MLP.
+LAYER = (4 * 32 * 32 + 4 * 32) + 4 * 32 + (4 * 32 + 1) * 32 + (32 + 1) * 4 * 32
+# Trained numbers. Text: 4 context tokens of 32; one token for each of 4 names; of "a photo of a
+# cat." 8 positions, of the 4 prompts 10 different tokens, 3 layers, the last norm, the projection.
+PARAMETERS = {
+    "prompt": 4 * 32,
+    "full_prompt": (4 + 4) * 32,
+    "cls_tuning": 4 * 32,
+    "text_finetune": (8 + 10) * 32 + 3 * LAYER + 2 * 32 + 32 * 16,
+    "classifier": 4 * 16,  # 4 embeddings
+    "linear_probe": 4 * 16 + 4,  # 4 rows and a bias
+}
+TRAINED = [name for name, method in METHODS.items() if method.is_trained and name != "prompt_ctx0"]
 
 
-def toy(name: str, backbone) -> Sweep:
+def toy(name: str, backbone, **changes) -> Sweep:
     """Two runs, 8 images a class around a direction of its own; no wrong labels."""
     stream = torch.Generator().manual_seed(0)
     centres = 3 * torch.randn(4, 16, generator=stream)
@@ -36,7 +50,7 @@ def toy(name: str, backbone) -> Sweep:
     method = METHODS[name]
     return Sweep(
         method=method,
-        settings={**SETTINGS[method.module], "q": 0.7, "alpha": 6.0, "beta": 0.1},
+        settings={**SETTINGS[method.module], "q": 0.7, "alpha": 6.0, "beta": 0.1, **changes},
         backbone=backbone,
         class_names=CLASSES,
         template="a photo of a {}.",
@@ -61,10 +75,44 @@ def test_method(name, tiny_backbone):
         assert torch.equal(run.test_logits, again.test_logits)
         assert run.test_logits.shape == (4, 4)
         assert run.history.equals(again.history)
-    if sweep.method.module == "prompt":  # random towers cannot separate everything
+    if "prompt" in sweep.method.module:  # random towers cannot separate everything
         assert first[0].history.loss.iloc[-1] < first[0].history.loss.iloc[0]
     else:
         assert top1_accuracy(first[0].test_logits, torch.arange(4)) == 100
+
+
+def test_a_bare_name_trains_nothing(tiny_backbone):
+    from ptnl.methods.zero_shot import zero_shot_logits
+
+    sweep = replace(toy("prompt_ctx0", tiny_backbone), settings={"context_length": 0})
+    (run, _) = tune(sweep)
+    assert run.parameters == 0
+    expected = zero_shot_logits(tiny_backbone, sweep.test_features, CLASSES, "{}.")
+    torch.testing.assert_close(run.test_logits, expected)
+    (row,) = run.history.itertuples()
+    logits = zero_shot_logits(tiny_backbone, sweep.features[0], CLASSES, "{}.")
+    loss = torch.nn.functional.cross_entropy(logits, sweep.labels[0])
+    assert row.loss == pytest.approx(loss.item(), rel=1e-5)
+    assert row.accuracy_true == pytest.approx(top1_accuracy(logits, sweep.labels[0]))
+    assert (row.learning_rate, row.gradient_norm) == (0, 0)
+
+
+def test_the_class_token_position_matters(tiny_backbone):
+    end, middle = (
+        tune(toy("prompt_ce", tiny_backbone, class_token_position=position))[0]
+        for position in ("end", "middle")
+    )
+    assert middle.history.loss.iloc[-1] < middle.history.loss.iloc[0]
+    assert not torch.allclose(end.test_logits, middle.test_logits, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["cls_tuning", "text_finetune"])
+def test_training_starts_from_the_hand_crafted_prompt(name, tiny_backbone):
+    from ptnl.methods.zero_shot import zero_shot_logits
+
+    sweep = toy(name, tiny_backbone, learning_rate=1e-30, warmup_learning_rate=0.0)
+    expected = zero_shot_logits(tiny_backbone, sweep.test_features, CLASSES, sweep.template)
+    torch.testing.assert_close(tune(sweep)[0].test_logits, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_classifiers_start_where_their_name_says(tiny_backbone):

@@ -1,48 +1,203 @@
-"""The text tower without avoidable work against open_clip's own on all 77 tokens."""
+"""The text tower without avoidable work against CoOp's own on all tokens (`tests.reference`)."""
+
+import io
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from open_clip import CLIP
+from open_clip.transformer import QuickGELU
+from PIL import Image
 from torch import nn
+from torch.func import functional_call
 
+from ptnl.assets import verified
+from ptnl.backbones.loading import load_backbone
+from ptnl.data.embedded import IMAGES
 from ptnl.errors import InputError
-from ptnl.text import SharedContextEncoder, check_tower, encode_texts
+from ptnl.io import read_parquet
+from ptnl.methods import METHODS, prompt
+from ptnl.optim import batch_order, learning_rates
+from ptnl.text import (
+    PromptEncoder,
+    check_tower,
+    class_prompts,
+    context_prompts,
+    encode_texts,
+    tower_weights,
+)
+from ptnl.tuning import Sweep
+from tests.conftest import TINY
+from tests.reference import PlainPrompts, plain_step
 
 NAMES = ["cat", "magnifying_glass", "Persian longhair", "antidisestablishmentarianism", "x"]
+ALL_KEPT, ALL_RECOMPUTED = 2**40, 0
 
 
-def reference(model, tokenizer, names, context):
-    """CoOp's prompt learner and text encoder, plainly: every class, every token, one context."""
-    length = len(context)
-    prompts = [" ".join(["X"] * length + [name.replace("_", " ") + "."]) for name in names]
-    tokens = tokenizer(prompts, context_length=model.context_length)
-    x = model.token_embedding(tokens)
-    x = torch.cat([x[:, :1], context.expand(len(names), -1, -1), x[:, 1 + length :]], dim=1)
-    x = x + model.positional_embedding
-    x = model.transformer(x, attn_mask=model.attn_mask)
-    x = model.ln_final(x)
-    return x[torch.arange(len(names)), tokens.argmax(dim=-1)] @ model.text_projection
+@pytest.fixture(scope="module")
+def precise_clip(tiny_clip) -> CLIP:
+    """The tiny CLIP in float64."""
+    model = CLIP(**TINY).eval().requires_grad_(False).double()
+    model.load_state_dict(tiny_clip.state_dict())
+    return model
 
 
-@pytest.mark.parametrize("length", [1, 4, 16])
-def test_shared_context_equals_the_whole_tower(tiny_clip, tokenizer, length):
-    model = tiny_clip.double()
-    torch.manual_seed(length)
-    context = torch.randn(2, length, 32, dtype=torch.float64, requires_grad=True)
-    weight = torch.randn(2, len(NAMES), 16, dtype=torch.float64)
-    fast = SharedContextEncoder(model, tokenizer, NAMES, length)(context)
-    plain = torch.stack([reference(model, tokenizer, NAMES, run) for run in context])
-    torch.testing.assert_close(fast, plain, rtol=1e-10, atol=1e-10)
-    gradients = [torch.autograd.grad((x * weight).sum(), context)[0] for x in (fast, plain)]
-    torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-9)
-    tiny_clip.float()
+def prompts(tokenizer, names, length, position="end"):
+    return [p.tokens for p in context_prompts(tokenizer, names, length, position)]
+
+
+def embeddings_and_gradients(encode, contexts, weight):
+    """Embeddings (R, C, D) and the gradients (R, M, W) of their sum, weighted."""
+    leaf = contexts.clone().requires_grad_()
+    embeddings = encode(leaf)
+    loss = (embeddings * weight).sum()
+    gradients = torch.autograd.grad(loss, leaf)[0] if contexts.numel() else torch.zeros(())
+    return embeddings.detach(), gradients
+
+
+def assert_close(ours, plain, tolerance):
+    """Relative to the largest value, as errors of floating point sums are."""
+    scale = plain.abs().max()
+    assert (ours - plain).abs().max() <= tolerance * scale
+
+
+words = st.sampled_from(
+    ["cat", "magnifying", "glass", "antidisestablishmentarianism", "x", "747", "what?"]
+)
+names = st.lists(words, min_size=1, max_size=6).map("_".join)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    class_names=st.lists(names, min_size=1, max_size=40),
+    length=st.sampled_from([0, 1, 4, 16, 32]),
+    position=st.sampled_from(["end", "middle"]),
+    runs=st.integers(1, 3),
+    activation_bytes=st.one_of(
+        st.sampled_from([ALL_RECOMPUTED, ALL_KEPT]), st.integers(10**5, 10**7)
+    ),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+)
+def test_it_is_the_reference(
+    tiny_clip, precise_clip, tokenizer, class_names, length, position, runs, activation_bytes, dtype
+):
+    model = {torch.float32: tiny_clip, torch.float64: precise_clip}[dtype]
+    stream = torch.Generator().manual_seed(length)
+    contexts = torch.randn(runs, length, 32, generator=stream, dtype=dtype)
+    weight = torch.randn(runs, len(class_names), 16, generator=stream, dtype=dtype)
+    encoder = PromptEncoder(
+        model, prompts(tokenizer, class_names, length, position), activation_bytes
+    )
+    plain = PlainPrompts(model, tokenizer, class_names, length, position)
+    ours = embeddings_and_gradients(encoder, contexts, weight)
+    expected = embeddings_and_gradients(
+        lambda leaf: torch.stack([plain(run) for run in leaf]), contexts, weight
+    )
+    tolerance = {torch.float32: 1e-5, torch.float64: 1e-10}[dtype]
+    for our, their in zip(ours, expected, strict=True):
+        assert_close(our, their, tolerance)
+
+
+def encoder_of(model, tokenizer, length=4, **options) -> PromptEncoder:
+    return PromptEncoder(model, prompts(tokenizer, NAMES, length), **options)
 
 
 def test_runs_do_not_touch_each_other(tiny_clip, tokenizer):
-    encoder = SharedContextEncoder(tiny_clip, tokenizer, NAMES, 4)
+    encoder = encoder_of(tiny_clip, tokenizer)
     contexts = torch.randn(3, 4, 32)
     together = encoder(contexts)
     alone = torch.cat([encoder(contexts[run : run + 1]) for run in range(3)])
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("quick_gelu", [False, True])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_other_towers_of_open_clip(tokenizer, quick_gelu, layers):
+    torch.manual_seed(layers)
+    text = {**TINY["text_cfg"], "layers": layers, "ls_init_value": 0.3, "mlp_ratio": 2.0}
+    model = CLIP(**{**TINY, "text_cfg": text}, quick_gelu=quick_gelu).double()
+    model.requires_grad_(False)
+    assert isinstance(model.transformer.resblocks[0].mlp.gelu, QuickGELU) == quick_gelu
+    contexts = torch.randn(1, 4, 32, dtype=torch.float64)
+    plain = PlainPrompts(model, tokenizer, NAMES, 4)
+    assert_close(encoder_of(model, tokenizer)(contexts)[0], plain(contexts[0]), 1e-10)
+
+
+@pytest.mark.parametrize("activation_bytes", [ALL_KEPT, ALL_RECOMPUTED])
+def test_trained_weights_of_several_runs(precise_clip, tokenizer, activation_bytes):
+    """Every run with weights of its own: embeddings and gradients are open_clip's."""
+    torch.manual_seed(0)
+    weights = {
+        name: (w + 0.05 * torch.randn(2, *w.shape, dtype=w.dtype)).requires_grad_()
+        for name, w in tower_weights(precise_clip).items()
+    }
+    texts = [f"an icon of a {name}." for name in NAMES]
+    encoder = PromptEncoder(
+        precise_clip,
+        [prompt.tokens for prompt in class_prompts(tokenizer, NAMES, "an icon of a {}.")],
+        activation_bytes,
+    )
+    ours = encoder(torch.zeros(2, 0, 32, dtype=torch.float64), weights)
+    tokens = tokenizer([text.replace("_", " ") for text in texts])
+    expected = torch.stack(
+        [
+            functional_call(
+                precise_clip, {name: w[run] for name, w in weights.items()}, (None, tokens)
+            )[1]
+            for run in range(2)
+        ]
+    )
+    ours = nn.functional.normalize(ours, dim=-1)
+    assert_close(ours.detach(), expected.detach(), 1e-10)
+    direction = torch.randn_like(expected)
+    leaves = list(weights.values())
+    ours, expected = (torch.autograd.grad((x * direction).sum(), leaves) for x in (ours, expected))
+    for our, their in zip(ours, expected, strict=True):
+        assert_close(our, their, 1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision(tiny_clip, tokenizer, dtype):
+    half = CLIP(**TINY).eval().requires_grad_(False)
+    half.load_state_dict(tiny_clip.state_dict())
+    contexts = torch.randn(2, 4, 32, generator=torch.Generator().manual_seed(0))
+    weight = torch.ones(2, len(NAMES), 16)
+    results = [
+        embeddings_and_gradients(encoder_of(model, tokenizer), contexts, weight)
+        for model in (half.to(dtype), tiny_clip)
+    ]
+    for ours, exact in zip(*results, strict=True):
+        assert ours.dtype == torch.float32
+        assert_close(ours, exact, 0.1)
+
+
+def test_activations_stay_within_their_budget(tiny_clip, tokenizer):
+    names = [f"{first} {second}" for first in NAMES for second in NAMES] * 2
+
+    def kept(activation_bytes: int) -> int:
+        encoder = PromptEncoder(tiny_clip, prompts(tokenizer, names, 4), activation_bytes)
+        sizes = {}
+
+        def pack(tensor):
+            if not isinstance(tensor, nn.Parameter):
+                sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            encoder(torch.randn(2, 4, 32, requires_grad=True))
+        return sum(sizes.values())
+
+    budgets = [10**6, 2 * 10**6, 3 * 10**6, ALL_KEPT]
+    sizes = [kept(budget) for budget in budgets]
+    assert all(size <= budget for size, budget in zip(sizes, budgets, strict=True))
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1] / 4
+
+
+def test_frozen_weights_get_no_gradients(tiny_clip, tokenizer):
+    encoder_of(tiny_clip, tokenizer)(torch.randn(1, 4, 32, requires_grad=True)).sum().backward()
+    assert all(parameter.grad is None for parameter in tiny_clip.parameters())
 
 
 def test_whole_texts_equal_open_clips(tiny_clip, tokenizer):
@@ -53,15 +208,78 @@ def test_whole_texts_equal_open_clips(tiny_clip, tokenizer):
     )
 
 
-def test_a_context_that_does_not_fit_is_refused(tiny_clip, tokenizer):
-    with pytest.raises(InputError, match="72 context tokens and the class name 'antidis"):
-        SharedContextEncoder(tiny_clip, tokenizer, NAMES, 72)
+def test_a_prompt_that_does_not_fit_is_refused(tiny_clip, tokenizer):
+    sentence = r"'antidis.*' has 81 tokens, 72 of them learnable, more than the backbone's 77"
+    with pytest.raises(InputError, match=sentence):
+        encoder_of(tiny_clip, tokenizer, length=72)
 
 
 def test_other_towers_are_refused(tiny_clip):
-    class NotCausal(nn.Module):
+    class Tower(nn.Module):
         text_pool_type = "argmax"
-        attn_mask = None
+        attn_mask = torch.zeros(2, 2)
+        text_projection = torch.zeros(2, 2)
+        transformer = nn.ModuleDict({"resblocks": nn.ModuleList([nn.Linear(1, 1)])})
 
+    tower = Tower()
+    with pytest.raises(InputError, match="blocks of type Linear"):
+        check_tower(tower)
+    tower.text_projection = None
+    with pytest.raises(InputError, match="projection"):
+        check_tower(tower)
+    tower.attn_mask = None
     with pytest.raises(InputError, match="not causal"):
-        check_tower(NotCausal())
+        check_tower(tower)
+    check_tower(tiny_clip)
+
+
+def test_a_training_is_the_references(tokenizer):
+    """50 steps of prompt tuning on mini-rn: the losses of CoOp's plain steps, images and all."""
+    backbone = load_backbone("mini-rn", torch.device("cpu"))
+    table = read_parquet(verified("icons.parquet"), IMAGES)
+    table = table[table.label < 12].sample(64, random_state=0)
+    images = torch.stack(
+        [backbone.transform(Image.open(io.BytesIO(png)).convert("RGB")) for png in table.png]
+    )
+    class_names = sorted(set(table.class_name))
+    labels = torch.tensor([class_names.index(name) for name in table.class_name])
+    training = {
+        "epochs": 25,
+        "batch_size": 32,
+        "learning_rate": 0.05,
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "warmup_epochs": 1,
+        "warmup_learning_rate": 1e-5,
+    }
+    with torch.no_grad():
+        features = backbone.model.encode_image(images)
+    sweep = Sweep(
+        method=METHODS["prompt_ce"],
+        settings={**training, "context_length": 16},
+        backbone=backbone,
+        class_names=class_names,
+        template="",
+        seeds=[7],
+        features=features[None],
+        labels=labels[None],
+        labels_clean=labels[None],
+        test_features=features[:1],
+    )
+    (ours,) = prompt.tune(sweep)
+
+    plain = PlainPrompts(backbone.model, tokenizer, class_names, 16)
+    context = prompt.initial_context(sweep)[0].requires_grad_()
+    optimiser = torch.optim.SGD([context], lr=0, momentum=0.9, weight_decay=5e-4)
+    losses = []
+    for rate, epoch in zip(
+        learning_rates(25, 0.05, 1, 1e-5), batch_order(7, 64, 32, 25), strict=True
+    ):
+        optimiser.param_groups[0]["lr"] = rate
+        steps = [
+            plain_step(plain, context, images[batch], labels[batch], optimiser) for batch in epoch
+        ]
+        losses.append(torch.stack(steps).mean().item())
+    assert losses[-1] < 0.5 * losses[0]
+    assert list(ours.history.loss) == pytest.approx(losses, rel=1e-4)
+    torch.testing.assert_close(ours.weights["context"], context.detach(), rtol=1e-3, atol=1e-4)

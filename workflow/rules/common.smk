@@ -23,7 +23,7 @@ def validate_config():
 def code(*modules):
     """The modules that decide a rule's numbers, as named inputs: an edit reruns the rule.
 
-    Named one by one, so that `--consider-ancient RULE=ptnl_text` can spare a cosmetic edit.
+    Named one by one, so that `--consider-ancient RULE=ptnl_losses` can spare a cosmetic edit.
     """
     return {name.replace(".", "_"): f"{name.replace('.', '/')}.py" for name in modules}
 

@@ -33,7 +33,10 @@ rule pseudolabel_zeroshot:
     input:
         **code(
             "ptnl.cli.pseudolabel_zeroshot",
-            "ptnl.text",
+            "ptnl.text.encoder",
+            "ptnl.text.packing",
+            "ptnl.text.prompts",
+            "ptnl.text.tower",
             "ptnl.tuning",
             "ptnl.methods.zero_shot",
             "ptnl.backbones.loading",

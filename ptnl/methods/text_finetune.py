@@ -1,0 +1,60 @@
+"""TEnc-FT: the whole text encoder is trained, on the fixed hand-crafted prompt (section 4.3).
+
+Each run has a copy of the tower, and all copies are trained side by side: a copy is used by few
+tokens, so that batched products are much faster than one run after the other. Of the token and
+positional embeddings only the rows that the prompts read are copied; the rest has no gradient.
+"""
+
+import torch
+from torch import Tensor
+
+from ptnl.losses import LOSSES
+from ptnl.optim import train_sgd
+from ptnl.text import PromptEncoder, class_prompts, tower_weights
+from ptnl.tuning import Sweep, TunedRun, cosine_logits
+
+TOKENS, POSITIONS = "token_embedding.weight", "positional_embedding"
+
+
+def tune(sweep: Sweep) -> list[TunedRun]:
+    """Train one text encoder a run; its weights have open_clip's names.
+
+    Row i of the token embedding belongs to the i-th of the vocabulary tokens that the prompts use,
+    in ascending order.
+    """
+    model, scale, runs = sweep.backbone.model, sweep.backbone.logit_scale, len(sweep.seeds)
+    hand_crafted = class_prompts(sweep.backbone.tokenizer, sweep.class_names, sweep.template)
+    prompts = [prompt.tokens for prompt in hand_crafted]
+    used = sorted({token for prompt in prompts for token in prompt})
+    learnable = {token: -1 - row for row, token in enumerate(used)}
+    encoder = PromptEncoder(model, [[learnable[token] for token in prompt] for prompt in prompts])
+    start = {TOKENS: model.token_embedding.weight[used], **tower_weights(model)}
+    start[POSITIONS] = start[POSITIONS][: max(map(len, prompts))]
+    trained = {
+        name: weight.detach().repeat(runs, *[1] * weight.ndim).requires_grad_()
+        for name, weight in start.items()
+    }
+
+    def class_logits(trained: dict[str, Tensor], features: Tensor) -> Tensor:
+        return cosine_logits(features, encoder(trained[TOKENS], trained), scale)
+
+    histories = train_sgd(
+        trained,
+        class_logits,
+        sweep.features,
+        sweep.labels,
+        sweep.labels_clean,
+        sweep.seeds,
+        LOSSES[sweep.method.loss](sweep.settings),
+        sweep.settings,
+    )
+    with torch.inference_mode():
+        embeddings = encoder(trained[TOKENS], trained)
+    return [
+        TunedRun(
+            {name: weight[run].detach() for name, weight in trained.items()},
+            history,
+            cosine_logits(sweep.test_features, embeddings[run], scale),
+        )
+        for run, history in enumerate(histories)
+    ]

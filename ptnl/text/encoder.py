@@ -1,0 +1,168 @@
+"""Embeddings of prompts with learnable tokens, without the work that cannot change them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import open_clip
+import torch
+from open_clip import CLIP
+from open_clip.tokenizer import SimpleTokenizer
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from ptnl.errors import InputError
+from ptnl.text.packing import pack
+from ptnl.text.prompts import Tokens, tokenise
+from ptnl.text.tower import Row, Weights, check_tower, project_first, run_tower, tower_weights
+
+# What the activations that wait for the backward pass may take; what does not fit is recomputed.
+ACTIVATION_BYTES = 2 * 2**30
+# Numbers that a token leaves behind in a layer, in widths of the tower: 11 with GELU, 15 with
+# QuickGELU.
+KEPT_WIDTHS = 16
+
+
+class PromptEncoder:
+    """Embeddings of C prompts, some of whose tokens are learnable, for R runs side by side.
+
+    CLIP's text tower is causal and its result is read at the end token. So nothing after that token
+    matters, and what all prompts begin with sees nothing of any class: it is computed once a run,
+    not once a class. The classes' own tokens follow it in one row, almost without padding, and in
+    the last layer only the end tokens are computed.
+    """
+
+    def __init__(
+        self, model: CLIP, prompts: Sequence[Tokens], activation_bytes: int = ACTIVATION_BYTES
+    ):
+        """Lay out the prompts (see `ptnl.text.prompts`) for the text tower of `model`.
+
+        Raises `InputError` where the tower is none that can be used so, or too short for a prompt.
+        """
+        check_tower(model)
+        _check_lengths(model, prompts)
+        layout = pack(prompts)
+        embeddings = model.token_embedding.weight.detach()
+
+        def on_device(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(array).to(embeddings.device)
+
+        self._model = model
+        self._weights = tower_weights(model)
+        self._activation_bytes = activation_bytes
+        self._prefix = len(layout.prefix)
+        self._blocks, self._size = layout.tokens.shape
+        tokens = np.concatenate([layout.prefix, layout.tokens.ravel()])  # (N)
+        positions = np.concatenate([np.arange(self._prefix), layout.positions.ravel()])
+        learnt = np.flatnonzero(tokens < 0)
+        self._learnt_slots = on_device(learnt)  # (S) of N
+        self._learnt = on_device(-1 - tokens[learnt])  # (S) of the L learnable tokens
+        self._fixed = embeddings[on_device(tokens.clip(min=0))]  # (N, W)
+        self._fixed[self._learnt_slots] = 0
+        self._positions = on_device(positions)  # (N)
+        bias = np.where(layout.sees, 0, -np.inf)[:, None]
+        self._bias = on_device(bias).to(embeddings.dtype)  # (K, 1, B, P + B)
+        self._ends = on_device(layout.ends)  # (K, E)
+        self._order = on_device(layout.order)  # (C)
+        is_end = np.arange(layout.ends.shape[1]) < layout.counts[:, None]
+        self._real_ends = on_device(np.flatnonzero(is_end))  # (C) of KE
+        self._ends_before = [0, *np.cumsum(layout.counts).tolist()]
+        # What a training that learns only tokens of the prefix cannot change in the first layer.
+        self._first_qkv = None
+        if not (learnt >= self._prefix).any():
+            places = model.positional_embedding.detach()[self._positions[self._prefix :]]
+            suffix = self._fixed[self._prefix :] + places
+            self._first_qkv = project_first(model, self._weights, suffix)
+
+    @property
+    def width(self) -> int:
+        """Size of a token."""
+        return self._fixed.shape[1]
+
+    def __call__(self, tokens: Tensor, weights: Weights | None = None) -> Tensor:
+        """Embeddings (R, C, D), not normalised.
+
+        tokens : (R, L, W), the learnable tokens
+        weights : where they are trained, the tower's (see `tower_weights`), each with a leading run
+            axis; without them, the backbone's own
+        """
+        runs = len(tokens)
+        row = self._row(tokens, weights)
+        prefix, suffix = row[:, : self._prefix], row[:, self._prefix :]
+        step, kept = self._chunks(runs)
+        parts = []
+        for number, first in enumerate(range(0, self._blocks, step)):
+            last = min(first + step, self._blocks)
+            chunk = suffix[:, first * self._size : last * self._size]
+            if number < kept or not torch.is_grad_enabled():
+                parts.append(self._encode(prefix, chunk, first, last, weights))
+            else:
+                parts.append(
+                    checkpoint(
+                        self._encode,
+                        prefix,
+                        chunk,
+                        first,
+                        last,
+                        weights,
+                        use_reentrant=False,
+                        preserve_rng_state=False,
+                    )
+                )
+        return torch.cat(parts, dim=1)[:, self._order].to(tokens.dtype)
+
+    def _row(self, tokens: Tensor, weights: Weights | None = None) -> Tensor:
+        """The row (R, N, W) that enters the tower: tokens and positions."""
+        positions = (weights or self._weights)["positional_embedding"][..., self._positions, :]
+        row = (self._fixed + positions).expand(len(tokens), -1, -1)
+        learnt = tokens.to(row.dtype)[:, self._learnt]
+        return row.index_add(1, self._learnt_slots, learnt)
+
+    def _chunks(self, runs: int) -> tuple[int, int]:
+        """How many blocks pass the tower together, and how many such chunks keep activations."""
+        layers = len(self._model.transformer.resblocks)
+        token_bytes = runs * layers * KEPT_WIDTHS * self.width * self._fixed.element_size()
+        fitting = self._activation_bytes // token_bytes
+        if self._prefix + self._blocks * self._size <= fitting:
+            return self._blocks, 1
+        # An eighth of the budget is for the chunk that is being computed again.
+        step = max(1, (fitting // 8 - self._prefix) // self._size)
+        return step, max(0, fitting // (self._prefix + step * self._size) - 1)
+
+    def _encode(
+        self, prefix: Tensor, suffix: Tensor, first: int, last: int, weights: Weights | None
+    ) -> Tensor:
+        """Embeddings (R, c, D) of the prompts in blocks `first` to `last - 1`, block by block."""
+        ends, bias = self._ends[first:last], self._bias[first:last]
+        block = torch.arange(last - first, device=ends.device)[:, None]
+        real = slice(self._ends_before[first], self._ends_before[last])
+        row = Row(
+            prefix=self._prefix,
+            size=self._size,
+            bias=bias,
+            end_bias=bias[block, 0, ends][:, None],
+            end_slots=(self._prefix + self._size * block + ends).flatten(),
+            real_ends=self._real_ends[real] - first * ends.shape[1],
+        )
+        first_qkv = None
+        if weights is None and self._first_qkv is not None:
+            first_qkv = self._first_qkv[first * self._size : last * self._size]
+        x = torch.cat([prefix, suffix], dim=1)
+        return run_tower(self._model, weights or self._weights, x, row, first_qkv)
+
+
+def _check_lengths(model: CLIP, prompts: Sequence[Tokens]) -> None:
+    longest = max(prompts, key=len)
+    if len(longest) > model.context_length:
+        text = open_clip.decode(torch.tensor([token for token in longest[1:-1] if token >= 0]))
+        learnable = sum(token < 0 for token in longest)
+        raise InputError(
+            f"the prompt of {text.strip()!r} has {len(longest)} tokens, {learnable} of them "
+            f"learnable, more than the backbone's {model.context_length}"
+        )
+
+
+@torch.no_grad()
+def encode_texts(model: CLIP, tokenizer: SimpleTokenizer, texts: Sequence[str]) -> Tensor:
+    """Embeddings (texts, D) of whole texts, not normalised."""
+    encoder = PromptEncoder(model, [tokenise(tokenizer, text) for text in texts])
+    return encoder(model.token_embedding.weight[None, :0])[0]

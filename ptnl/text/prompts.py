@@ -1,0 +1,94 @@
+"""Prompts as lists of token numbers, from the start token to the end token. Pure, without torch.
+
+A token of the vocabulary has its number there. Learnable token k, whose embedding a method trains,
+has the number -1 - k.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from open_clip.tokenizer import SimpleTokenizer
+
+from ptnl.errors import InputError
+
+Tokens = list[int]
+
+
+class Prompt(NamedTuple):
+    """The prompt of a class: what stands before its name, the name, and what stands after it."""
+
+    before: Tokens
+    name: Tokens
+    after: Tokens
+
+    @property
+    def tokens(self) -> Tokens:
+        return self.before + self.name + self.after
+
+
+def spoken(class_name: str) -> str:
+    """A class name as it stands in a prompt: underscores are spaces (CoOp)."""
+    return class_name.replace("_", " ")
+
+
+def learnable(first: int, count: int) -> Tokens:
+    """The numbers of learnable tokens `first` to `first + count - 1`."""
+    return [-1 - token for token in range(first, first + count)]
+
+
+def tokenise(tokenizer: SimpleTokenizer, text: str) -> Tokens:
+    """The tokens of a whole text."""
+    return [tokenizer.sot_token_id, *tokenizer.encode(text), tokenizer.eot_token_id]
+
+
+def class_prompts(
+    tokenizer: SimpleTokenizer, class_names: Sequence[str], template: str
+) -> list[Prompt]:
+    """Hand-crafted prompts, {} the class name. Nothing in them is learnable.
+
+    Punctuation after punctuation is one token with it: a name that ends in it owns that token.
+    """
+    start = 1 + len(tokenizer.encode(template.split("{}")[0]))
+    prompts = []
+    for name in map(spoken, class_names):
+        tokens = tokenise(tokenizer, template.format(name))
+        stop = start + len(tokenizer.encode(name))
+        prompts.append(Prompt(tokens[:start], tokens[start:stop], tokens[stop:]))
+    return prompts
+
+
+def context_prompts(
+    tokenizer: SimpleTokenizer, class_names: Sequence[str], length: int, position: str = "end"
+) -> list[Prompt]:
+    """CoOp's prompts: learnable tokens 0 to `length - 1`, shared by all classes, and the name.
+
+    The name stands at the `end`, [context][name][.], or in the `middle` of the context,
+    [first half][name][second half][.].
+    """
+    halves = {"end": length, "middle": length // 2}
+    if position not in halves:
+        raise InputError(f"class token position {position!r} is unknown; choose end or middle")
+    half = halves[position]
+    return [
+        Prompt(
+            prompt.before + learnable(0, half),
+            prompt.name,
+            learnable(half, length - half) + prompt.after,
+        )
+        for prompt in class_prompts(tokenizer, class_names, "{}.")
+    ]
+
+
+def learn_names(prompts: Sequence[Prompt], first: int) -> tuple[list[Prompt], Tokens]:
+    """The same prompts with a learnable token of its own in place of every token of the names.
+
+    Learnable tokens are numbered from `first` on. Returns, too, the vocabulary tokens that they
+    replace, in their order.
+    """
+    replaced: Tokens = []
+    learnt = []
+    for prompt in prompts:
+        name = learnable(first + len(replaced), len(prompt.name))
+        learnt.append(prompt._replace(name=name))
+        replaced += prompt.name
+    return learnt, replaced

@@ -1,0 +1,162 @@
+"""CLIP's text tower as a function of its weights, on a packed row of tokens, for R runs at once.
+
+The weights are a backbone's own, shared by all runs, or have a leading run axis where they are
+trained; frozen ones get no gradients. The results equal those of open_clip's modules on every
+prompt by itself, up to rounding.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from open_clip import CLIP
+from open_clip.transformer import ResidualAttentionBlock
+from torch import Tensor
+
+from ptnl.errors import InputError
+
+Weights = dict[str, Tensor]
+
+
+def check_tower(model: CLIP) -> None:
+    """Refuse text towers that are not causal, or whose result is not read at the end token."""
+    if model.text_pool_type != "argmax" or model.attn_mask is None:
+        raise InputError("this backbone's text tower is not causal with an end token, as CLIP's is")
+    if not isinstance(model.text_projection, Tensor):
+        raise InputError("this backbone's text tower does not end in a projection matrix")
+    for block in model.transformer.resblocks:
+        if type(block) is not ResidualAttentionBlock:
+            raise InputError(
+                f"this backbone's text tower has blocks of type {type(block).__name__}"
+            )
+
+
+def tower_weights(model: CLIP) -> Weights:
+    """Every weight of the text tower behind its token embedding, under open_clip's names."""
+    parts = ("transformer.", "positional_embedding", "ln_final.", "text_projection")
+    return {name: w for name, w in model.named_parameters() if name.startswith(parts)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a row of P + KB tokens is laid out (see `ptnl.text.packing`), for the tower."""
+
+    prefix: int  # P
+    size: int  # B
+    bias: Tensor  # (K, 1, B, P + B), 0 where a token attends and -inf where it does not
+    end_bias: Tensor  # (K, 1, E, P + B), its rows of the end tokens
+    end_slots: Tensor  # (KE) of P + KB
+    real_ends: Tensor  # (C), those of the KE end slots that are prompts'
+
+
+def run_tower(
+    model: CLIP, weights: Weights, x: Tensor, row: Row, first_qkv: Tensor | None
+) -> Tensor:
+    """Embeddings (R, C, D) of the prompts in rows of tokens x (R, P + KB, W), block by block.
+
+    first_qkv (KB, 3W) holds what the first layer's attention works on outside the prefix, where it
+    is known beforehand.
+    """
+    *blocks, last = model.transformer.resblocks
+    for number, block in enumerate(blocks):
+        layer = _layer(weights, number)
+        if number == 0 and first_qkv is not None:
+            prefix = _project(block, layer, x[:, : row.prefix])
+            qkv = torch.cat([prefix, first_qkv.expand(len(x), -1, -1)], dim=1)
+        else:
+            qkv = _project(block, layer, x)
+        x = _residual(block, layer, x, _attend_row(qkv, row, block.attn.num_heads))
+    layer = _layer(weights, len(blocks))
+    x = _last_block(last, layer, x, row)
+    x = _norm(model.ln_final, x, weights["ln_final.weight"], weights["ln_final.bias"])
+    return x @ weights["text_projection"]
+
+
+@torch.no_grad()
+def project_first(model: CLIP, weights: Weights, x: Tensor) -> Tensor:
+    """Queries, keys and values (N, 3W) of tokens x (N, W) in the first layer."""
+    return _project(model.transformer.resblocks[0], _layer(weights, 0), x)
+
+
+def _project(block: ResidualAttentionBlock, layer: Weights, x: Tensor) -> Tensor:
+    x = _norm(block.ln_1, x, layer["ln_1.weight"], layer["ln_1.bias"])
+    return _linear(x, layer["attn.in_proj_weight"], layer["attn.in_proj_bias"])
+
+
+def _layer(weights: Weights, number: int) -> Weights:
+    start = f"transformer.resblocks.{number}."
+    return {name.removeprefix(start): w for name, w in weights.items() if name.startswith(start)}
+
+
+def _attend_row(qkv: Tensor, row: Row, heads: int) -> Tensor:
+    """Mixed values (R, N, W): the prefix attends to itself, a block to the prefix and itself."""
+    runs, _, width = qkv.shape
+    prefix, rest = qkv[:, : row.prefix], qkv[:, row.prefix :]
+    mixed_prefix = _attend(*prefix.chunk(3, dim=-1), heads, is_causal=True)
+    query = rest[..., : width // 3].reshape(-1, row.size, width // 3)
+    key, value = _keys_and_values(prefix[..., width // 3 :], rest[..., width // 3 :], row)
+    mixed = _attend(query, key, value, heads, attn_mask=row.bias.repeat(runs, 1, 1, 1))
+    return torch.cat([mixed_prefix, mixed.reshape(runs, -1, width // 3)], dim=1)
+
+
+def _last_block(block: ResidualAttentionBlock, layer: Weights, x: Tensor, row: Row) -> Tensor:
+    """The end tokens (R, C, W) after the last block, in which nothing else is computed."""
+    runs, _, width = x.shape
+    normed = _norm(block.ln_1, x, layer["ln_1.weight"], layer["ln_1.bias"])
+    weight, bias = layer["attn.in_proj_weight"], layer["attn.in_proj_bias"]
+    key_value = _linear(normed, weight[..., width:, :], bias[..., width:])
+    query = _linear(normed[:, row.end_slots], weight[..., :width, :], bias[..., :width])
+    key, value = _keys_and_values(key_value[:, : row.prefix], key_value[:, row.prefix :], row)
+    mixed = _attend(
+        query.reshape(len(key), -1, width),
+        key,
+        value,
+        block.attn.num_heads,
+        attn_mask=row.end_bias.repeat(runs, 1, 1, 1),
+    )
+    mixed = mixed.reshape(runs, -1, width)[:, row.real_ends]
+    return _residual(block, layer, x[:, row.end_slots[row.real_ends]], mixed)
+
+
+def _keys_and_values(prefix: Tensor, rest: Tensor, row: Row) -> tuple[Tensor, Tensor]:
+    """Keys and values (RK, P + B, W) of every block, of the prefix's (R, P, 2W) and (R, KB, 2W)."""
+    rest = rest.unflatten(1, (-1, row.size))
+    prefix = prefix[:, None].expand(-1, rest.shape[1], -1, -1)
+    return torch.cat([prefix, rest], dim=2).flatten(0, 1).chunk(2, dim=-1)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, heads: int, **masking) -> Tensor:
+    """Scaled dot-product attention of (X, Q, W) to (X, K, W) by heads; gives (X, Q, W)."""
+    query, key, value = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
+    return F.scaled_dot_product_attention(query, key, value, **masking).transpose(1, 2).flatten(2)
+
+
+def _residual(block: ResidualAttentionBlock, layer: Weights, x: Tensor, mixed: Tensor) -> Tensor:
+    """The rest of a block, once attention has mixed the values."""
+    mixed = _linear(mixed, layer["attn.out_proj.weight"], layer["attn.out_proj.bias"])
+    x = x + _scaled(mixed, layer.get("ls_1.gamma"))
+    hidden = _norm(block.ln_2, x, layer["ln_2.weight"], layer["ln_2.bias"])
+    hidden = block.mlp.gelu(_linear(hidden, layer["mlp.c_fc.weight"], layer["mlp.c_fc.bias"]))
+    hidden = _linear(hidden, layer["mlp.c_proj.weight"], layer["mlp.c_proj.bias"])
+    return x + _scaled(hidden, layer.get("ls_2.gamma"))
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Tokens x (R, N, V) times weights (W, V), or (R, W, V) where every run has its own."""
+    if weight.ndim == 2:
+        return F.linear(x, weight, bias)
+    return torch.baddbmm(bias[:, None], x, weight.mT)
+
+
+def _norm(module: torch.nn.LayerNorm, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Layer normalisation of x (R, N, W) by weights (W), or (R, W) where every run has its own."""
+    if weight.ndim == 1:
+        return F.layer_norm(x, weight.shape, weight, bias, module.eps)
+    return F.layer_norm(x, x.shape[-1:], eps=module.eps) * weight[:, None] + bias[:, None]
+
+
+def _scaled(x: Tensor, gamma: Tensor | None) -> Tensor:
+    """Layer scale by gamma (W), or (R, W); towers without it (CLIP's own) have none."""
+    if gamma is None:
+        return x
+    return x * (gamma if gamma.ndim == 1 else gamma[:, None])
