@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ptnl.errors import InputError
+from ptnl.gradients import gradient_norms
 from ptnl.losses import Loss
 from ptnl.schemas import HISTORY
 
@@ -56,6 +57,7 @@ def train_sgd(
     seeds: list[int],
     loss: Loss,
     settings: dict,
+    measure_gradients: bool = False,
 ) -> list[pd.DataFrame]:
     """Train the parameters of R independent runs side by side, in place.
 
@@ -72,6 +74,7 @@ def train_sgd(
     loss : one value a sample
     settings : epochs, batch_size, learning_rate, momentum, weight_decay, warmup_epochs,
         warmup_learning_rate
+    measure_gradients : whether every epoch begins with the gradients of wrong and of right labels
 
     Returns
     -------
@@ -109,6 +112,16 @@ def train_sgd(
     history = []
     for epoch, rate in enumerate(tqdm(rates, unit="epoch", disable=None)):
         optimiser.param_groups[0]["lr"] = rate
+        pulls = torch.full((2, runs), torch.nan, device=device)
+        if measure_gradients:
+            pulls = gradient_norms(
+                leaves,
+                lambda features: class_logits(parameters, features),
+                features,
+                labels,
+                labels_clean,
+                loss,
+            )
         tally = torch.zeros(7, runs, device=device, dtype=torch.float64)
         for batch in order[epoch]:
             seen, true = labels[rows, batch], labels_clean[rows, batch]
@@ -130,12 +143,12 @@ def train_sgd(
                     norm,
                 ]
             )
-        history.append(_epoch_row(tally, len(order[epoch])))
+        history.append(torch.cat([_epoch_row(tally, len(order[epoch])), pulls]))
     return _histories(torch.stack(history).cpu().numpy(), rates)
 
 
 def _epoch_row(tally: Tensor, steps: int) -> Tensor:
-    """Means of an epoch (6, R) from its sums: loss, three accuracies in percent, gradient norm."""
+    """Means of an epoch (5, R) from its sums: loss, three accuracies in percent, gradient norm."""
     loss, right, clean_hits, clean, noisy_hits, noisy, norm = tally
     return torch.stack(
         [
@@ -149,7 +162,7 @@ def _epoch_row(tally: Tensor, steps: int) -> Tensor:
 
 
 def _histories(values: np.ndarray, rates: list[float]) -> list[pd.DataFrame]:
-    names = ["loss", "accuracy_true", "accuracy_clean", "accuracy_noisy", "gradient_norm"]
+    names = [name for name in HISTORY if name not in ("epoch", "learning_rate")]
     frames = []
     for run in range(values.shape[2]):
         frame = pd.DataFrame(values[:, :, run], columns=names)

@@ -112,7 +112,7 @@ def tune(sweep: Sweep) -> list[TunedRun]:
     return [
         TunedRun(
             {"weight": weights[run].float(), "bias": bias[run].float()},
-            histories.iloc[[run]][list(HISTORY)].reset_index(drop=True),
+            histories.iloc[[run]].reset_index(drop=True).reindex(columns=list(HISTORY)),
             test_logits[run],
         )
         for run in range(len(weights))

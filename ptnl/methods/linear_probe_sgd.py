@@ -31,6 +31,7 @@ def tune(sweep: Sweep) -> list[TunedRun]:
         sweep.seeds,
         LOSSES[sweep.method.loss](sweep.settings),
         sweep.settings,
+        sweep.method.measures_gradients,
     )
     with torch.inference_mode():
         logits = class_logits(weights, sweep.test_features)

@@ -82,6 +82,7 @@ def train_tokens(
         sweep.seeds,
         LOSSES[sweep.method.loss](settings),
         settings,
+        sweep.method.measures_gradients,
     )
     with torch.inference_mode():
         embeddings = encoder(tokens)

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from ptnl.backbones.loading import LoadedBackbone
 from ptnl.methods.prompt import CONTEXT_STD
-from ptnl.text import SharedContextEncoder
+from ptnl.text import PromptEncoder, context_prompts
 from ptnl.tuning import cosine_logits, initial_normal
 
 TOGETHER = 10  # contexts encoded at once
@@ -39,14 +39,16 @@ def random_prompts(
     top-1 accuracies in percent (draws); mean confusion matrix (C, C) in percent: of the images of
     a class (row), how many a random prompt takes for which class (column)
     """
-    encoder = SharedContextEncoder(backbone.model, backbone.tokenizer, class_names, context_length)
+    prompts = context_prompts(backbone.tokenizer, class_names, context_length)
+    encoder = PromptEncoder(backbone.model, [prompt.tokens for prompt in prompts])
+    width = backbone.model.token_embedding.embedding_dim
     classes = len(class_names)
     labels = labels.to(backbone.device)
     accuracy, counts = [], torch.zeros(classes * classes, device=backbone.device)
     for first in tqdm(range(0, draws, TOGETHER), unit=f"{TOGETHER} prompts", disable=None):
         seeds = range(first, min(first + TOGETHER, draws))
         contexts = torch.stack(
-            [initial_normal((context_length, encoder.width), CONTEXT_STD, seed) for seed in seeds]
+            [initial_normal((context_length, width), CONTEXT_STD, seed) for seed in seeds]
         ).to(backbone.device)
         logits = cosine_logits(features, encoder(contexts), backbone.logit_scale)  # (R, N, C)
         guess = logits.argmax(dim=-1)

@@ -32,7 +32,11 @@ def test_the_shipped_config_is_valid(config, schema):
         ("methods.prompt_gce.q", 1.5, r"methods.prompt_gce.q: 1.5 is greater than the maximum"),
         ("methods.prompt_ce.epochs", "ten", r"methods.prompt_ce.epochs: 'ten' is not of type"),
         ("seeds", [], r"seeds: \[\] should be non-empty"),
-        ("noise.symmetric.fps", [0, 17], r"noise.symmetric: 17 wrong labels do not fit into 16 shots"),
+        (
+            "noise.symmetric.fps",
+            [0, 17],
+            r"noise.symmetric: 17 wrong labels do not",
+        ),
         ("datasets", ["icon"], r"datasets: 'icon' is unknown; choose from icons, symbols"),
         ("backbones.RN50", {}, r"backbones: 'RN50' is unknown; choose from mini-rn"),
         ("primary_backbone", "mini", r"primary_backbone: 'mini' is unknown"),

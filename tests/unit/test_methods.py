@@ -25,6 +25,7 @@ SETTINGS = {
     "text_finetune": {**SGD, "epochs": 40, "learning_rate": 0.05},
     "classifier": {**SGD, "learning_rate": 1.0},
     "linear_probe": {"c": 1.0, "max_iterations": 100},
+    "linear_probe_sgd": {**SGD, "learning_rate": 0.1},
 }
 # A layer of the tiny text tower, 32 wide: attention, two layer norms, the two halves of the MLP.
 LAYER = (4 * 32 * 32 + 4 * 32) + 4 * 32 + (4 * 32 + 1) * 32 + (32 + 1) * 4 * 32
@@ -37,6 +38,7 @@ PARAMETERS = {
     "text_finetune": (8 + 10) * 32 + 3 * LAYER + 2 * 32 + 32 * 16,
     "classifier": 4 * 16,  # 4 embeddings
     "linear_probe": 4 * 16 + 4,  # 4 rows and a bias
+    "linear_probe_sgd": 4 * 16 + 4,
 }
 TRAINED = [name for name, method in METHODS.items() if method.is_trained and name != "prompt_ctx0"]
 

@@ -8,7 +8,11 @@ rule evaluate_random_prompts:
         **code(
             "ptnl.cli.evaluate_random_prompts",
             "ptnl.methods.random_prompt",
-            "ptnl.text",
+            "ptnl.methods.prompt",
+            "ptnl.text.encoder",
+            "ptnl.text.packing",
+            "ptnl.text.prompts",
+            "ptnl.text.tower",
             "ptnl.backbones.loading",
         ),
         backbone=backbone_assets,
