@@ -55,7 +55,8 @@ rule all:
     """Every table and figure of the study, and every run behind them."""
     default_target: True
     input:
-        run_files(grid.runs(config)),
+        rules.collect_runs.output,
+        lost_run_files,
         rules.all_tables.input,
         rules.all_figures.input,
     localrule: True

@@ -50,15 +50,22 @@ def run_folders(wildcards, output):
     return [str(Path(metrics).parent) for metrics in output.metrics]
 
 
-def run_files(runs):
-    """Every file of some runs of the study: a lost one is missed even where its table is there."""
-    return [
-        f"<results>/runs/{run.path}/{file}"
-        for run in runs
-        for file in (RUN_FILES if METHODS[run.method].is_trained else ZERO_SHOT_FILES)
-    ]
-
-
 def metrics_of(runs):
     """The metrics files of some runs of the study."""
     return [f"<results>/runs/{run.path}/metrics.json" for run in runs]
+
+
+def lost_run_files(wildcards):
+    """Files that runs of the study have left and that are gone: asked for, so that they are redone.
+
+    A run writes its metrics last, so asking for them is asking for the run; to ask for all files
+    of thousands of runs would double the time that planning takes.
+    """
+    lost = []
+    for run in grid.runs(config):
+        files = RUN_FILES if METHODS[run.method].is_trained else ZERO_SHOT_FILES
+        paths = [f"<results>/runs/{run.path}/{file}" for file in files]
+        there = [exists(workflow.pathvars.apply(path)) for path in paths]
+        if any(there):
+            lost += [path for path, found in zip(paths, there) if not found]
+    return lost
