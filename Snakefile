@@ -3,10 +3,10 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 from ptnl.backbones.registry import BACKBONES
-from ptnl.config import check_config
+from ptnl.config import check_config, with_defaults
 from ptnl.data import DATASETS
 from ptnl.errors import InputError
 from ptnl import grid, layouts
@@ -58,7 +58,8 @@ rule all:
     """Every table, figure and verdict of the study, and every run behind them."""
     default_target: True
     input:
-        run_files(grid.runs(config)),
+        rules.collect_runs.output,
+        lost_run_files,
         rules.all_tables.input,
         rules.all_figures.input,
         rules.check_claims.output,

@@ -10,6 +10,36 @@ from ptnl.errors import InputError
 from ptnl.grid import check_grid
 
 
+def with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with the schema's defaults where it is silent.
+
+    An object that the config has is completed; one that it lacks is not added, for every method
+    that the schema knows would enter the study. (Snakemake's `validate` fills in nothing behind a
+    `$ref`, where the hyper-parameters stand.)
+    """
+
+    def resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "$ref" not in node:
+            return node
+        return {**schema["$defs"][node["$ref"].rsplit("/", 1)[1]], **node}
+
+    def completed(value: Any, node: Mapping[str, Any]) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        own = {name: resolved(child) for name, child in node.get("properties", {}).items()}
+        other = node.get("additionalProperties")
+        full = {
+            name: completed(child, own.get(name, other if isinstance(other, Mapping) else {}))
+            for name, child in value.items()
+        }
+        for name, child in own.items():
+            if name not in full and "default" in child and child["type"] != "object":
+                full[name] = child["default"]
+        return full
+
+    return completed(config, schema)
+
+
 def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """Raise an `InputError` that names the first key at fault.
 
@@ -20,7 +50,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     error = jsonschema.exceptions.best_match(validator.iter_errors(config))
     if error is not None:
         raise InputError(_sentence(error))
-    check_grid(config)
+    check_grid(with_defaults(config, schema))
 
 
 def _sentence(error: jsonschema.ValidationError) -> str:

@@ -107,6 +107,12 @@ def random_prompts(config: Config) -> list[tuple[str, str]]:
     ]
 
 
+def kinds_of_labels(config: Config) -> dict[str, tuple[int, ...]]:
+    """Kind of noise or pseudo-labels of the study -> its numbers of wrong labels per class."""
+    kinds = {noise: tuple(options["fps"]) for noise, options in config["noise"].items()}
+    return kinds | {run.noise: (0,) for run in pseudo_label_runs(config)}
+
+
 def gradient_runs(config: Config) -> list[Run]:
     """The runs whose gradients are studied: the most wrong labels, symmetric, primary backbone."""
     return [

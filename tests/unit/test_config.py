@@ -5,7 +5,7 @@ import copy
 import pytest
 import yaml
 
-from ptnl.config import check_config
+from ptnl.config import check_config, with_defaults
 from ptnl.errors import InputError
 
 
@@ -40,7 +40,7 @@ def test_the_shipped_config_is_valid(config, schema):
         ("datasets", ["icon"], r"datasets: 'icon' is unknown; choose from icons, symbols"),
         ("backbones.RN50", {}, r"backbones: 'RN50' is unknown; choose from mini-rn"),
         ("primary_backbone", "mini", r"primary_backbone: 'mini' is unknown"),
-        ("backbones.mini-rn.methods", ["upl"], r"backbones.mini-rn.methods: 'upl' is unknown"),
+        ("backbones.mini-rn.methods", ["nope"], r"backbones.mini-rn.methods: .nope. is unknown"),
     ],
 )
 def test_a_mistake_is_named(config, schema, path, value, sentence):
@@ -79,7 +79,20 @@ def test_hyper_parameters_are_defaulted_and_closed(schema):
             target = child
             if "$ref" in child:
                 target = schema["$defs"][child["$ref"].rsplit("/", 1)[1]]
-            assert "default" in target, f"{name}.{key}"
+            assert "default" in target or (name, key) == ("noise", "methods"), f"{name}.{key}"
+
+
+def test_defaults_complete_what_is_there_and_add_no_method(schema):
+    study = {"study": "mine", "methods": {"prompt_gce": {"q": 0.5}}, "noise": {"symmetric": {}}}
+    full = with_defaults(study, schema)
+    assert set(full["methods"]) == {"prompt_gce"}
+    assert (full["methods"]["prompt_gce"]["q"], full["methods"]["prompt_gce"]["epochs"]) == (
+        0.5,
+        50,
+    )
+    assert full["noise"] == {"symmetric": {"fps": [0, 2, 4, 8]}}
+    assert full["shots"] == 16
+    assert study["methods"] == {"prompt_gce": {"q": 0.5}}
 
 
 def test_every_method_has_its_hyper_parameters(schema):

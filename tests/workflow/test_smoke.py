@@ -86,15 +86,16 @@ def test_a_second_run_does_nothing_and_says_so(smoke):
     assert "Nothing to be done" in said.stdout + said.stderr
 
 
-def test_a_lost_file_redoes_its_sweep_and_what_follows(smoke):
+@pytest.mark.parametrize("file", RUN_FILES)
+def test_a_lost_file_redoes_its_sweep_and_what_follows(smoke, file):
     folder = smoke.results / "runs/symbols/mini-rn/prompt_ce/symmetric/fp-8/seed-2"
     kept = folder.with_name("kept")
     shutil.copytree(folder, kept)
-    (folder / "metrics.json").unlink()
+    (folder / file).unlink()
     try:
         assert smoke.planned() == {**ONE_SWEEP, "tune_method_symmetric": 1}
     finally:
-        shutil.copy2(kept / "metrics.json", folder / "metrics.json")
+        shutil.copy2(kept / file, folder / file)
         shutil.rmtree(kept)
 
 

@@ -4,15 +4,14 @@
 def validate_config():
     """Fill in defaults, apply the protocol; stop with one sentence where the config is wrong."""
     folder = Path(workflow.basedir) / "workflow"
-    schema_file = folder / "schemas/config.schema.yaml"
-    schema = yaml.safe_load(schema_file.read_text())
+    schema = yaml.safe_load((folder / "schemas/config.schema.yaml").read_text())
     presets = {
         file.stem: yaml.safe_load(file.read_text()) for file in folder.glob("protocols/*.yaml")
     }
     explicit = workflow.config_settings.overwrite_config
     try:
         check_config(config, schema)
-        validate(config, str(schema_file))
+        config.update(with_defaults(config, schema))
         preset = protocol_of(config, presets)
         config.update(apply_protocol(config, preset, explicit, hyper_parameters(schema)))
         check_config(config, schema)
@@ -66,6 +65,13 @@ def pseudolabels_for_noise(wildcards):
     return f"<results>/pseudolabels/{wildcards.dataset}/{config['primary_backbone']}.parquet"
 
 
+def labelled_shots(noise):
+    """The draws that a kind of noise or of pseudo-labels gives to training."""
+    if noise in PSEUDO_LABELS:
+        return "<results>/pseudoshots/{dataset}/{backbone}/{noise}/seed-{seed}.parquet"
+    return "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet"
+
+
 def run_folders(wildcards, output):
     """The folders of a sweep's runs, in the order of its shots."""
     return folders_of(output.metrics)
@@ -76,13 +82,20 @@ def run_file(file, runs):
     return [f"<results>/runs/{run.path}/{file}" for run in runs]
 
 
-def run_files(runs):
-    """Every file of some runs of the study: a lost one is missed even where its table is there."""
-    return [
-        f"<results>/runs/{run.path}/{file}"
-        for run in runs
-        for file in (RUN_FILES if METHODS[run.method].is_trained else ZERO_SHOT_FILES)
-    ]
+def lost_run_files(wildcards):
+    """Files that runs of the study have left and that are gone: asked for, so that they are redone.
+
+    A run writes its metrics last, so asking for them is asking for the run; to ask for all files
+    of thousands of runs would double the time that planning takes.
+    """
+    lost = []
+    for run in grid.runs(config):
+        files = RUN_FILES if METHODS[run.method].is_trained else ZERO_SHOT_FILES
+        paths = [f"<results>/runs/{run.path}/{file}" for file in files]
+        there = [exists(workflow.pathvars.apply(path)) for path in paths]
+        if any(there):
+            lost += [path for path, found in zip(paths, there) if not found]
+    return lost
 
 
 def random_prompt_files(file):

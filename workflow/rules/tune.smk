@@ -1,17 +1,26 @@
-# Noisy shots + features -> one folder a run. One rule a noise kind, because the rates of a kind,
-# and so the runs of a sweep, are its own.
+# Labelled shots + features -> one folder a run. One rule a kind of noise or of pseudo-labels, because
+# the rates of a kind, and so the runs of a sweep, are its own.
 
 
-for noise, fps in config["noise"].items():
+for noise, fps in grid.kinds_of_labels(config).items():
+
+    # The runs of a job: all rates and seeds of a sweep, or the one that its path names.
+    if config["fuse"]:
+        runs = {"fp": fps, "seed": config["seeds"]}
+        job = noise
+    else:
+        runs = {"fp": "{fp}", "seed": "{seed}"}
+        job = f"{noise}/fp-{{fp}}/seed-{{seed}}"
 
     rule:
-        """All runs of a sweep, every rate and seed, trained side by side in one process."""
+        """The runs of a job, trained side by side in one process."""
         name:
             f"tune_method_{noise}"
         input:
             **code(
                 "ptnl.cli.tune_method",
                 "ptnl.tuning",
+                "ptnl.lbfgs",
                 "ptnl.text.encoder",
                 "ptnl.text.packing",
                 "ptnl.text.prompts",
@@ -27,10 +36,9 @@ for noise, fps in config["noise"].items():
             manifest="<results>/manifests/{dataset}.parquet",
             features="<results>/features/{dataset}/{backbone}.npy",
             shots=expand(
-                "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet",
+                labelled_shots(noise),
                 noise=noise,
-                fp=fps,
-                seed=config["seeds"],
+                **runs,
                 allow_missing=True,
             ),
         output:
@@ -38,25 +46,16 @@ for noise, fps in config["noise"].items():
                 Path(file).stem: expand(
                     "<results>/runs/{dataset}/{backbone}/{method}/{noise}/fp-{fp}/seed-{seed}/{file}",
                     noise=noise,
-                    fp=fps,
-                    seed=config["seeds"],
+                    **runs,
                     file=file,
                     allow_missing=True,
                 )
-                for file in RUN_FILES
+                for file in reversed(RUN_FILES)  # Snakemake asks for metrics.json most often
             },
         log:
-            expand(
-                "<logs>/tune_method/{dataset}/{backbone}/{method}/{noise}.log",
-                noise=noise,
-                allow_missing=True,
-            ),
+            f"<logs>/tune_method/{{dataset}}/{{backbone}}/{{method}}/{job}.log",
         benchmark:
-            expand(
-                "<results>/benchmarks/tune_method/{dataset}/{backbone}/{method}/{noise}.tsv",
-                noise=noise,
-                allow_missing=True,
-            )[0]
+            f"<results>/benchmarks/tune_method/{{dataset}}/{{backbone}}/{{method}}/{job}.tsv"
         conda:
             "../../envs/ptnl.yaml"
         threads: 1

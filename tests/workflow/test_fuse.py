@@ -1,0 +1,54 @@
+"""`fuse: false`: other jobs, the same files and numbers."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ptnl.cli import tune_method
+from ptnl.data import DATASETS
+from ptnl.io import read_json, read_parquet
+from ptnl.methods import METHODS
+from ptnl.schemas import HISTORY, RUN_FILES
+from tests.workflow.conftest import Study
+
+TRAINED = [name for name, method in METHODS.items() if method.is_trained]
+
+
+def test_one_job_a_run(tmp_path):
+    planned = Study.create(tmp_path, fuse=False).planned()
+    assert planned["tune_method_symmetric"] == len(TRAINED) * 2 * 2
+    assert Study.create(tmp_path).planned()["tune_method_symmetric"] == len(TRAINED)
+
+
+def test_a_run_by_its_name(tmp_path):
+    study = Study.create(tmp_path, fuse=False)
+    run = study.results / "runs/symbols/mini-rn/prompt_ce/symmetric/fp-8/seed-2/metrics.json"
+    assert study.planned(str(run))["tune_method_symmetric"] == 1
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_a_run_alone_has_the_numbers_of_its_sweep(smoke, tmp_path, method):
+    """Losses to 1e-3, accuracy to 0.2 points."""
+    results = smoke.results
+    fused = results / f"runs/symbols/mini-rn/{method}/symmetric/fp-8/seed-2"
+    metrics = read_json(fused / "metrics.json")
+    draw = results / "noise/symbols/symmetric/fp-8/seed-2.parquet"
+    options = {
+        "method": method,
+        "settings": json.dumps(metrics["settings"]),
+        "dataset": "symbols",
+        "template": DATASETS["symbols"].template,
+        "backbone": "mini-rn",
+        "manifest": results / "manifests/symbols.parquet",
+        "features": results / "features/symbols/mini-rn.npy",
+        "shots": draw,
+        "out": tmp_path,
+    }
+    tune_method.main([str(word) for key, value in options.items() for word in (f"--{key}", value)])
+    assert {path.name for path in tmp_path.iterdir()} == set(RUN_FILES)
+    together = read_parquet(fused / "history.parquet", HISTORY)
+    alone = read_parquet(tmp_path / "history.parquet", HISTORY)
+    np.testing.assert_allclose(alone.loss, together.loss, rtol=1e-3)
+    accuracy = read_json(tmp_path / "metrics.json")["accuracy"]
+    assert accuracy == pytest.approx(metrics["accuracy"], abs=0.2)
