@@ -10,7 +10,8 @@ from ptnl.backbones.registry import BACKBONES
 from ptnl.data import DATASETS
 from ptnl.grid import RANDOM_PROMPT
 from ptnl.layouts import NOISE_TITLES, Table, shown
-from ptnl.methods import METHODS
+from ptnl.methods import METHODS, PSEUDO_LABELS
+from ptnl.published import beside, published
 
 ESTIMATES = {
     "single": "One prompt",
@@ -20,7 +21,7 @@ ESTIMATES = {
 AVERAGE = "average"
 COLUMNS = [
     *("dataset", "backbone", "method", "noise", "fp", "rate", "estimate"),
-    *("mean", "sd", "n", "best"),
+    *("mean", "sd", "n", "best", "published_mean", "published_sd"),
 ]
 
 
@@ -37,9 +38,13 @@ class Origin:
 
 
 def table_rows(
-    summary: pd.DataFrame, layout: Table, backbone: str, ensembles: pd.DataFrame | None = None
+    summary: pd.DataFrame,
+    layout: Table,
+    number: int,
+    backbone: str,
+    ensembles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The numbers of a table, one row a cell, in the paper's order.
+    """The numbers of a table, one row a cell, in the paper's order, with what the paper prints.
 
     `best` marks the highest mean among what the table compares: the rows of a data set in one
     column, or the columns in one row where columns are methods.
@@ -47,7 +52,7 @@ def table_rows(
     Parameters
     ----------
     summary : statistics over seeds (see `ptnl.schemas.SUMMARY`)
-    layout : of the table
+    layout, number : of the table
     backbone : the primary one
     ensembles : for a table of estimates (see `ptnl.schemas.ENSEMBLES`)
     """
@@ -65,7 +70,8 @@ def table_rows(
         rows = pd.concat([rows, _pseudo_label_rows(rows), _ensemble_rows(rows, ensembles)])
     if layout.average and len(datasets) > 1:
         rows = pd.concat([rows, _average_rows(rows, len(datasets))])
-    return _ordered(_with_best(rows, layout), layout, [*datasets, AVERAGE])[COLUMNS]
+    rows = _ordered(_with_best(rows, layout), layout, [*datasets, AVERAGE])
+    return with_published(rows, number)[COLUMNS]
 
 
 def _pseudo_label_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -94,6 +100,15 @@ def _with_best(rows: pd.DataFrame, layout: Table) -> pd.DataFrame:
     accuracy = rows.estimate != "pseudo_labels"
     highest = rows.groupby(["dataset", compared])["mean"].transform("max")
     return rows.assign(best=accuracy & (rows["mean"] == highest))
+
+
+def with_published(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    """The paper's number beside each cell that it prints; of pseudo-labels it prints ensembles."""
+    pseudo = rows.noise.isin(PSEUDO_LABELS)
+    printed = beside(rows.assign(noise=rows.noise.mask(pseudo, "none")), published(), number)
+    same = rows.estimate == pseudo.map({True: "ensemble", False: "single"})
+    columns = ["published_mean", "published_sd"]
+    return rows.assign(**{name: printed[name].where(same) for name in columns})
 
 
 def _ordered(rows: pd.DataFrame, layout: Table, datasets: list[str]) -> pd.DataFrame:
@@ -130,7 +145,8 @@ def _grid(rows: pd.DataFrame, layout: Table, plus_minus: str, bold: str) -> pd.D
     def cell(row: pd.Series) -> str:
         mean = f"{row['mean']:.2f}"
         spread = "" if math.isnan(row.sd) else f" {plus_minus} {row.sd:.2f}"
-        return (bold.format(mean) if row.best else mean) + spread
+        beside = "" if math.isnan(row.published_mean) else f" [{row.published_mean:.2f}]"
+        return (bold.format(mean) if row.best else mean) + spread + beside
 
     titles = _titles(layout)
     text = pd.DataFrame(
@@ -164,7 +180,8 @@ def caption(rows: pd.DataFrame, layout: Table, origin: Origin) -> str:
         said.append(f"{NOISE_TITLES[layout.noises[0]].lower()} noise")
     said.append(str(origin))
     across = "row" if layout.columns == "method" else "column"
-    return ", ".join(said) + f"; best mean per {across} of a data set in bold"
+    printed = "; in brackets the paper's" if rows.published_mean.notna().any() else ""
+    return ", ".join(said) + f"; best mean per {across} of a data set in bold{printed}"
 
 
 def _dataset_title(name: str) -> str:

@@ -21,7 +21,7 @@ from ptnl.figures.style import spread_labels
 from ptnl.layouts import FIGURES, TABLES
 from ptnl.methods import METHODS
 from ptnl.schemas import CONFUSION, ENSEMBLES, GRADIENTS, RUNS, SUMMARY
-from ptnl.tables import Origin, latex, markdown, table_rows
+from ptnl.tables import Origin, latex, markdown, table_rows, with_published
 
 TOY = Origin("toy", "embedded", "mini-rn")
 
@@ -92,7 +92,7 @@ def test_a_run_twice_is_an_error():
 
 
 def test_table_of_methods_over_rates():
-    rows = table_rows(study(TABLES[1]), TABLES[1], "mini-rn")
+    rows = table_rows(study(TABLES[1]), TABLES[1], 1, "mini-rn")
     assert len(rows) == 2 * 4 * 2
     assert list(rows.method[:2]) == ["classifier_r", "classifier_r"]
     text = markdown(rows, TABLES[1], 1, TOY)
@@ -107,7 +107,7 @@ def test_table_of_methods_over_rates():
 def test_table_of_noise_kinds_at_their_highest_common_rate():
     summary = study(TABLES[4], TABLES[4].noises)
     summary = summary[(summary.noise == "symmetric") | (summary.fp == 8)]
-    text = markdown(table_rows(summary, TABLES[4], "mini-rn"), TABLES[4], 4, TOY)
+    text = markdown(table_rows(summary, TABLES[4], 4, "mini-rn"), TABLES[4], 4, TOY)
     assert "| Data set | Method | Random | Confusion |" in text
     assert "| Icons | Linear probe | **84.00** ± 1.00 | **79.00** ± 1.00 |" in text
     assert "50 % wrong labels" in text
@@ -121,7 +121,7 @@ def test_table_of_backbones():
         for seed in (1, 2, 3)
     ]
     summary = summarise(runs_table(rows))
-    text = markdown(table_rows(summary, TABLES[3], "mini-rn"), TABLES[3], 3, TOY)
+    text = markdown(table_rows(summary, TABLES[3], 3, "mini-rn"), TABLES[3], 3, TOY)
     assert f"| Icons | {BACKBONES['mini-rn'].title}-PT | " in text
     assert text.count("-PT |") == len(BACKBONES)
 
@@ -142,7 +142,7 @@ def unsupervised() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_table_of_unsupervised_methods():
     summary, ensembles = unsupervised()
-    rows = table_rows(summary, TABLES[5], "mini-rn", ensembles)
+    rows = table_rows(summary, TABLES[5], 5, "mini-rn", ensembles)
     text = markdown(rows, TABLES[5], 5, TOY).splitlines()
     assert text[2:] == [
         "| Data set | Row | Zero-shot | UPL | Robust UPL (CE) | Robust UPL (GCE) |",
@@ -174,8 +174,18 @@ def test_table_of_random_prompts():
     )
     zero_shot = summarise(runs_table([metrics("zero_shot", 0, 0, 50, noise="none")]))
     summary = pd.concat([zero_shot, summarise_draws(draws)])
-    text = markdown(table_rows(summary, TABLES[8], "mini-rn"), TABLES[8], 8, TOY)
+    text = markdown(table_rows(summary, TABLES[8], 8, "mini-rn"), TABLES[8], 8, TOY)
     assert "| Icons | 20.00 ± 10.00 | **50.00** |" in text
+
+
+def test_the_papers_numbers_stand_beside_ours():
+    rows = table_rows(study(TABLES[1]), TABLES[1], 1, "mini-rn")
+    assert rows.published_mean.isna().all()
+    paper = rows.drop(columns=["published_mean", "published_sd"]).iloc[:8]
+    paper = with_published(paper.assign(dataset="oxford_pets", backbone="rn50"), 1)
+    text = markdown(paper, TABLES[1], 1, TOY)
+    assert "| **92.00** ± 1.00 [74.82] | **84.00** ± 1.00 [36.63] |" in text
+    assert "in brackets the paper's" in text
 
 
 def test_an_ensemble_averages_logits():

@@ -22,7 +22,8 @@ rule make_table:
     """A table of the paper in its layout."""
     input:
         unpack(table_numbers),
-        **code("ptnl.cli.make_table", "ptnl.tables", "ptnl.layouts"),
+        **code("ptnl.cli.make_table", "ptnl.tables", "ptnl.layouts", "ptnl.published"),
+        published="ptnl/paper/published.csv",
     output:
         multiext("<results>/tables/table{number}", ".csv", ".md", ".tex"),
     log:
