@@ -11,6 +11,7 @@ from ptnl.data import DATASETS
 from ptnl.errors import InputError
 from ptnl import grid, layouts
 from ptnl.methods import METHODS
+from ptnl.noise import DRAW_IMAGES
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
 min_version("9.20")

@@ -39,5 +39,8 @@ def symmetric(labels: np.ndarray, classes: int, fp: int, seed: int) -> np.ndarra
     return noisy
 
 
+# Kinds whose training images are not those of the few-shot draw.
+DRAW_IMAGES: frozenset[str] = frozenset()
+
 # Kind -> function of (clean labels, number of classes, wrong labels per class, seed).
 NOISES: dict[str, Callable[[np.ndarray, int, int, int], np.ndarray]] = {"symmetric": symmetric}

@@ -47,7 +47,7 @@ def batch_order(seed: int, samples: int, batch_size: int, epochs: int) -> np.nda
 def train_sgd(
     parameters: Tensor,
     class_logits: Callable[[Tensor, Tensor], Tensor],
-    features: Tensor,
+    features_at: Callable[[int], Tensor],
     labels: Tensor,
     labels_clean: Tensor,
     seeds: list[int],
@@ -63,7 +63,7 @@ def train_sgd(
     ----------
     parameters : (R, ...) leaf tensor that requires gradients
     class_logits : (parameters, features (R, B, D)) -> logits (R, B, C)
-    features : (R, N, D)
+    features_at : epoch, from 0 -> features (R, N, D)
     labels, labels_clean : (R, N), what training sees and what is true
     seeds : R seeds of the batch order
     loss : one value a sample
@@ -78,7 +78,7 @@ def train_sgd(
     ------
     InputError : a run's loss is no longer finite
     """
-    device = features.device
+    device = labels.device
     runs, samples = labels.shape
     rates = learning_rates(
         settings["epochs"],
@@ -105,6 +105,7 @@ def train_sgd(
     history = []
     for epoch, rate in enumerate(tqdm(rates, unit="epoch", disable=None)):
         optimiser.param_groups[0]["lr"] = rate
+        features = features_at(epoch)
         tally = torch.zeros(7, runs, device=device, dtype=torch.float64)
         for batch in order[epoch]:
             seen, true = labels[rows, batch], labels_clean[rows, batch]

@@ -21,6 +21,7 @@ from ptnl.runs import (
     class_names_of,
     draw_rows,
     read_features,
+    read_views,
     run_metrics,
     split_of,
     write_history,
@@ -45,12 +46,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--shots", type=Path, nargs="+", required=True, help="labelled draws, one a run"
     )
     arguments.add_argument(
+        "--views", type=Path, nargs="*", default=[], help="augmented views (NPY), one a seed"
+    )
+    arguments.add_argument(
+        "--view-images", type=Path, nargs="*", default=[], help="their images, in their order"
+    )
+    arguments.add_argument(
         "--out", type=Path, nargs="+", required=True, help="folders, one a run, in their order"
     )
     add_device(arguments)
     args = arguments.parse_args(argv)
     if len(args.shots) != len(args.out):
         raise InputError(f"{len(args.shots)} draws for {len(args.out)} run folders")
+    if len(args.views) != len(args.view_images):
+        raise InputError(f"{len(args.views)} --views, but {len(args.view_images)} --view-images")
 
     torch.set_num_threads(args.threads)
     started = time.perf_counter()
@@ -61,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     asked = [read_metadata(path)["settings"] for path in args.shots]
     rows = draw_rows(manifest, draws)
     is_test, test_labels = split_of(manifest, "test")
+    seeds = [settings["seed"] for settings in asked]
+    view_files = list(zip(args.views, args.view_images, strict=True))
 
     def labels(column: str) -> torch.Tensor:
         return torch.tensor([draw[column].tolist() for draw in draws], device=device)
@@ -71,11 +82,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         backbone=load_backbone(args.backbone, device),
         class_names=class_names_of(manifest),
         template=args.template,
-        seeds=[settings["seed"] for settings in asked],
+        seeds=seeds,
         features=features[rows.to(device)],
         labels=labels("label"),
         labels_clean=labels("label_clean"),
         test_features=features[is_test.to(device)],
+        views=read_views(view_files, seeds, draws, device) if view_files else None,
     )
     tuned = import_module(f"ptnl.methods.{sweep.method.module}").tune(sweep)
 

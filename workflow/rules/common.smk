@@ -45,6 +45,29 @@ def template(wildcards):
     return DATASETS[wildcards.dataset].template
 
 
+def draws_of_images(wildcards):
+    """The draws of a seed that hold other images than its few-shot draw."""
+    return [
+        f"<results>/noise/{wildcards.dataset}/{noise}/fp-{fp}/seed-{wildcards.seed}.parquet"
+        for noise, fps in config["noise"].items()
+        if noise in DRAW_IMAGES
+        for fp in fps
+    ]
+
+
+def views_of(extension):
+    """Input function: a job's augmented views, for methods that are trained by epochs."""
+
+    def files(wildcards):
+        if not config["views"] or "epochs" not in config["methods"][wildcards.method]:
+            return []
+        folder = f"<results>/views/{wildcards.dataset}/{wildcards.backbone}"
+        seeds = config["seeds"] if config["fuse"] else [wildcards.seed]
+        return [f"{folder}/seed-{seed}.{extension}" for seed in seeds]
+
+    return files
+
+
 def run_folders(wildcards, output):
     """The folders of a sweep's runs, in the order of its shots."""
     return [str(Path(metrics).parent) for metrics in output.metrics]

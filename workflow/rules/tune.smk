@@ -31,6 +31,8 @@ for noise, fps in config["noise"].items():
             backbone=backbone_assets,
             manifest="<results>/manifests/{dataset}.parquet",
             features="<results>/features/{dataset}/{backbone}.npy",
+            views=views_of("npy"),
+            view_images=views_of("parquet"),
             shots=expand(
                 "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet",
                 noise=noise,
@@ -69,4 +71,5 @@ for noise, fps in config["noise"].items():
             "--template {params.template:q} --backbone {wildcards.backbone} "
             "--manifest {input.manifest} "
             "--features {input.features} --device {params.device} --threads {threads} "
+            "--views {input.views} --view-images {input.view_images} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"
