@@ -174,6 +174,7 @@ class Noise:
 
     label: Callable[[Request], pd.DataFrame]
     needs_pseudolabels: bool = False
+    draws_images: bool = False  # trains on other images than those of the few-shot draw
 
 
 NOISES = {
@@ -181,5 +182,5 @@ NOISES = {
     "symmetric_global": Noise(symmetric_global),
     "pairflip": Noise(pairflip),
     "confusion": Noise(confusion, needs_pseudolabels=True),
-    "fp_swap": Noise(fp_swap),
+    "fp_swap": Noise(fp_swap, draws_images=True),
 }

@@ -51,7 +51,7 @@ def batch_order(seed: int, samples: int, batch_size: int, epochs: int) -> np.nda
 def train_sgd(
     parameters: Parameters,
     class_logits: Callable[[Parameters, Tensor], Tensor],
-    features: Tensor,
+    features_at: Callable[[int], Tensor],
     labels: Tensor,
     labels_clean: Tensor,
     seeds: list[int],
@@ -68,7 +68,7 @@ def train_sgd(
     ----------
     parameters : (R, ...) leaf tensor that requires gradients, or several of them by name
     class_logits : (parameters, features (R, B, D)) -> logits (R, B, C)
-    features : (R, N, D)
+    features_at : epoch, from 0 -> features (R, N, D)
     labels, labels_clean : (R, N), what training sees and what is true
     seeds : R seeds of the batch order
     loss : one value a sample
@@ -84,7 +84,7 @@ def train_sgd(
     ------
     InputError : a run's loss is no longer finite
     """
-    device = features.device
+    device = labels.device
     runs, samples = labels.shape
     rates = learning_rates(
         settings["epochs"],
@@ -112,6 +112,7 @@ def train_sgd(
     history = []
     for epoch, rate in enumerate(tqdm(rates, unit="epoch", disable=None)):
         optimiser.param_groups[0]["lr"] = rate
+        features = features_at(epoch)
         pulls = torch.full((2, runs), torch.nan, device=device)
         if measure_gradients:
             pulls = gradient_norms(

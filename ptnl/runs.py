@@ -1,5 +1,6 @@
 """A run's folder: what it holds, and the inputs that runs share."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ from torch import Tensor
 
 from ptnl.errors import InputError
 from ptnl.grid import Run
-from ptnl.io import atomic_path, write_json, write_parquet
-from ptnl.schemas import HISTORY
+from ptnl.io import atomic_path, read_metadata, read_parquet, write_json, write_parquet
+from ptnl.schemas import HISTORY, VIEW_IMAGES
 
 
 def class_names_of(manifest: pd.DataFrame) -> list[str]:
@@ -34,15 +35,56 @@ def draw_rows(manifest: pd.DataFrame, draws: list[pd.DataFrame]) -> Tensor:
     return torch.tensor([[position[image] for image in draw.image] for draw in draws])
 
 
-def read_features(path: Path, images: int) -> Tensor:
-    """Features (images, D) in float32, in the manifest's order."""
+def _mapped(path: Path, images: int) -> np.ndarray:
+    """Features (..., images, D) as they lie on the disk."""
     try:
         features = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as an array ({error})") from error
-    if len(features) != images:
-        raise InputError(f"{path}: {len(features)} features for {images} images")
-    return torch.from_numpy(features.astype(np.float32))
+    if features.shape[-2] != images:
+        raise InputError(f"{path}: {features.shape[-2]} features for {images} images")
+    return features
+
+
+def read_features(path: Path, images: int) -> Tensor:
+    """Features (images, D) in float32, in the manifest's order."""
+    return torch.from_numpy(_mapped(path, images).astype(np.float32))
+
+
+def read_views(
+    files: Sequence[tuple[Path, Path]],
+    seeds: Sequence[int],
+    draws: Sequence[pd.DataFrame],
+    device: torch.device,
+) -> Callable[[int], Tensor]:
+    """Training features of R runs by epoch, from 0: epoch -> (R, N, D) in float32 on the device.
+
+    They stay on the disk but for the epoch that is asked for; after the last view the first comes
+    again.
+
+    Parameters
+    ----------
+    files : features (NPY) and images (Parquet) of each seed's views, in any order
+    seeds : R seeds
+    draws : R draws of N images
+    """
+    views = {}
+    for path, index in files:
+        images = read_parquet(index, VIEW_IMAGES).image
+        position = dict(zip(images, range(len(images)), strict=True))
+        views[read_metadata(index)["settings"]["seed"]] = _mapped(path, len(images)), position
+    runs = []
+    for seed, draw in zip(seeds, draws, strict=True):
+        if seed not in views:
+            raise InputError(f"no augmented views for seed {seed}")
+        features, position = views[seed]
+        runs.append((features, [position[image] for image in draw.image]))
+
+    def of_epoch(epoch: int) -> Tensor:
+        seen = [features[epoch % len(features)][rows] for features, rows in runs]
+        return torch.from_numpy(np.stack(seen)).to(device).float()
+
+    return of_epoch
 
 
 def device_name(device: torch.device) -> str:

@@ -21,6 +21,9 @@ NOISY_SHOTS: Schema = {
     "is_noisy": "bool",
 }
 
+# The images of a seed's augmented views, in the order of their features.
+VIEW_IMAGES: Schema = {"image": "string"}
+
 # Zero-shot predictions for every image of the manifest, in its order.
 PSEUDO_LABELS: Schema = {
     "image": "string",

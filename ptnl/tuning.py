@@ -1,5 +1,6 @@
 """What a method gets and what it gives: the interface between the study and its methods."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +26,15 @@ class Sweep:
     class_names: list[str]
     template: str  # hand-crafted prompt of the data set
     seeds: list[int]  # (R)
-    features: Tensor  # (R, N, D)
+    features: Tensor  # (R, N, D), under the test transform
     labels: Tensor  # (R, N), what training sees
     labels_clean: Tensor  # (R, N)
     test_features: Tensor  # (T, D)
+    views: Callable[[int], Tensor] | None = None  # epoch, from 0 -> augmented views (R, N, D)
+
+    def features_at(self, epoch: int) -> Tensor:
+        """What training meets in an epoch, from 0: augmented views where the study has them."""
+        return self.features if self.views is None else self.views(epoch)
 
 
 @dataclass(frozen=True)

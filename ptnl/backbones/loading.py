@@ -31,10 +31,25 @@ class LoadedBackbone:
     device: torch.device
 
     @property
+    def image_size(self) -> int:
+        """Side in pixels of the square images that the image encoder takes."""
+        size = self.model.visual.image_size
+        return size if isinstance(size, int) else size[0]
+
+    @property
     def transform(self) -> nn.Module:
         """The test transform: PIL image -> normalised tensor (3, size, size)."""
-        size = self.model.visual.image_size
-        return image_transform(size, False, mean=OPENAI_DATASET_MEAN, std=OPENAI_DATASET_STD)
+        return image_transform(
+            self.image_size, False, mean=OPENAI_DATASET_MEAN, std=OPENAI_DATASET_STD
+        )
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """What the image encoder takes, of uint8 images (..., 3, size, size)."""
+        mean, std = (
+            torch.tensor(values, device=pixels.device)[:, None, None]
+            for values in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+        )
+        return (pixels / 255 - mean) / std
 
     @property
     def logit_scale(self) -> float:

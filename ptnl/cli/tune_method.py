@@ -21,6 +21,7 @@ from ptnl.runs import (
     class_names_of,
     draw_rows,
     read_features,
+    read_views,
     run_metrics,
     split_of,
     write_history,
@@ -28,13 +29,13 @@ from ptnl.runs import (
     write_weights,
 )
 from ptnl.schemas import MANIFEST, NOISY_SHOTS
-from ptnl.tuning import Sweep, top1_accuracy
+from ptnl.tuning import Sweep, TunedRun, top1_accuracy
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    trained = [name for name, method in METHODS.items() if method.is_trained]
-    arguments.add_argument("--method", choices=trained, required=True)
+    choices = [name for name, method in METHODS.items() if method.is_trained]
+    arguments.add_argument("--method", choices=choices, required=True)
     arguments.add_argument("--settings", type=json.loads, required=True, help="JSON, as in config")
     arguments.add_argument("--dataset", choices=DATASETS, required=True)
     arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
@@ -45,12 +46,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--shots", type=Path, nargs="+", required=True, help="labelled draws, one a run"
     )
     arguments.add_argument(
+        "--views", type=Path, nargs="*", default=[], help="augmented views (NPY), one a seed"
+    )
+    arguments.add_argument(
+        "--view-images", type=Path, nargs="*", default=[], help="their images, in their order"
+    )
+    arguments.add_argument(
         "--out", type=Path, nargs="+", required=True, help="folders, one a run, in their order"
     )
     add_device(arguments)
     args = arguments.parse_args(argv)
     if len(args.shots) != len(args.out):
         raise InputError(f"{len(args.shots)} draws for {len(args.out)} run folders")
+    if len(args.views) != len(args.view_images):
+        raise InputError(f"{len(args.views)} --views, but {len(args.view_images)} --view-images")
 
     torch.set_num_threads(args.threads)
     started = time.perf_counter()
@@ -59,25 +68,46 @@ def main(argv: Sequence[str] | None = None) -> None:
     features = read_features(args.features, len(manifest)).to(device)
     draws = [read_parquet(path, NOISY_SHOTS) for path in args.shots]
     asked = [read_metadata(path)["settings"] for path in args.shots]
-    rows = draw_rows(manifest, draws)
     is_test, test_labels = split_of(manifest, "test")
+    backbone, class_names = load_backbone(args.backbone, device), class_names_of(manifest)
+    method = METHODS[args.method]
+    tune = import_module(f"ptnl.methods.{method.module}").tune
+    view_files = list(zip(args.views, args.view_images, strict=True))
 
-    def labels(column: str) -> torch.Tensor:
-        return torch.tensor([draw[column].tolist() for draw in draws], device=device)
+    def train(together: list[int]) -> list[TunedRun]:
+        """Train the runs at these positions, whose draws have equally many images."""
+        own = [draws[run] for run in together]
+        seeds = [asked[run]["seed"] for run in together]
 
-    sweep = Sweep(
-        method=METHODS[args.method],
-        settings=args.settings,
-        backbone=load_backbone(args.backbone, device),
-        class_names=class_names_of(manifest),
-        template=args.template,
-        seeds=[settings["seed"] for settings in asked],
-        features=features[rows.to(device)],
-        labels=labels("label"),
-        labels_clean=labels("label_clean"),
-        test_features=features[is_test.to(device)],
-    )
-    tuned = import_module(f"ptnl.methods.{sweep.method.module}").tune(sweep)
+        def labels(column: str) -> torch.Tensor:
+            return torch.tensor([draw[column].tolist() for draw in own], device=device)
+
+        return tune(
+            Sweep(
+                method=method,
+                settings=args.settings,
+                backbone=backbone,
+                class_names=class_names,
+                template=args.template,
+                seeds=seeds,
+                features=features[draw_rows(manifest, own).to(device)],
+                labels=labels("label"),
+                labels_clean=labels("label_clean"),
+                test_features=features[is_test.to(device)],
+                views=read_views(view_files, seeds, own, device) if view_files else None,
+            )
+        )
+
+    # Draws of imported images can hold fewer where one was drawn twice: equal ones train together.
+    by_size: dict[int, list[int]] = {}
+    for run, draw in enumerate(draws):
+        by_size.setdefault(len(draw), []).append(run)
+    trained = {
+        run: result
+        for together in by_size.values()
+        for run, result in zip(together, train(together), strict=True)
+    }
+    tuned = [trained[run] for run in range(len(draws))]
 
     seconds = (time.perf_counter() - started) / len(tuned)
     made = made_by("torch", "open_clip_torch", "numpy", **args.settings)
@@ -94,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             Run(args.dataset, args.backbone, args.method, noise, fp, seed),
             shots=settings["shots"],
             rate_realised=100 * float(draw.is_noisy.mean()),
-            shots_per_class=draw.image.nunique() / len(sweep.class_names),
+            shots_per_class=draw.image.nunique() / len(class_names),
             accuracy=accuracy,
             epochs=args.settings.get("epochs", 0),
             parameters=run.parameters,

@@ -14,9 +14,12 @@ class Dataset:
     template: str  # hand-crafted prompt; {} is the class name
     module: str  # below `ptnl.data`; offers `download` and `index` (see `ptnl.data.embedded`)
     assets: tuple[str, ...] = ()  # shipped files that it comes from
+    flips: bool = True  # whether a mirrored image keeps its label
 
 
 DATASETS = {
     "icons": Dataset("Icons", "an icon of a {}.", "embedded", ("icons.parquet",)),
-    "symbols": Dataset("Symbols", "the symbol for {}.", "embedded", ("symbols.parquet",)),
+    "symbols": Dataset(
+        "Symbols", "the symbol for {}.", "embedded", ("symbols.parquet",), flips=False
+    ),
 }

@@ -25,7 +25,7 @@ def tune(sweep: Sweep) -> list[TunedRun]:
     histories = train_sgd(
         weights,
         class_logits,
-        sweep.features,
+        sweep.features_at,
         sweep.labels,
         sweep.labels_clean,
         sweep.seeds,

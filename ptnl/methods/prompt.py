@@ -76,7 +76,7 @@ def train_tokens(
     histories = train_sgd(
         tokens,
         class_logits,
-        sweep.features,
+        sweep.features_at,
         sweep.labels,
         sweep.labels_clean,
         sweep.seeds,

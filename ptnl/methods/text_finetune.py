@@ -41,7 +41,7 @@ def tune(sweep: Sweep) -> list[TunedRun]:
     histories = train_sgd(
         trained,
         class_logits,
-        sweep.features,
+        sweep.features_at,
         sweep.labels,
         sweep.labels_clean,
         sweep.seeds,

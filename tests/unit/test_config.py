@@ -31,6 +31,8 @@ def test_the_shipped_config_is_valid(config, schema):
         ("methods.prompt_ce.lr", 0.1, r"unknown key 'methods.prompt_ce.lr'; known are: batch_size"),
         ("methods.prompt_gce.q", 1.5, r"methods.prompt_gce.q: 1.5 is greater than the maximum"),
         ("methods.prompt_ce.epochs", "ten", r"methods.prompt_ce.epochs: 'ten' is not of type"),
+        ("views", -1, r"views: -1 is less than the minimum of 0"),
+        ("train_transform", "dassl", r"train_transform: 'dassl' is not one of"),
         ("seeds", [], r"seeds: \[\] should be non-empty"),
         (
             "noise.symmetric.fps",

@@ -46,7 +46,9 @@ def train(parameters: torch.Tensor, data: dict, seeds: list[int], settings: dict
     return train_sgd(
         parameters,
         lambda weights, features: cosine_logits(features, weights, 10.0),
-        **data,
+        features_at=lambda epoch: data["features"],
+        labels=data["labels"],
+        labels_clean=data["labels_clean"],
         seeds=seeds,
         loss=cross_entropy,
         settings=settings,
@@ -83,6 +85,40 @@ def test_it_is_torchs_sgd_on_the_same_batches():
             loss.backward()
             optimiser.step()
     torch.testing.assert_close(ours[0], plain, rtol=1e-5, atol=1e-6)
+
+
+def test_every_epoch_asks_for_its_own_features():
+    """Training on one view of the images an epoch is training epoch by epoch on that view."""
+    data, asked = problem(1), []
+    views = torch.randn(6, 1, 24, 10, generator=torch.Generator().manual_seed(2))
+
+    def features_at(epoch: int) -> torch.Tensor:
+        asked.append(epoch)
+        return views[epoch]
+
+    parameters = torch.zeros(1, 3, 10, requires_grad=True)
+    train_sgd(
+        parameters,
+        lambda weights, features: features @ weights.transpose(-1, -2),
+        features_at,
+        data["labels"],
+        data["labels_clean"],
+        [5],
+        cross_entropy,
+        SETTINGS,
+    )
+    assert asked == list(range(6))
+    plain = torch.zeros(3, 10, requires_grad=True)
+    optimiser = torch.optim.SGD([plain], lr=0.1, momentum=0.9, weight_decay=5e-4)
+    order = batch_order(5, 24, 8, 6)
+    for epoch, rate in enumerate(learning_rates(6, 0.1, 1, 1e-5)):
+        optimiser.param_groups[0]["lr"] = rate
+        for batch in order[epoch]:
+            logits = views[epoch, 0, batch] @ plain.T
+            optimiser.zero_grad()
+            torch.nn.functional.cross_entropy(logits, data["labels"][0, batch]).backward()
+            optimiser.step()
+    torch.testing.assert_close(parameters[0], plain, rtol=1e-5, atol=1e-6)
 
 
 def test_history_tells_clean_from_noisy():

@@ -72,6 +72,34 @@ def labelled_shots(noise):
     return "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet"
 
 
+def draws_of_images(wildcards):
+    """The draws of a seed that hold other images than its few-shot draw."""
+    return [
+        f"<results>/noise/{wildcards.dataset}/{noise}/fp-{fp}/seed-{wildcards.seed}.parquet"
+        for noise, options in config["noise"].items()
+        if NOISES[noise].draws_images
+        for fp in options["fps"]
+    ] + [
+        f"<results>/pseudoshots/{wildcards.dataset}/{wildcards.backbone}/{noise}"
+        f"/seed-{wildcards.seed}.parquet"
+        for noise in PSEUDO_LABELS
+        if noise in grid.kinds_of_labels(config)
+    ]
+
+
+def views_of(extension):
+    """Input function: a job's augmented views, for methods that are trained by epochs."""
+
+    def files(wildcards):
+        if not config["views"] or "epochs" not in config["methods"][wildcards.method]:
+            return []
+        folder = f"<results>/views/{wildcards.dataset}/{wildcards.backbone}"
+        seeds = config["seeds"] if config["fuse"] else [wildcards.seed]
+        return [f"{folder}/seed-{seed}.{extension}" for seed in seeds]
+
+    return files
+
+
 def run_folders(wildcards, output):
     """The folders of a sweep's runs, in the order of its shots."""
     return folders_of(output.metrics)

@@ -28,6 +28,45 @@ rule encode_images:
         "--out {output} > {log} 2>&1"
 
 
+rule encode_views:
+    """Augmented views of a seed's training images, as many as the config says, encoded once."""
+    input:
+        **code(
+            "ptnl.cli.encode_views",
+            "ptnl.views",
+            "ptnl.features",
+            "ptnl.backbones.loading",
+        ),
+        backbone=backbone_assets,
+        receipt="<data>/{dataset}/receipt.json",
+        shots="<results>/shots/{dataset}/seed-{seed}.parquet",
+        draws=draws_of_images,
+    output:
+        features="<results>/views/{dataset}/{backbone}/seed-{seed}.npy",
+        images="<results>/views/{dataset}/{backbone}/seed-{seed}.parquet",
+    log:
+        "<logs>/encode_views/{dataset}/{backbone}/seed-{seed}.log",
+    benchmark:
+        "<results>/benchmarks/encode_views/{dataset}/{backbone}/seed-{seed}.tsv"
+    conda:
+        "../../envs/ptnl.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=4000,
+    params:
+        views=config["views"],
+        transform=config["train_transform"],
+        flips=lambda wildcards: "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips",
+        device=config["device"],
+    shell:
+        "python -m ptnl.cli.encode_views --shots {input.shots} --draws {input.draws} "
+        "--receipt {input.receipt} --backbone {wildcards.backbone} --seed {wildcards.seed} "
+        "--views {params.views} --transform {params.transform} {params.flips} "
+        "--device {params.device} --threads {threads} "
+        "--out {output.features} --images {output.images} > {log} 2>&1"
+
+
 rule pseudolabel_zeroshot:
     """Zero-shot predictions for every image, and the zero-shot run of the study."""
     input:

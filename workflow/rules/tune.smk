@@ -35,6 +35,8 @@ for noise, fps in grid.kinds_of_labels(config).items():
             backbone=backbone_assets,
             manifest="<results>/manifests/{dataset}.parquet",
             features="<results>/features/{dataset}/{backbone}.npy",
+            views=views_of("npy"),
+            view_images=views_of("parquet"),
             shots=expand(
                 labelled_shots(noise),
                 noise=noise,
@@ -73,4 +75,5 @@ for noise, fps in grid.kinds_of_labels(config).items():
             "--template {params.template:q} --backbone {wildcards.backbone} "
             "--manifest {input.manifest} "
             "--features {input.features} --device {params.device} --threads {threads} "
+            "--views {input.views} --view-images {input.view_images} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"

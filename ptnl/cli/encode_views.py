@@ -1,0 +1,81 @@
+"""Encode the augmented views of a seed's training images; a killed call goes on where it was."""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from ptnl.assets import sha256
+from ptnl.backbones.loading import choose_device, load_backbone
+from ptnl.backbones.registry import BACKBONES
+from ptnl.cli.entry import add_device, parser, start
+from ptnl.io import read_parquet, write_parquet
+from ptnl.provenance import made_by
+from ptnl.schemas import NOISY_SHOTS, SHOTS, VIEW_IMAGES
+from ptnl.views import Augmentation, encode_views
+
+TRANSFORMS = {"dassl_legacy": True, "dassl_current": False}  # name -> squashed to a square first?
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--shots", type=Path, required=True, help="the few-shot draw (Parquet)")
+    arguments.add_argument(
+        "--draws", type=Path, nargs="*", default=[], help="further draws that hold other images"
+    )
+    arguments.add_argument(
+        "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
+    )
+    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
+    arguments.add_argument("--seed", type=int, required=True)
+    arguments.add_argument("--views", type=int, required=True, help="of each image")
+    arguments.add_argument("--transform", choices=TRANSFORMS, required=True)
+    arguments.add_argument("--flips", action=argparse.BooleanOptionalAction, required=True)
+    arguments.add_argument(
+        "--out", type=Path, required=True, help="features (NPY): (views, images, D), float16"
+    )
+    arguments.add_argument(
+        "--images", type=Path, required=True, help="their images, in their order (Parquet)"
+    )
+    add_device(arguments)
+    args = arguments.parse_args(argv)
+
+    torch.set_num_threads(args.threads)
+    shots = read_parquet(args.shots, SHOTS)
+    draws = [shots[shots.split == "train"], *(read_parquet(p, NOISY_SHOTS) for p in args.draws)]
+    images = pd.concat([draw[["image"]] for draw in draws]).drop_duplicates(ignore_index=True)
+    backbone = load_backbone(args.backbone, choose_device(args.device))
+    augmentation = Augmentation(backbone.image_size, TRANSFORMS[args.transform], args.flips)
+    made = made_by(
+        "torch",
+        "torchvision",
+        "open_clip_torch",
+        seed=args.seed,
+        views=args.views,
+        train_transform=args.transform,
+        flips=args.flips,
+        backbone=args.backbone,
+    )
+    # Shards that a killed call left are taken over only by one that would make the same.
+    decides = [made, images.image.tolist(), sha256(args.receipt), backbone.device.type]
+    fingerprint = hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
+    encode_views(
+        backbone,
+        images.image.tolist(),
+        args.receipt.parent / "images",
+        args.seed,
+        args.views,
+        augmentation,
+        args.out,
+        args.out.with_name(f".{args.out.stem}.{fingerprint}"),
+        args.threads,
+    )
+    write_parquet(images, args.images, VIEW_IMAGES, made)
+
+
+if __name__ == "__main__":
+    start(main)

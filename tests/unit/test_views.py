@@ -1,0 +1,214 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import transforms as T
+
+from ptnl import views
+from ptnl.errors import InputError
+from ptnl.features import encode_images
+from ptnl.io import write_parquet
+from ptnl.runs import read_views
+from ptnl.schemas import VIEW_IMAGES
+from ptnl.views import Augmentation, augmented_views, crop_boxes, encode_views, random_numbers
+
+HEIGHT, WIDTH, SIZE = 60, 90, 32
+CURRENT, LEGACY = Augmentation(SIZE, False, True), Augmentation(SIZE, True, True)
+
+
+def photograph(seed: int = 0, height: int = HEIGHT, width: int = WIDTH) -> Image.Image:
+    """Smooth colours with a few edges, unlike noise: interpolation has something to do."""
+    y, x = np.mgrid[:height, :width] / 10
+    stream = np.random.default_rng(seed)
+    phases = stream.uniform(0, 6, (3, 1, 1))
+    waves = np.sin(x + phases) * np.cos(0.7 * y + phases) + 0.5 * (x + y > 9)
+    pixels = np.interp(waves, (-1, 1.5), (0, 255)).astype(np.uint8)
+    return Image.fromarray(np.moveaxis(pixels, 0, -1))
+
+
+def tensor(image: Image.Image) -> torch.Tensor:
+    return torch.from_numpy(np.array(image)).movedim(-1, 0)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    names = [f"{i}.png" for i in range(7)]
+    for i, name in enumerate(names):
+        photograph(i, 40 + i, 50).save(tmp_path / name)
+    return tmp_path, names
+
+
+@pytest.mark.parametrize(("height", "width"), [(60, 90), (90, 60), (64, 64), (10, 200)])
+def test_boxes_are_torchvisions(height, width):
+    """The same uniform numbers in: those that torch's stream hands to RandomResizedCrop."""
+    image, same, uniform = torch.empty(3, height, width), [], []
+    for seed in range(300):
+        stream = torch.manual_seed(seed)
+        expected = T.RandomResizedCrop.get_params(image, (0.08, 1.0), (3 / 4, 4 / 3))
+        stream.manual_seed(seed)
+        numbers = torch.cat([torch.empty(1).uniform_(0, 1) for _ in range(20)]).numpy()
+        # torchvision draws area and aspect in turn; its place in the image has another stream.
+        uniform.append(np.concatenate([numbers[0::2], numbers[1::2], [0.5, 0.5, 1.0]]))
+        same.append(expected)
+    boxes, same = crop_boxes(np.stack(uniform), height, width), np.array(same)
+    agree = (boxes[:, 2:] == same[:, 2:]).all(axis=1)
+    assert agree.mean() > 0.99  # torchvision rounds in single precision
+    if max(height, width) > 10 * min(height, width):  # nothing fits: the box in the middle
+        np.testing.assert_array_equal(boxes[agree], same[agree])
+
+
+def test_boxes_lie_everywhere_in_the_image():
+    boxes = crop_boxes(random_numbers(1, "a.png", 4000), HEIGHT, WIDTH)
+    top, left, height, width = boxes.T
+    assert (boxes[:, :2] >= 0).all()
+    assert (top + height <= HEIGHT).all()
+    assert (left + width <= WIDTH).all()
+    for place, room in ((top, HEIGHT - height), (left, WIDTH - width)):
+        share = (place + 0.5) / (room + 1)  # uniform on (0, 1)
+        assert share.mean() == pytest.approx(0.5, abs=4 * math.sqrt(1 / 12 / len(share)))
+        assert (place == room).any()
+    areas = height * width / (HEIGHT * WIDTH)
+    assert areas.min() < 0.1
+    assert areas.max() > 0.85  # 8 / 9 is the largest of an aspect in bounds
+
+
+@pytest.mark.parametrize("augmentation", [CURRENT, LEGACY])
+def test_views_are_those_of_the_torchvision_pipeline(augmentation):
+    """Against PIL images: squash, flip, crop in Dassl's old order; crop, flip in the new one."""
+    image, uniform = photograph(), random_numbers(1, "a.png", 40)
+    ours = augmented_views(tensor(image), uniform, augmentation)
+    assert ours.shape == (40, 3, SIZE, SIZE)
+    assert ours.dtype == torch.uint8
+    squash = T.Resize((SIZE, SIZE), T.InterpolationMode.BICUBIC)
+    source = squash(image) if augmentation.squash_first else image
+    boxes = crop_boxes(uniform, source.height, source.width)
+    flips = uniform[:, -1] < 0.5
+    assert 10 < flips.sum() < 30
+    for view, (top, left, height, width), flip in zip(ours, boxes, flips, strict=True):
+        crop = (left, top, left + width, top + height)
+        peer = source
+        if flip and augmentation.squash_first:
+            peer = peer.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        peer = peer.crop(crop).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+        if flip and not augmentation.squash_first:
+            peer = peer.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        difference = (view.int() - tensor(peer).int()).abs()
+        assert difference.max() <= 3
+        assert difference.float().mean() < 0.6
+
+
+def test_without_flips_nothing_is_mirrored():
+    uniform = random_numbers(1, "a.png", 20)
+    plain = augmented_views(tensor(photograph()), uniform, Augmentation(SIZE, False, False))
+    flipped = augmented_views(tensor(photograph()), uniform, CURRENT)
+    mirrored = uniform[:, -1] < 0.5
+    assert torch.equal(plain[~mirrored], flipped[~mirrored])
+    assert torch.equal(plain[mirrored].flip(-1), flipped[mirrored])
+
+
+def test_a_views_numbers_are_its_own():
+    few, many = random_numbers(3, "a.png", 2), random_numbers(3, "a.png", 50)
+    np.testing.assert_array_equal(few, many[:2])
+    for other in (random_numbers(4, "a.png", 2), random_numbers(3, "b.png", 2), many[2:4]):
+        assert (few != other).all()
+
+
+def encode(backbone, pictures, out, *, names=None, seed=1, count=3) -> np.ndarray:
+    folder, everything = pictures
+    encode_views(
+        backbone,
+        names or everything,
+        folder,
+        seed,
+        count,
+        CURRENT,
+        out,
+        out.with_suffix(".shards"),
+    )
+    return np.load(out)
+
+
+def test_features_of_views(tiny_backbone, pictures, tmp_path):
+    folder, names = pictures
+    features = encode(tiny_backbone, pictures, tmp_path / "v.npy")
+    assert features.shape == (3, 7, 16)
+    assert features.dtype == np.float16
+    picture = tensor(Image.open(folder / names[4]).convert("RGB"))
+    pixels = augmented_views(picture, random_numbers(1, names[4], 3), CURRENT)
+    with torch.inference_mode():
+        expected = tiny_backbone.model.encode_image(tiny_backbone.normalise(pixels)).numpy()
+    np.testing.assert_allclose(features[:, 4], expected, rtol=2e-3, atol=2e-3)
+    assert not list(tmp_path.glob("*.shards"))
+
+
+def test_the_whole_image_as_a_view_has_the_plain_features(tiny_backbone, tmp_path):
+    photograph(0, 32, 32).save(tmp_path / "a.png")
+    plain = encode_images(tiny_backbone, [tmp_path / "a.png"])
+    pixels = tiny_backbone.normalise(tensor(photograph(0, 32, 32))[None])
+    with torch.inference_mode():
+        view = tiny_backbone.model.encode_image(pixels).numpy()
+    np.testing.assert_allclose(view, plain, rtol=2e-3, atol=2e-3)
+
+
+def test_neither_companions_nor_shards_change_a_view(
+    tiny_backbone, pictures, tmp_path, monkeypatch
+):
+    whole = encode(tiny_backbone, pictures, tmp_path / "whole.npy")
+    monkeypatch.setattr(views, "SHARD_IMAGES", 2)
+    monkeypatch.setattr(views, "ENCODER_BATCH", 3)
+    apart = encode(tiny_backbone, pictures, tmp_path / "apart.npy", names=pictures[1][::-1])
+    np.testing.assert_allclose(apart[:, ::-1].astype(float), whole, rtol=2e-3, atol=2e-3)
+
+
+def test_a_killed_call_goes_on_and_ends_with_the_same_bytes(
+    tiny_backbone, pictures, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(views, "SHARD_IMAGES", 2)
+    whole = tmp_path / "whole.npy"
+    encode(tiny_backbone, pictures, whole)
+    decoded, read_image = [], views.read_image
+
+    def dies_at_the_fifth(path):
+        decoded.append(path.name)
+        if path.name == "5.png" and decoded.count("5.png") == 1:
+            raise InputError("killed")
+        return read_image(path)
+
+    monkeypatch.setattr(views, "read_image", dies_at_the_fifth)
+    cut = tmp_path / "cut.npy"
+    with pytest.raises(InputError, match="killed"):
+        encode(tiny_backbone, pictures, cut)
+    assert not cut.exists()
+    decoded_before = set(decoded)
+    decoded.clear()
+    monkeypatch.setattr(
+        views, "read_image", lambda path: (decoded.append(path.name), read_image(path))[1]
+    )
+    encode(tiny_backbone, pictures, cut)
+    assert decoded == ["4.png", "5.png", "6.png"]
+    assert {"0.png", "1.png", "2.png", "3.png"} <= decoded_before
+    assert cut.read_bytes() == whole.read_bytes()
+
+
+def test_every_epoch_has_its_views(tiny_backbone, pictures, tmp_path):
+    import pandas as pd
+
+    files = []
+    for seed in (2, 1):
+        encode(tiny_backbone, pictures, tmp_path / f"{seed}.npy", seed=seed)
+        index = tmp_path / f"{seed}.parquet"
+        made = {"settings": {"seed": seed}}
+        write_parquet(pd.DataFrame({"image": pictures[1]}), index, VIEW_IMAGES, made)
+        files.append((tmp_path / f"{seed}.npy", index))
+    draws = [pd.DataFrame({"image": ["3.png", "0.png"]}), pd.DataFrame({"image": ["1.png"] * 2})]
+    at = read_views(files, [1, 2], draws, torch.device("cpu"))
+    first, second = np.load(tmp_path / "1.npy"), np.load(tmp_path / "2.npy")
+    for epoch in (0, 2, 4):  # three views: the fifth epoch meets the second again
+        features = at(epoch)
+        assert features.dtype == torch.float32
+        np.testing.assert_array_equal(features[0], first[epoch % 3][[3, 0]])
+        np.testing.assert_array_equal(features[1], second[epoch % 3][[1, 1]])
+    with pytest.raises(InputError, match="no augmented views for seed 3"):
+        read_views(files, [3], draws[:1], torch.device("cpu"))
