@@ -24,7 +24,7 @@ SETTINGS = {
 }
 # Trained numbers: 4 context tokens of 32; 4 embeddings of 16; 4 rows of 16 and a bias.
 PARAMETERS = {"prompt": 4 * 32, "classifier": 4 * 16, "linear_probe": 4 * 16 + 4}
-TRAINED = [name for name, method in METHODS.items() if method.is_trained]
+TRAINED = [n for n, m in METHODS.items() if m.is_trained and m.trains_on == "features"]
 
 
 def toy(name: str, backbone) -> Sweep:
