@@ -5,7 +5,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS
 from ptnl.config import check_config, with_defaults
 from ptnl.data import DATASETS
 from ptnl.errors import InputError
@@ -50,6 +50,7 @@ FIGURES = layouts.fillable(layouts.FIGURES, config)
 include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/tune.smk"
+include: "workflow/rules/finetune.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
 

@@ -22,10 +22,10 @@ def read_image(path: Path) -> Image.Image:
         raise InputError(f"{path}: not readable as an image ({error})") from error
 
 
-def _batches(
+def image_batches(
     paths: Sequence[Path], transform, batch_size: int, threads: int
 ) -> Iterator[torch.Tensor]:
-    """Decoded batches, one ahead of the encoder."""
+    """Decoded and transformed batches, one ahead of the encoder."""
     with ThreadPoolExecutor(threads) as pool:
 
         def submit(start: int) -> list:
@@ -44,7 +44,7 @@ def encode_images(
 ) -> np.ndarray:
     """Image features (len(paths), D) in float16, not normalised, under the test transform."""
     features = np.empty((len(paths), backbone.model.visual.output_dim), np.float16)
-    batches = _batches(paths, backbone.transform, batch_size, threads)
+    batches = image_batches(paths, backbone.transform, batch_size, threads)
     with tqdm(total=len(paths), unit="image", disable=None) as progress:
         start = 0
         for batch in batches:

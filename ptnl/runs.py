@@ -13,6 +13,7 @@ from ptnl.errors import InputError
 from ptnl.grid import Run
 from ptnl.io import atomic_path, read_metadata, read_parquet, write_json, write_parquet
 from ptnl.schemas import HISTORY, VIEW_IMAGES
+from ptnl.tuning import TunedRun, top1_accuracy
 
 
 def class_names_of(manifest: pd.DataFrame) -> list[str]:
@@ -149,3 +150,38 @@ def run_metrics(
         "settings": made["settings"],
     }
     write_json(metrics, folder / "metrics.json")
+
+
+def write_run(
+    folder: Path,
+    run: Run,
+    tuned: TunedRun,
+    draw: pd.DataFrame,
+    test_labels: Tensor,
+    *,
+    shots: int,
+    epochs: int,
+    seconds: float,
+    device: torch.device,
+    made: dict,
+) -> float:
+    """Every file of a trained run. Returns its top-1 accuracy on the test images, in percent."""
+    logits = tuned.test_logits.cpu()
+    accuracy = top1_accuracy(logits, test_labels)
+    write_history(tuned.history, folder, made)
+    write_weights({**tuned.weights, **tuned.buffers}, folder)
+    write_logits(logits, folder)
+    run_metrics(
+        folder,
+        run,
+        shots=shots,
+        rate_realised=100 * float(draw.is_noisy.mean()),
+        shots_per_class=draw.image.nunique() / logits.shape[1],
+        accuracy=accuracy,
+        epochs=epochs,
+        parameters=tuned.parameters,
+        seconds=seconds,
+        device=device,
+        made=made,
+    )
+    return accuracy

@@ -1,7 +1,7 @@
 """What a method gets and what it gives: the interface between the study and its methods."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -44,6 +44,8 @@ class TunedRun:
     weights: dict[str, Tensor]  # the trained tensors
     history: pd.DataFrame  # see `ptnl.schemas.HISTORY`
     test_logits: Tensor  # (T, C)
+    # What a model keeps beside them and no gradient changes: the statistics of batch norm.
+    buffers: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def parameters(self) -> int:

@@ -10,8 +10,31 @@ class Backbone:
     title: str  # in tables and figures
     config: str  # open_clip model configuration (JSON)
     weights: str  # safetensors
+    # The encoder of `IMAGE_ENCODERS` that stands beside it in `finetune`: of its kind and size,
+    # but pre-trained with labels only.
+    image_encoder: str
+
+
+@dataclass(frozen=True)
+class ImageEncoderSource:
+    """A timm model pre-trained with labels only: shipped as assets, or timm's own by its name."""
+
+    title: str
+    config: str = (
+        ""  # in the format of timm's config.json; empty where timm knows model and weights
+    )
+    weights: str = ""  # safetensors, without the head
 
 
 BACKBONES = {
-    "mini-rn": Backbone("mini-RN", "mini-rn.json", "mini-rn.safetensors"),
+    "mini-rn": Backbone("mini-RN", "mini-rn.json", "mini-rn.safetensors", "mini-resnet"),
+}
+
+IMAGE_ENCODERS = {
+    "mini-resnet": ImageEncoderSource(
+        "mini-ResNet (labels only)", "mini-resnet.json", "mini-resnet.safetensors"
+    ),
+    # Supervised on ImageNet-1k and nothing else, for CLIP's RN50 and ViT-B/32.
+    "resnet50.tv_in1k": ImageEncoderSource("ResNet-50 (ImageNet)"),
+    "vit_base_patch32_224.augreg_in1k": ImageEncoderSource("ViT-B/32 (ImageNet)"),
 }

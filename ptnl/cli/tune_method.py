@@ -17,24 +17,14 @@ from ptnl.grid import Run
 from ptnl.io import read_metadata, read_parquet
 from ptnl.methods import METHODS
 from ptnl.provenance import made_by
-from ptnl.runs import (
-    class_names_of,
-    draw_rows,
-    read_features,
-    read_views,
-    run_metrics,
-    split_of,
-    write_history,
-    write_logits,
-    write_weights,
-)
+from ptnl.runs import class_names_of, draw_rows, read_features, read_views, split_of, write_run
 from ptnl.schemas import MANIFEST, NOISY_SHOTS
-from ptnl.tuning import Sweep, TunedRun, top1_accuracy
+from ptnl.tuning import Sweep, TunedRun
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    choices = [name for name, method in METHODS.items() if method.is_trained]
+    choices = [n for n, m in METHODS.items() if m.is_trained and m.trains_on == "features"]
     arguments.add_argument("--method", choices=choices, required=True)
     arguments.add_argument("--settings", type=json.loads, required=True, help="JSON, as in config")
     arguments.add_argument("--dataset", choices=DATASETS, required=True)
@@ -112,26 +102,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     seconds = (time.perf_counter() - started) / len(tuned)
     made = made_by("torch", "open_clip_torch", "numpy", **args.settings)
     for folder, settings, draw, run in zip(args.out, asked, draws, tuned, strict=True):
-        logits = run.test_logits.cpu()
-        accuracy = top1_accuracy(logits, test_labels)
         noise, fp, seed = settings["noise"], settings["fp"], settings["seed"]
-        print(f"{args.method} fp {fp} seed {seed}: {accuracy:.2f} %")
-        write_history(run.history, folder, made)
-        write_weights(run.weights, folder)
-        write_logits(logits, folder)
-        run_metrics(
+        accuracy = write_run(
             folder,
             Run(args.dataset, args.backbone, args.method, noise, fp, seed),
+            run,
+            draw,
+            test_labels,
             shots=settings["shots"],
-            rate_realised=100 * float(draw.is_noisy.mean()),
-            shots_per_class=draw.image.nunique() / len(class_names),
-            accuracy=accuracy,
             epochs=args.settings.get("epochs", 0),
-            parameters=run.parameters,
             seconds=seconds,
             device=device,
             made=made,
         )
+        print(f"{args.method} fp {fp} seed {seed}: {accuracy:.2f} %")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ class Method:
     # Where training labels come from: "noise" (each noise kind of the study), one of
     # `PSEUDO_LABELS`, or "none" where nothing is trained.
     labels: str = "noise"
+    trains_on: str = "features"  # of the images, once encoded; or on "images" themselves
     measures_gradients: bool = False  # those of wrong and of right labels, every epoch (Figure 4)
 
     @property
@@ -49,6 +50,7 @@ METHODS = {
     "linear_probe_sgd": Method(
         "Linear probe (SGD)", "linear_probe_sgd", "ce", measures_gradients=True
     ),
+    "finetune": Method("Fine-tuning", "finetune", "ce", trains_on="images"),
     "upl": Method("UPL", "prompt", "ce", labels="pseudo_confident"),
     "robust_upl_ce": Method("Robust UPL (CE)", "prompt", "ce", labels="pseudo_random"),
     "robust_upl_gce": Method("Robust UPL (GCE)", "prompt", "gce", labels="pseudo_random"),

@@ -8,17 +8,23 @@ read, and noisy labels neither.
 """
 
 import argparse
-from dataclasses import replace
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+import pandas as pd
 import torch
 import yaml
 
+from ptnl.backbones.image_encoders import load_image_encoder
 from ptnl.backbones.loading import choose_device, load_backbone
+from ptnl.backbones.registry import BACKBONES
 from ptnl.data import DATASETS
+from ptnl.features import image_batches
 from ptnl.io import read_parquet
+from ptnl.losses import LOSSES
 from ptnl.methods import METHODS
+from ptnl.methods.finetune import Draw, tune
 from ptnl.runs import class_names_of, draw_rows, read_features, split_of
 from ptnl.schemas import MANIFEST, SHOTS
 from ptnl.tuning import Sweep, top1_accuracy
@@ -30,29 +36,69 @@ GRIDS = {
 }
 
 
-def clean_sweep(
-    results: Path, dataset: str, backbone: str, method: str, settings: dict, seeds: list[int]
-) -> tuple[Sweep, torch.Tensor]:
-    """A sweep on clean labels whose test images are the validation images, and their labels."""
+Score = Callable[[dict], list[float]]  # hyper-parameters -> validation accuracy of every seed
+
+
+def clean_draw(results: Path, dataset: str, seed: int) -> pd.DataFrame:
+    """The training images of a seed, with their own labels."""
+    shots = read_parquet(results / f"shots/{dataset}/seed-{seed}.parquet", SHOTS)
+    return shots[shots.split == "train"]
+
+
+def on_features(results: Path, dataset: str, backbone: str, method: str, seeds: list[int]) -> Score:
+    """Score a method that trains on features."""
     manifest = read_parquet(results / f"manifests/{dataset}.parquet", MANIFEST)
     features = read_features(results / f"features/{dataset}/{backbone}.npy", len(manifest))
-    draws = [read_parquet(results / f"shots/{dataset}/seed-{s}.parquet", SHOTS) for s in seeds]
-    draws = [draw[draw.split == "train"] for draw in draws]
+    draws = [clean_draw(results, dataset, seed) for seed in seeds]
     labels = torch.tensor([draw.label.tolist() for draw in draws])
     is_val, val_labels = split_of(manifest, "val")
-    sweep = Sweep(
-        method=METHODS[method],
-        settings=settings,
-        backbone=load_backbone(backbone, choose_device("cpu")),
-        class_names=class_names_of(manifest),
-        template=DATASETS[dataset].template,
-        seeds=seeds,
-        features=features[draw_rows(manifest, draws)],
-        labels=labels,
-        labels_clean=labels,
-        test_features=features[is_val],
-    )
-    return sweep, val_labels
+    loaded = load_backbone(backbone, choose_device("cpu"))
+
+    def score(settings: dict) -> list[float]:
+        sweep = Sweep(
+            method=METHODS[method],
+            settings=settings,
+            backbone=loaded,
+            class_names=class_names_of(manifest),
+            template=DATASETS[dataset].template,
+            seeds=seeds,
+            features=features[draw_rows(manifest, draws)],
+            labels=labels,
+            labels_clean=labels,
+            test_features=features[is_val],
+        )
+        tuned = import_module(f"ptnl.methods.{sweep.method.module}").tune(sweep)
+        return [top1_accuracy(run.test_logits, val_labels) for run in tuned]
+
+    return score
+
+
+def on_images(
+    results: Path, data: Path, dataset: str, backbone: str, method: str, seeds: list[int]
+) -> Score:
+    """Score a method that trains on the images themselves."""
+    manifest = read_parquet(results / f"manifests/{dataset}.parquet", MANIFEST)
+    _, val_labels = split_of(manifest, "val")
+    encoder = BACKBONES[backbone].image_encoder, len(class_names_of(manifest)), choose_device("cpu")
+    transform = load_image_encoder(*encoder).transform
+
+    def decoded(names: pd.Series) -> torch.Tensor:
+        paths = [data / dataset / "images" / name for name in names]
+        return torch.cat(list(image_batches(paths, transform, 256, 1)))
+
+    draws = []
+    for seed in seeds:
+        shots = clean_draw(results, dataset, seed)
+        labels = torch.tensor(shots.label.tolist())
+        draws.append(Draw(seed, decoded(shots.image), labels, labels))
+    val_images = decoded(manifest.image[manifest.split == "val"])
+
+    def score(settings: dict) -> list[float]:
+        loss = LOSSES[METHODS[method].loss](settings)
+        tuned = tune(load_image_encoder(*encoder), draws, [val_images], loss, settings)
+        return [top1_accuracy(run.test_logits, val_labels) for run in tuned]
+
+    return score
 
 
 def main() -> None:
@@ -73,18 +119,13 @@ def main() -> None:
     }
     for dataset in config["datasets"]:
         for method, name in chosen.items():
-            sweep, labels = clean_sweep(
-                args.results,
-                dataset,
-                args.backbone,
-                method,
-                config["methods"][method],
-                args.seeds,
-            )
+            case = dataset, args.backbone, method, args.seeds
+            if METHODS[method].trains_on == "images":
+                score = on_images(args.results, Path(config["data_root"]), *case)
+            else:
+                score = on_features(args.results, *case)
             for value in GRIDS[name]:
-                tried = replace(sweep, settings={**sweep.settings, name: value})
-                tuned = import_module(f"ptnl.methods.{sweep.method.module}").tune(tried)
-                accuracy = [top1_accuracy(run.test_logits, labels) for run in tuned]
+                accuracy = score({**config["methods"][method], name: value})
                 mean = sum(accuracy) / len(accuracy)
                 print(f"{dataset} {method} {name} {value:g}: {mean:.1f} % on val", flush=True)
 

@@ -40,7 +40,11 @@ PARAMETERS = {
     "linear_probe": 4 * 16 + 4,  # 4 rows and a bias
     "linear_probe_sgd": 4 * 16 + 4,
 }
-TRAINED = [name for name, method in METHODS.items() if method.is_trained and name != "prompt_ctx0"]
+TRAINED = [
+    name
+    for name, method in METHODS.items()
+    if method.is_trained and method.trains_on == "features" and name != "prompt_ctx0"
+]
 
 
 def toy(name: str, backbone, **changes) -> Sweep:

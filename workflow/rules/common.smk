@@ -48,6 +48,12 @@ def backbone_assets(wildcards):
     return [f"ptnl/assets/{source.config}", f"ptnl/assets/{source.weights}"]
 
 
+def image_encoder_assets(wildcards):
+    """The shipped files of a backbone's image encoder; none where timm fetches it."""
+    source = IMAGE_ENCODERS[BACKBONES[wildcards.backbone].image_encoder]
+    return [f"ptnl/assets/{name}" for name in (source.config, source.weights) if name]
+
+
 def template(wildcards):
     """The hand-crafted prompt of a data set."""
     return DATASETS[wildcards.dataset].template

@@ -58,6 +58,8 @@ for noise, fps in grid.kinds_of_labels(config).items():
             f"<logs>/tune_method/{{dataset}}/{{backbone}}/{{method}}/{job}.log",
         benchmark:
             f"<results>/benchmarks/tune_method/{{dataset}}/{{backbone}}/{{method}}/{job}.tsv"
+        wildcard_constraints:
+            method="|".join(name for name in METHODS if METHODS[name].trains_on == "features"),
         conda:
             "../../envs/ptnl.yaml"
         threads: 1
