@@ -1,0 +1,83 @@
+"""The pages of the documentation do what they say."""
+
+import copy
+import re
+import sys
+import types
+from importlib import import_module
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from ptnl import losses, methods, noise
+from ptnl.config import check_config, with_defaults
+from ptnl.grid import sweeps
+from ptnl.protocols import merged
+from ptnl.schemas import HISTORY
+from ptnl.tuning import top1_accuracy
+from tests.unit.test_methods import toy
+
+BLOCK = re.compile(r"^```(python|yaml)\n# (\S+)\n(.*?)^```", flags=re.M | re.S)
+
+
+@pytest.fixture
+def extended(root, monkeypatch) -> dict:
+    """The registries as the page on extending leaves them, and its config and schema."""
+    for registry in (losses.LOSSES, methods.METHODS, noise.NOISES):
+        for name in registry:
+            monkeypatch.setitem(registry, name, registry[name])
+    before = [copy.copy(r) for r in (losses.LOSSES, methods.METHODS, noise.NOISES)]
+    documents = {
+        name: yaml.safe_load((root / name).read_text())
+        for name in ("config.yaml", "workflow/schemas/config.schema.yaml")
+    }
+    for kind, place, code in BLOCK.findall((root / "workflow/docs/extending.md").read_text()):
+        if kind == "yaml":
+            documents[place] = merged(documents[place], yaml.safe_load(code))
+            continue
+        name = place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        if not (root / place).exists():
+            monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+        exec(compile(code, place, "exec"), vars(import_module(name)))
+    yield documents
+    for registry, old in zip((losses.LOSSES, methods.METHODS, noise.NOISES), before, strict=True):
+        registry.clear()
+        registry.update(old)
+
+
+def test_what_is_added_runs_in_a_study(extended):
+    config, schema = extended["config.yaml"], extended["workflow/schemas/config.schema.yaml"]
+    check_config(config, schema)
+    full = with_defaults(config, schema)
+    assert full["methods"]["prompt_smoothing"]["epochs"] == 50
+    grid = {(sweep.method, sweep.noise, sweep.fps) for sweep in sweeps(full)}
+    assert ("nearest_mean", "symmetric", (0, 2, 4, 8)) in grid
+    assert ("prompt_smoothing", "lazy", (4, 8)) in grid
+    assert ("linear_probe", "lazy", (4, 8)) not in grid
+
+
+@pytest.mark.parametrize("name", ["nearest_mean", "prompt_smoothing"])
+def test_what_is_added_learns(extended, tiny_backbone, monkeypatch, name):
+    from tests.unit import test_methods
+
+    monkeypatch.setitem(test_methods.SETTINGS, "nearest_mean", {})
+    sweep = toy(name, tiny_backbone, epsilon=0.2)
+    tune = import_module(f"ptnl.methods.{sweep.method.module}").tune
+    for run in tune(sweep):
+        assert top1_accuracy(run.test_logits, torch.arange(4)) == 100  # one image a class
+        assert list(run.history.columns) == list(HISTORY)
+
+
+def test_the_noise_that_is_added_is_exact(extended):
+    images = pd.DataFrame(
+        {"image": [f"{i}.png" for i in range(24)], "label": [0, 1, 2] * 8, "split": "train"}
+    )
+    labelled = noise.NOISES["lazy"].label(noise.Request(images, images, shots=8, fp=3, seed=1))
+    assert labelled.groupby("label_clean").is_noisy.sum().tolist() == [3, 3, 3]
+    assert labelled[labelled.is_noisy].groupby("label_clean").label.unique().map(list).tolist() == [
+        [1],
+        [0],
+        [0],
+    ]
