@@ -16,7 +16,8 @@ from ptnl.config import check_config, with_defaults
 from ptnl.grid import sweeps
 from ptnl.protocols import merged
 from ptnl.schemas import HISTORY
-from ptnl.tuning import top1_accuracy
+from ptnl.tuning import TunedRun, top1_accuracy
+from tests.unit import test_methods
 from tests.unit.test_methods import toy
 
 BLOCK = re.compile(r"^```(python|yaml)\n# (\S+)\n(.*?)^```", flags=re.M | re.S)
@@ -58,16 +59,21 @@ def test_what_is_added_runs_in_a_study(extended):
     assert ("linear_probe", "lazy", (4, 8)) not in grid
 
 
-@pytest.mark.parametrize("name", ["nearest_mean", "prompt_smoothing"])
-def test_what_is_added_learns(extended, tiny_backbone, monkeypatch, name):
-    from tests.unit import test_methods
+def tuned(name: str, backbone) -> list[TunedRun]:
+    sweep = toy(name, backbone, epsilon=0.2)
+    return import_module(f"ptnl.methods.{sweep.method.module}").tune(sweep)
 
+
+def test_the_method_that_is_added_learns(extended, tiny_backbone, monkeypatch):
     monkeypatch.setitem(test_methods.SETTINGS, "nearest_mean", {})
-    sweep = toy(name, tiny_backbone, epsilon=0.2)
-    tune = import_module(f"ptnl.methods.{sweep.method.module}").tune
-    for run in tune(sweep):
+    for run in tuned("nearest_mean", tiny_backbone):
         assert top1_accuracy(run.test_logits, torch.arange(4)) == 100  # one image a class
         assert list(run.history.columns) == list(HISTORY)
+
+
+def test_the_loss_that_is_added_falls(extended, tiny_backbone):
+    for run in tuned("prompt_smoothing", tiny_backbone):
+        assert run.history.loss.iloc[-1] < run.history.loss.iloc[0]
 
 
 def test_the_noise_that_is_added_is_exact(extended):
