@@ -163,6 +163,13 @@ def check_grid(config: Config) -> None:
         _known("backbones", backbone, BACKBONES)
         for method in options.get("methods", []):
             _known(f"backbones.{backbone}.methods", method, config["methods"])
+    for backbone in config["backbones"]:
+        for method in methods_of(config, backbone):
+            if METHODS[method].trains_on == "images" and not BACKBONES[backbone].image_encoder:
+                raise InputError(
+                    f"config: backbones.{backbone}: {method} needs an image encoder pre-trained "
+                    f"with labels only, and {backbone} has none; list its methods without it"
+                )
     _known("primary_backbone", config["primary_backbone"], config["backbones"])
     for noise, options in config["noise"].items():
         for method in options.get("methods", []):

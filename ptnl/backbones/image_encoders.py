@@ -45,7 +45,8 @@ def load_image_encoder(name: str, classes: int, device: torch.device) -> ImageEn
     A head that starts from zero (as in BiT, Kolesnikov et al. 2020) leaves nothing to chance but
     the order of the batches, and the first step trains the head alone.
 
-    Raises `InputError` where shipped weights are missing, altered, or of the wrong shape.
+    Raises `InputError` where shipped weights are missing, altered or of the wrong shape, and where
+    timm cannot fetch its own.
     """
     source = IMAGE_ENCODERS[name]
     if source.config:
@@ -54,7 +55,10 @@ def load_image_encoder(name: str, classes: int, device: torch.device) -> ImageEn
         _load_weights(model, verified(source.weights))
         prepared = config["pretrained_cfg"]
     else:
-        model = timm.create_model(name, pretrained=True, num_classes=classes)
+        try:
+            model = timm.create_model(name, pretrained=True, num_classes=classes)
+        except OSError as error:  # what the Hugging Face Hub raises where it cannot be reached
+            raise InputError(f"timm cannot fetch {name} ({error})") from error
         prepared = model.pretrained_cfg
     for parameter in model.get_classifier().parameters():
         nn.init.zeros_(parameter)

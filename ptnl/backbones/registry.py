@@ -10,19 +10,19 @@ class Backbone:
     title: str  # in tables and figures
     config: str  # open_clip model configuration (JSON)
     weights: str  # safetensors
-    # The encoder of `IMAGE_ENCODERS` that stands beside it in `finetune`: of its kind and size,
-    # but pre-trained with labels only.
-    image_encoder: str
+    # The encoder of `IMAGE_ENCODERS` that `finetune` trains in its place: of its kind, but
+    # pre-trained with labels only. Empty where there is none.
+    image_encoder: str = ""
 
 
 @dataclass(frozen=True)
 class ImageEncoderSource:
-    """A timm model pre-trained with labels only: shipped as assets, or timm's own by its name."""
+    """A timm model pre-trained with labels only, shipped as assets.
 
-    title: str
-    config: str = (
-        ""  # in the format of timm's config.json; empty where timm knows model and weights
-    )
+    Without assets it is one that timm knows by its name, and fetches.
+    """
+
+    config: str = ""  # in the format of timm's config.json
     weights: str = ""  # safetensors, without the head
 
 
@@ -31,10 +31,8 @@ BACKBONES = {
 }
 
 IMAGE_ENCODERS = {
-    "mini-resnet": ImageEncoderSource(
-        "mini-ResNet (labels only)", "mini-resnet.json", "mini-resnet.safetensors"
-    ),
+    "mini-resnet": ImageEncoderSource("mini-resnet.json", "mini-resnet.safetensors"),
     # Supervised on ImageNet-1k and nothing else, for CLIP's RN50 and ViT-B/32.
-    "resnet50.tv_in1k": ImageEncoderSource("ResNet-50 (ImageNet)"),
-    "vit_base_patch32_224.augreg_in1k": ImageEncoderSource("ViT-B/32 (ImageNet)"),
+    "resnet50.tv_in1k": ImageEncoderSource(),
+    "vit_base_patch32_224.augreg_in1k": ImageEncoderSource(),
 }

@@ -12,7 +12,7 @@ from selection import assign_splits, ink_descriptor, place, seen_before, without
 
 from ptnl.assets import FOLDER, verified
 from ptnl.backbones.loading import TOKEN_ROWS, load_backbone, load_files
-from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS
 from ptnl.data import DATASETS
 from ptnl.data.embedded import IMAGES
 from ptnl.errors import InputError
@@ -71,6 +71,8 @@ def test_sizes():
         assert (FOLDER / f"{dataset}.parquet").stat().st_size < 8e6
     for backbone in BACKBONES.values():
         assert (FOLDER / backbone.weights).stat().st_size < 12e6
+        encoder = IMAGE_ENCODERS[backbone.image_encoder]
+        assert not encoder.weights or (FOLDER / encoder.weights).stat().st_size < 3e6
 
 
 def test_every_asset_has_its_checksum():

@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 from PIL import Image
+from pretrain_labels import commonest_names, shipped
 from safetensors.torch import load_file, save_file
 
 from ptnl.assets import FOLDER
@@ -146,6 +147,18 @@ def test_every_backbone_has_an_image_encoder_that_there_is():
             assert name.endswith("in1k")  # labels of ImageNet-1k and nothing else
 
 
+def test_the_commonest_names_are_the_same_everywhere():
+    names = pd.Series(["pen", "bus", "bus", "cap", "ant", "ant", "axe"])
+    assert commonest_names(names, 4) == ["ant", "bus", "axe", "cap"]
+    assert commonest_names(names[::-1], 4) == ["ant", "bus", "axe", "cap"]
+
+
+def test_what_ships_is_the_encoder_without_its_head(encoder):
+    weights = shipped(encoder.model)
+    assert encoder.model.state_dict().keys() - weights.keys() == {"fc.weight", "fc.bias"}
+    assert {v.dtype for v in weights.values()} == {torch.float16, torch.int64}
+
+
 def test_the_shipped_encoder_starts_undecided_on_images_of_its_size():
     encoder = load_image_encoder("mini-resnet", 7, CPU)
     image = encoder.transform(Image.new("RGB", (64, 64), "white"))
@@ -174,6 +187,30 @@ def test_other_weights_are_refused(tmp_path, monkeypatch, fault):
     )
     with pytest.raises(InputError, match=r"mini-resnet\.safetensors: not "):
         load_image_encoder("mini-resnet", 7, CPU)
+
+
+def test_weights_that_cannot_be_fetched_are_one_sentence(monkeypatch):
+    def offline(*arguments, **options):
+        raise FileNotFoundError("no connection")
+
+    monkeypatch.setattr(image_encoders.timm, "create_model", offline)
+    with pytest.raises(InputError, match=r"cannot fetch resnet50\.tv_in1k \(no connection\)"):
+        load_image_encoder("resnet50.tv_in1k", 7, CPU)
+
+
+def test_timms_own_encoders_are_prepared_as_timm_says(monkeypatch):
+    """Without their weights: what timm would fetch is known by name."""
+    create = timm.create_model
+
+    def untrained(name, pretrained, num_classes):
+        assert pretrained
+        return create(name, num_classes=num_classes)
+
+    monkeypatch.setattr(image_encoders.timm, "create_model", untrained)
+    encoder = load_image_encoder("resnet50.tv_in1k", 7, CPU)
+    assert encoder.transform(Image.new("RGB", (500, 300))).shape == (3, 224, 224)
+    assert encoder.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
+    assert not encoder.model.get_classifier().weight.any()
 
 
 def study(folder, classes: int = 2) -> list[str]:

@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from ptnl import grid
+from ptnl.backbones.registry import BACKBONES
 from ptnl.errors import InputError
 from ptnl.layouts import TABLES, fillable, shown
 
@@ -81,6 +83,15 @@ def test_rates_that_no_draw_holds_are_refused():
         grid.check_grid(
             {**CONFIG, "backbones": {"mini-rn": {}}, "noise": {"symmetric": {"fps": [17]}}}
         )
+
+
+def test_fine_tuning_needs_an_image_encoder(monkeypatch):
+    lone = replace(BACKBONES["mini-rn"], image_encoder="")
+    monkeypatch.setitem(BACKBONES, "lone", lone)
+    config = {**CONFIG, "methods": {"prompt_ce": {}, "finetune": {}}, "primary_backbone": "lone"}
+    with pytest.raises(InputError, match="lone: finetune needs an image encoder"):
+        grid.check_grid({**config, "backbones": {"lone": {}}})
+    grid.check_grid({**config, "backbones": {"lone": {"methods": ["prompt_ce"]}}})
 
 
 def test_what_the_snakefile_imports_needs_no_torch(root):

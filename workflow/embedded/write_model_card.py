@@ -9,8 +9,10 @@ import pandas as pd
 import torch
 import yaml
 from PIL import Image
+from pretrain_labels import commonest_names
 
 from ptnl.assets import FOLDER, verified
+from ptnl.backbones.image_encoders import load_image_encoder
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
 from ptnl.data import DATASETS
 from ptnl.data.embedded import IMAGES
@@ -62,6 +64,40 @@ def measure(backbone: LoadedBackbone, dataset: str) -> dict[str, float]:
         "probe": float(np.mean(probes)),
         "probe_sd": float(np.std(probes, ddof=1)),
     }
+
+
+def image_encoder_lines(name: str, config: dict, pairs: pd.DataFrame) -> list[str]:
+    """What an image encoder for fine-tuning is, and what its labels have in common with ours."""
+    spec, hp = config["image_encoders"][name], config["label_pretraining"][name]
+    model = load_image_encoder(name, hp["names"], torch.device("cpu")).model
+    head = sum(parameter.numel() for parameter in model.get_classifier().parameters())
+    size = sum(parameter.numel() for parameter in model.parameters()) - head
+    megabytes = (FOLDER / f"{name}.safetensors").stat().st_size / 1e6
+    names = commonest_names(pairs.name, hp["names"])
+    lines = [
+        "",
+        f"## {name}",
+        "",
+        "The image encoder that fine-tuning starts from (method `finetune`), in the place of an",
+        "ImageNet-pretrained one: pre-trained with labels only, on drawings that mini-rn saw too;",
+        "not on ImageNet. Names are class numbers to it, it has no text encoder.",
+        "",
+        f"timm's `{spec['architecture']}` with channels {spec['model_args']['channels']}, "
+        f"{spec['pretrained_cfg']['input_size'][-1]} px, {size:,} parameters without its head, "
+        f"{megabytes:.1f} MB. It learnt to",
+        f"tell the {hp['names']:,} commonest names apart, on the {pairs.name.isin(names).sum():,} "
+        f"drawings that have them: cross-entropy with label smoothing {hp['label_smoothing']:g},",
+        f"AdamW, one cycle, batch {hp['batch_size']}, {hp['samples']:,} drawings seen. Among these "
+        "names are most classes of the data sets,",
+        "unlike ImageNet's and those of the paper's data sets, so it starts with an advantage:",
+        "",
+        "| data set | classes | of them among the names |",
+        "|---|---:|---:|",
+    ]
+    for dataset in config["datasets"]:
+        classes = class_names_of(read_parquet(verified(f"{dataset}.parquet"), IMAGES))
+        lines.append(f"| {dataset} | {len(classes)} | {len(set(classes) & set(names))} |")
+    return lines
 
 
 def card(config: dict, pairs: pd.DataFrame) -> str:
@@ -126,6 +162,8 @@ def card(config: dict, pairs: pd.DataFrame) -> str:
                 f"| {dataset} | {found['classes']} | {found['test']} | {name} "
                 f"| {found['zero_shot']:.1f} | {found['probe']:.1f} ± {found['probe_sd']:.1f} |"
             )
+    for name in config["image_encoders"]:
+        lines += image_encoder_lines(name, config, pairs)
     return "\n".join(lines) + "\n"
 
 
