@@ -28,6 +28,8 @@ GRIDS = {
     "learning_rate": (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
     "c": (10.0, 30.0, 100.0, 300.0, 1000.0),
 }
+# Where other values are tried: a whole tower's weights bear smaller steps than a few tokens.
+OWN_GRIDS = {"text_finetune": (1e-4, 2e-4, 5e-4, 0.001, 0.002, 0.005, 0.01)}
 
 
 def clean_sweep(
@@ -81,7 +83,7 @@ def main() -> None:
                 config["methods"][method],
                 args.seeds,
             )
-            for value in GRIDS[name]:
+            for value in OWN_GRIDS.get(method, GRIDS[name]):
                 tried = replace(sweep, settings={**sweep.settings, name: value})
                 tuned = import_module(f"ptnl.methods.{sweep.method.module}").tune(tried)
                 accuracy = [top1_accuracy(run.test_logits, labels) for run in tuned]
