@@ -90,30 +90,29 @@ def _layer(weights: Weights, number: int) -> Weights:
 
 def _attend_row(qkv: Tensor, row: Row, heads: int) -> Tensor:
     """Mixed values (R, N, W): the prefix attends to itself, a block to the prefix and itself."""
-    runs, _, width = qkv.shape
-    prefix, rest = qkv[:, : row.prefix], qkv[:, row.prefix :]
-    mixed_prefix = _attend(*prefix.chunk(3, dim=-1), heads, is_causal=True)
-    query = rest[..., : width // 3].reshape(-1, row.size, width // 3)
-    key, value = _keys_and_values(prefix[..., width // 3 :], rest[..., width // 3 :], row)
-    mixed = _attend(query, key, value, heads, attn_mask=row.bias.repeat(runs, 1, 1, 1))
-    return torch.cat([mixed_prefix, mixed.reshape(runs, -1, width // 3)], dim=1)
+    runs, length, width = qkv.shape[0], qkv.shape[1], qkv.shape[2] // 3
+    # Splits, and not slices: the gradient of a slice is a whole row, mostly of zeros.
+    prefix, rest = qkv.split([row.prefix, length - row.prefix], dim=1)
+    query_prefix, key_value_prefix = prefix.split([width, 2 * width], dim=-1)
+    query, key_value = rest.split([width, 2 * width], dim=-1)
+    mixed_prefix = _attend(query_prefix, *key_value_prefix.chunk(2, dim=-1), heads, is_causal=True)
+    key, value = _keys_and_values(key_value_prefix, key_value, row)
+    bias = row.bias.repeat(runs, 1, 1, 1)
+    mixed = _attend(query.reshape(-1, row.size, width), key, value, heads, attn_mask=bias)
+    return torch.cat([mixed_prefix, mixed.reshape(runs, -1, width)], dim=1)
 
 
 def _last_block(block: ResidualAttentionBlock, layer: Weights, x: Tensor, row: Row) -> Tensor:
     """The end tokens (R, C, W) after the last block, in which nothing else is computed."""
-    runs, _, width = x.shape
+    runs, length, width = x.shape
     normed = _norm(block.ln_1, x, layer["ln_1.weight"], layer["ln_1.bias"])
     weight, bias = layer["attn.in_proj_weight"], layer["attn.in_proj_bias"]
     key_value = _linear(normed, weight[..., width:, :], bias[..., width:])
     query = _linear(normed[:, row.end_slots], weight[..., :width, :], bias[..., :width])
-    key, value = _keys_and_values(key_value[:, : row.prefix], key_value[:, row.prefix :], row)
-    mixed = _attend(
-        query.reshape(len(key), -1, width),
-        key,
-        value,
-        block.attn.num_heads,
-        attn_mask=row.end_bias.repeat(runs, 1, 1, 1),
-    )
+    parts = key_value.split([row.prefix, length - row.prefix], dim=1)
+    key, value = _keys_and_values(*parts, row)
+    query, bias = query.reshape(len(key), -1, width), row.end_bias.repeat(runs, 1, 1, 1)
+    mixed = _attend(query, key, value, block.attn.num_heads, attn_mask=bias)
     mixed = mixed.reshape(runs, -1, width)[:, row.real_ends]
     return _residual(block, layer, x[:, row.end_slots[row.real_ends]], mixed)
 

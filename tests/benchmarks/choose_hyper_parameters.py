@@ -34,6 +34,8 @@ GRIDS = {
     "learning_rate": (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
     "c": (10.0, 30.0, 100.0, 300.0, 1000.0),
 }
+# Where other values are tried: a whole tower's weights bear smaller steps than a few tokens.
+OWN_GRIDS = {"text_finetune": (1e-4, 2e-4, 5e-4, 0.001, 0.002, 0.005, 0.01)}
 
 
 Score = Callable[[dict], list[float]]  # hyper-parameters -> validation accuracy of every seed
@@ -124,7 +126,7 @@ def main() -> None:
                 score = on_images(args.results, Path(config["data_root"]), *case)
             else:
                 score = on_features(args.results, *case)
-            for value in GRIDS[name]:
+            for value in OWN_GRIDS.get(method, GRIDS[name]):
                 accuracy = score({**config["methods"][method], name: value})
                 mean = sum(accuracy) / len(accuracy)
                 print(f"{dataset} {method} {name} {value:g}: {mean:.1f} % on val", flush=True)
