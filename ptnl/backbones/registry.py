@@ -28,6 +28,7 @@ class ImageEncoderSource:
 
 BACKBONES = {
     "mini-rn": Backbone("mini-RN", "mini-rn.json", "mini-rn.safetensors", "mini-resnet"),
+    "mini-vit": Backbone("mini-ViT", "mini-vit.json", "mini-vit.safetensors"),
 }
 
 IMAGE_ENCODERS = {
