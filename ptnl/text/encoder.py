@@ -16,10 +16,10 @@ from ptnl.text.prompts import Tokens, tokenise
 from ptnl.text.tower import Row, Weights, check_tower, project_first, run_tower, tower_weights
 
 # What the activations that wait for the backward pass may take; what does not fit is recomputed.
-ACTIVATION_BYTES = 2 * 2**30
-# Numbers that a token leaves behind in a layer, in widths of the tower: 11 with GELU, 15 with
-# QuickGELU.
-KEPT_WIDTHS = 16
+ACTIVATION_BYTES = 3 * 2**29
+# Numbers that a token leaves behind in a layer, in widths of the tower, as measured with QuickGELU
+# (with GELU 4 fewer), and how many more where the weights are trained.
+FROZEN_WIDTHS, TRAINED_WIDTHS = 18, 9
 
 
 class PromptEncoder:
@@ -88,7 +88,7 @@ class PromptEncoder:
         runs = len(tokens)
         row = self._row(tokens, weights)
         prefix, suffix = row[:, : self._prefix], row[:, self._prefix :]
-        step, kept = self._chunks(runs)
+        step, kept = self._chunks(runs, is_trained=weights is not None)
         parts = []
         for number, first in enumerate(range(0, self._blocks, step)):
             last = min(first + step, self._blocks)
@@ -117,10 +117,11 @@ class PromptEncoder:
         learnt = tokens.to(row.dtype)[:, self._learnt]
         return row.index_add(1, self._learnt_slots, learnt)
 
-    def _chunks(self, runs: int) -> tuple[int, int]:
+    def _chunks(self, runs: int, is_trained: bool) -> tuple[int, int]:
         """How many blocks pass the tower together, and how many such chunks keep activations."""
         layers = len(self._model.transformer.resblocks)
-        token_bytes = runs * layers * KEPT_WIDTHS * self.width * self._fixed.element_size()
+        widths = FROZEN_WIDTHS + is_trained * TRAINED_WIDTHS
+        token_bytes = runs * layers * widths * self.width * self._fixed.element_size()
         fitting = self._activation_bytes // token_bytes
         if self._prefix + self._blocks * self._size <= fitting:
             return self._blocks, 1
