@@ -92,7 +92,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     tuned = import_module(f"ptnl.methods.{sweep.method.module}").tune(sweep)
 
     seconds = (time.perf_counter() - started) / len(tuned)
-    made = made_by("torch", "open_clip_torch", "numpy", **args.settings)
+    augmented = read_metadata(args.view_images[0])["settings"] if view_files else {"views": 0}
+    seen = {name: augmented[name] for name in ("views", "train_transform") if name in augmented}
+    made = made_by("torch", "open_clip_torch", "numpy", **{**args.settings, **seen})
     for folder, settings, draw, run in zip(args.out, asked, draws, tuned, strict=True):
         logits = run.test_logits.cpu()
         accuracy = top1_accuracy(logits, test_labels)
