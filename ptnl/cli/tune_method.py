@@ -100,7 +100,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     tuned = [trained[run] for run in range(len(draws))]
 
     seconds = (time.perf_counter() - started) / len(tuned)
-    made = made_by("torch", "open_clip_torch", "numpy", **args.settings)
+    augmented = read_metadata(args.view_images[0])["settings"] if view_files else {"views": 0}
+    seen = {name: augmented[name] for name in ("views", "train_transform") if name in augmented}
+    made = made_by("torch", "open_clip_torch", "numpy", **{**args.settings, **seen})
     for folder, settings, draw, run in zip(args.out, asked, draws, tuned, strict=True):
         noise, fp, seed = settings["noise"], settings["fp"], settings["seed"]
         accuracy = write_run(
