@@ -114,12 +114,12 @@ def kinds_of_labels(config: Config) -> dict[str, tuple[int, ...]]:
 
 
 def gradient_runs(config: Config) -> list[Run]:
-    """The runs whose gradients are studied: the most wrong labels, symmetric, primary backbone."""
+    """The runs whose gradients are studied: primary backbone, random noise, most wrong labels."""
     return [
         run
         for sweep in sweeps(config)
         if METHODS[sweep.method].measures_gradients
-        and (sweep.backbone, sweep.noise) == (config["primary_backbone"], "symmetric")
+        and (sweep.backbone, sweep.noise) == (config["primary_backbone"], config["random_noise"])
         for run in sweep.runs
         if run.fp == max(sweep.fps)
     ]

@@ -11,26 +11,33 @@ def test_the_embedded_study(tmp_path):
         "download_dataset": 2,
         "index_dataset": 2,
         "sample_shots": 2 * 4,
-        "inject_noise": 2 * 4 * 4,
-        "encode_images": 2,
-        "pseudolabel_zeroshot": 2,
-        "tune_method_symmetric": 2 * 9,
+        "inject_noise": 2 * 4 * (4 + 1),  # symmetric at four rates, confusion at one
+        "encode_images": 2 * 2,
+        "pseudolabel_zeroshot": 2 * 2,
+        "sample_pseudolabels": 2 * 4 * 2,
+        "evaluate_random_prompts": 2,
+        "tune_method_symmetric": 2 * (16 + 2),  # mini-rn and mini-vit
+        "tune_method_confusion": 2 * (2 + 2),
+        "tune_method_pseudo_confident": 2,
+        "tune_method_pseudo_random": 2 * 2,
+        "finetune_backbone_symmetric": 2,
+        "ensemble_runs": 1,
         "collect_runs": 1,
-        "make_table": 1,
-        "plot_figure": 1,
+        "collect_gradients": 1,
         "check_claims": 1,
         "report_noise": 1,
+        "make_table": 9,
+        "plot_figure": 7,
         "write_report": 1,
     }
 
 
 def test_a_grid_of_2000_runs(tmp_path):
-    seeds = list(range(1, 43))
-    study = Study.create(tmp_path, base=None, seeds=seeds)
-    planned = study.planned()
-    assert planned["tune_method_symmetric"] == 2 * 9
-    assert planned["inject_noise"] == 2 * 4 * len(seeds)
-    assert 2 * 9 * 4 * len(seeds) > 2000
+    seeds = list(range(1, 17))
+    planned = Study.create(tmp_path, base=None, seeds=seeds).planned()
+    assert planned["tune_method_symmetric"] == 2 * (16 + 2)
+    assert planned["inject_noise"] == 2 * 5 * len(seeds)
+    assert 2 * (16 + 2) * 4 * len(seeds) > 2000
 
 
 def test_views_are_encoded_once_a_seed(tmp_path):
@@ -47,22 +54,22 @@ def test_gpu_slots_without_a_gpu(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("protocol", "noise", "rates", "seeds"),
+    ("protocol", "noise", "rates", "seeds", "tables"),
     [
-        ("paper", "symmetric", 4, 4),
-        ("released", "fp_swap", 4, 4),
-        ("nlprompt", "symmetric_global", 7, 10),
+        ("paper", "symmetric", 4 + 1, 4, 9),
+        ("released", "fp_swap", 4, 4, 7),  # without confusion noise, so without Tables 4 and 9
+        ("nlprompt", "symmetric_global", 7, 10, 7),
     ],
 )
-def test_a_protocol_is_one_key(tmp_path, protocol, noise, rates, seeds):
+def test_a_protocol_is_one_key(tmp_path, protocol, noise, rates, seeds, tables):
     planned = Study.create(tmp_path, base=None, protocol=protocol).planned()
     assert planned["inject_noise"] == 2 * rates * seeds
-    assert planned[f"tune_method_{noise}"] == 2 * 9
-    assert planned["make_table"] == planned["plot_figure"] == 1
+    assert planned[f"tune_method_{noise}"] == 2 * (16 + 2)
+    assert (planned["make_table"], planned["plot_figure"]) == (tables, 7)
 
 
 def test_confusion_noise_waits_for_zero_shot_predictions(tmp_path):
-    study = Study.create(tmp_path, noise={"confusion": [8]})
+    study = Study.create(tmp_path, noise={"confusion": {"fps": [8]}})
     confusion = study.results / "noise/symbols/confusion/fp-8/seed-1.parquet"
     assert study.planned(str(confusion))["pseudolabel_zeroshot"] == 1
     symmetric = study.results / "noise/symbols/symmetric/fp-8/seed-1.parquet"
