@@ -1,5 +1,6 @@
 """What all figures share: style, line styles, panels, direct labels, saving."""
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ STYLE = {
 }
 GREY = "#555555"
 PANELS_A_ROW = 4
+CAPTION_LETTERS = 18  # an inch holds, at the caption's size
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,9 @@ def label_lines(axes: Axes, x: float, ends: Mapping[str, tuple[float, str, str]]
 
 
 def caption(figure: Figure, text: str) -> None:
-    """Say below a figure what its numbers are."""
-    figure.supxlabel(text, fontsize=7.5, color=GREY)
+    """Say below a figure what its numbers are, in lines that fit its width."""
+    letters = int(CAPTION_LETTERS * figure.get_figwidth())
+    figure.supxlabel(textwrap.fill(text, letters), fontsize=7.5, color=GREY)
 
 
 def save(figure: Figure, path: str, file_format: str) -> None:

@@ -35,7 +35,11 @@ GRIDS = {
     "c": (10.0, 30.0, 100.0, 300.0, 1000.0),
 }
 # Where other values are tried: a whole tower's weights bear smaller steps than a few tokens.
-OWN_GRIDS = {"text_finetune": (1e-4, 2e-4, 5e-4, 0.001, 0.002, 0.005, 0.01)}
+# A linear probe has no temperature: on features of norm 1 it takes large ones.
+OWN_GRIDS = {
+    "text_finetune": (5e-4, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05),
+    "linear_probe_sgd": (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0),
+}
 
 
 Score = Callable[[dict], list[float]]  # hyper-parameters -> validation accuracy of every seed
