@@ -58,8 +58,8 @@ def methods_of(config: Config, backbone: str) -> list[str]:
     return config["backbones"][backbone].get("methods", list(config["methods"]))
 
 
-def noises_of(config: Config, method: str) -> dict[str, tuple[int, ...]]:
-    """Noise kind -> numbers of wrong labels per class, at which a method runs.
+def noises_of(config: Config, backbone: str, method: str) -> dict[str, tuple[int, ...]]:
+    """Noise kind -> numbers of wrong labels per class, at which a method runs with a backbone.
 
     A method that takes its labels from elsewhere has one kind, named after where, and rate 0.
     """
@@ -70,13 +70,16 @@ def noises_of(config: Config, method: str) -> dict[str, tuple[int, ...]]:
         noise: tuple(options["fps"])
         for noise, options in config["noise"].items()
         if method in options.get("methods", config["methods"])
+        and backbone in options.get("backbones", config["backbones"])
     }
 
 
 def asks_for(config: Config, backbone: str, method: str, noise: str | None) -> bool:
     """Whether the study runs a method with a backbone, under a noise kind that concerns it."""
     return method in methods_of(config, backbone) and (
-        noise is None or METHODS[method].labels != "noise" or noise in noises_of(config, method)
+        noise is None
+        or METHODS[method].labels != "noise"
+        or noise in noises_of(config, backbone, method)
     )
 
 
@@ -93,7 +96,7 @@ def sweeps(config: Config) -> list[Sweep]:
         for method in methods_of(config, backbone)
         if method != RANDOM_PROMPT
         for seeds in [tuple(config["seeds"]) if METHODS[method].is_trained else (0,)]
-        for noise, fps in noises_of(config, method).items()
+        for noise, fps in noises_of(config, backbone, method).items()
     ]
 
 
@@ -174,6 +177,8 @@ def check_grid(config: Config) -> None:
     for noise, options in config["noise"].items():
         for method in options.get("methods", []):
             _known(f"noise.{noise}.methods", method, METHODS)
+        for backbone in options.get("backbones", []):
+            _known(f"noise.{noise}.backbones", backbone, BACKBONES)
         for fp in options["fps"]:
             if fp > config["shots"]:
                 raise InputError(

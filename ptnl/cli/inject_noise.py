@@ -1,6 +1,7 @@
-"""Give some images of a draw wrong labels; the realised rate is printed, not assumed."""
+"""Give some images of a draw wrong labels; the realised rates are printed, not assumed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ptnl.cli.entry import parser, start
@@ -16,7 +17,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--shots", type=Path, required=True, help="the draw (Parquet)")
     arguments.add_argument("--noise", choices=NOISES, required=True)
-    arguments.add_argument("--fp", type=int, required=True, help="wrong labels per class")
+    arguments.add_argument(
+        "--fp", type=int, nargs="+", required=True, help="wrong labels per class, one a file"
+    )
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument(
         "--pseudolabels",
@@ -24,9 +27,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         nargs="?",  # the workflow names no file for the kinds that need none
         help="zero-shot predictions, for the kinds that need them",
     )
-    arguments.add_argument("--out", type=Path, required=True)
+    arguments.add_argument(
+        "--out", type=Path, nargs="+", required=True, help="files, one a number of wrong labels"
+    )
     args = arguments.parse_args(argv)
 
+    if len(args.fp) != len(args.out):
+        raise InputError(f"{len(args.fp)} --fp for {len(args.out)} --out")
     kind = NOISES[args.noise]
     if kind.needs_pseudolabels and args.pseudolabels is None:
         raise InputError(f"{args.noise} noise needs --pseudolabels")
@@ -35,14 +42,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         manifest=read_parquet(args.manifest, MANIFEST),
         draw=read_parquet(args.shots, SHOTS),
         shots=shots,
-        fp=args.fp,
+        fp=0,
         seed=args.seed,
         pseudolabels=args.pseudolabels and read_parquet(args.pseudolabels, PSEUDO_LABELS),
     )
-    labelled = kind.label(request)
-    print(f"{100 * labelled.is_noisy.mean():.2f} % of {len(labelled)} labels are wrong")
-    metadata = made_by("numpy", noise=args.noise, fp=args.fp, seed=args.seed, shots=shots)
-    write_parquet(labelled, args.out, NOISY_SHOTS, metadata)
+    for fp, out in zip(args.fp, args.out, strict=True):
+        labelled = kind.label(replace(request, fp=fp))
+        wrong = 100 * labelled.is_noisy.mean()
+        print(f"fp {fp}: {wrong:.2f} % of {len(labelled)} labels are wrong")
+        metadata = made_by("numpy", noise=args.noise, fp=fp, seed=args.seed, shots=shots)
+        write_parquet(labelled, out, NOISY_SHOTS, metadata)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,12 @@ def test_the_grid_is_the_product_of_the_config():
     assert runs[1].path == "icons/mini-rn/prompt_ce/symmetric/fp-0/seed-1"
 
 
+def test_a_kind_of_noise_may_name_its_backbones():
+    noise = {"symmetric": {"fps": [0, 8], "backbones": ["other"]}}
+    sweeps = [s for s in grid.sweeps({**CONFIG, "noise": noise}) if s.noise == "symmetric"]
+    assert {sweep.backbone for sweep in sweeps} == {"other"}
+
+
 def test_pseudo_labels_have_one_rate():
     (sweep,) = [s for s in grid.sweeps(CONFIG) if s.method == "upl" and s.dataset == "icons"]
     assert (sweep.noise, sweep.fps, sweep.seeds) == ("pseudo_confident", (0,), (1, 2))

@@ -64,11 +64,11 @@ def folders_of(metrics):
     return [str(Path(path).parent) for path in metrics]
 
 
-def pseudolabels_for_noise(wildcards):
+def pseudolabels_for_noise(noise):
     """The primary backbone's zero-shot predictions, where a kind of noise follows them."""
-    if not NOISES[wildcards.noise].needs_pseudolabels:
+    if not NOISES[noise].needs_pseudolabels:
         return []
-    return f"<results>/pseudolabels/{wildcards.dataset}/{config['primary_backbone']}.parquet"
+    return f"<results>/pseudolabels/{{dataset}}/{config['primary_backbone']}.parquet"
 
 
 def labelled_shots(noise):

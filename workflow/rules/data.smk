@@ -52,20 +52,33 @@ rule sample_shots:
         "--seed {wildcards.seed} --out {output} > {log} 2>&1"
 
 
-rule inject_noise:
-    """Wrong labels in a draw: {wildcards.fp} per class."""
-    input:
-        **code("ptnl.cli.inject_noise", "ptnl.noise"),
-        manifest="<results>/manifests/{dataset}.parquet",
-        pseudolabels=pseudolabels_for_noise,
-        shots="<results>/shots/{dataset}/seed-{seed}.parquet",
-    output:
-        "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet",
-    log:
-        "<logs>/inject_noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.log",
-    conda:
-        "../../envs/ptnl.yaml"
-    shell:
-        "python -m ptnl.cli.inject_noise --manifest {input.manifest} --shots {input.shots} "
-        "--noise {wildcards.noise} --fp {wildcards.fp} --seed {wildcards.seed} "
-        "--pseudolabels {input.pseudolabels} --out {output} > {log} 2>&1"
+# One rule a noise kind, because the rates of a kind are its own.
+for noise, options in config["noise"].items():
+
+    rule:
+        """Wrong labels in a draw, at every rate of a noise kind."""
+        name:
+            f"inject_noise_{noise}"
+        input:
+            **code("ptnl.cli.inject_noise", "ptnl.noise"),
+            manifest="<results>/manifests/{dataset}.parquet",
+            pseudolabels=pseudolabels_for_noise(noise),
+            shots="<results>/shots/{dataset}/seed-{seed}.parquet",
+        output:
+            expand(
+                "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet",
+                noise=noise,
+                fp=options["fps"],
+                allow_missing=True,
+            ),
+        log:
+            f"<logs>/inject_noise/{{dataset}}/{noise}/seed-{{seed}}.log",
+        conda:
+            "../../envs/ptnl.yaml"
+        params:
+            noise=noise,
+            fps=options["fps"],
+        shell:
+            "python -m ptnl.cli.inject_noise --manifest {input.manifest} --shots {input.shots} "
+            "--noise {params.noise} --fp {params.fps} --seed {wildcards.seed} "
+            "--pseudolabels {input.pseudolabels} --out {output} > {log} 2>&1"
