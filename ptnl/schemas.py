@@ -146,6 +146,31 @@ CLAIMS: Schema = {
     "reason": "string",  # empty where it holds
 }
 
+# One row a (backbone, number of classes, number of fused runs): what a step of prompt tuning costs,
+# ours and the plain reference's. Seconds are of one step of one run.
+BENCH: Schema = {
+    "backbone": "string",
+    "device": "string",
+    "threads": "int64",
+    "classes": "int64",
+    "runs": "int64",  # trained side by side by ours; the reference trains one
+    "tokens": "int64",  # that pass the text tower
+    "tokens_reference": "int64",
+    # Classes that the reference was timed on; if fewer, its text tower's time is scaled to all.
+    "classes_reference": "int64",
+    "text_seconds": "double",  # text tower, forward and backward
+    "text_seconds_reference": "double",
+    "text_ratio": "double",  # reference / ours
+    "step_seconds": "double",  # whole step; ours on cached features
+    "step_seconds_reference": "double",  # and with the image encoder on the batch
+    "step_ratio": "double",
+    "image_seconds": "double",  # the image encoder on a batch: what ours pays once for its views
+    "gflops": "double",  # 1e9 floating point operations a second in our text tower
+    "gflops_peak": "double",  # and in a product of large square matrices
+    "gib": "double",  # peak memory of our step of all runs; NaN where the system does not tell
+    "gib_reference": "double",  # of the reference's step of `classes_reference` classes
+}
+
 # What a run leaves in its folder; `metrics.json` is written last.
 RUN_FILES = ("history.parquet", "weights.safetensors", "logits.npy", "metrics.json")
 ZERO_SHOT_FILES = ("logits.npy", "metrics.json")  # where nothing is trained

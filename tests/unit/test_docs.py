@@ -87,3 +87,10 @@ def test_the_noise_that_is_added_is_exact(extended):
         [0],
         [0],
     ]
+
+
+def test_the_tests_that_a_page_names_are_there(root):
+    named = set(re.findall(r"`(test_\w+)`", (root / "workflow/docs/fast-core.md").read_text()))
+    code = "".join(path.read_text() for path in (root / "tests").rglob("test_*.py"))
+    assert named
+    assert named <= set(re.findall(r"^def (test_\w+)", code, flags=re.M))

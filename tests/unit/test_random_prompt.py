@@ -5,8 +5,8 @@ import torch
 
 from ptnl.methods.prompt import CONTEXT_STD
 from ptnl.methods.random_prompt import random_prompts
+from ptnl.reference import PlainPrompts
 from ptnl.tuning import initial_normal
-from tests.reference import PlainPrompts
 
 CLASSES = ["cat", "dog", "tree"]
 DRAWS, CONTEXT = 12, 4

@@ -1,4 +1,4 @@
-"""The text tower without avoidable work against CoOp's own on all tokens (`tests.reference`)."""
+"""The text tower without avoidable work against CoOp's own on all tokens (`ptnl.reference`)."""
 
 import io
 
@@ -19,6 +19,7 @@ from ptnl.errors import InputError
 from ptnl.io import read_parquet
 from ptnl.methods import METHODS, prompt
 from ptnl.optim import batch_order, learning_rates
+from ptnl.reference import PlainPrompts, plain_step
 from ptnl.text import (
     PromptEncoder,
     check_tower,
@@ -29,7 +30,6 @@ from ptnl.text import (
 )
 from ptnl.tuning import Sweep
 from tests.conftest import TINY
-from tests.reference import PlainPrompts, plain_step
 
 NAMES = ["cat", "magnifying_glass", "Persian longhair", "antidisestablishmentarianism", "x"]
 ALL_KEPT, ALL_RECOMPUTED = 2**40, 0

@@ -1,7 +1,7 @@
 """CoOp's training step written plainly: the oracle of tests, the yardstick of benchmarks.
 
 Every class passes the whole text tower with all tokens of the context length at every step, every
-image the image encoder, and one run is trained at a time.
+image the image encoder, and one run is trained at a time. Nothing in a study uses it.
 """
 
 from collections.abc import Sequence
@@ -29,24 +29,33 @@ class PlainPrompts:
         names = [name.replace("_", " ") for name in class_names]
         self.name_lengths = [len(tokenizer.encode(name)) for name in names]
         prompts = [" ".join(["X"] * context_length + [name + "."]) for name in names]
-        self.tokens = tokenizer(prompts, context_length=model.context_length)
+        tokens = tokenizer(prompts, context_length=model.context_length)
+        tokens = tokens.to(model.logit_scale.device)
+        self.ends = tokens.argmax(dim=-1)
         with torch.no_grad():
-            self.embeddings = model.token_embedding(self.tokens.to(model.logit_scale.device))
+            self.embeddings = model.token_embedding(tokens)
 
     def __call__(self, context: Tensor) -> Tensor:
         """Class embeddings (C, D) of one context (M, W), not normalised."""
-        before = len(context) if self.position == "end" else len(context) // 2
+        x = self._at_end(context) if self.position == "end" else self._in_middle(context)
+        x = x + self.model.positional_embedding
+        x = self.model.transformer(x, attn_mask=self.model.attn_mask)
+        x = self.model.ln_final(x)
+        return x[torch.arange(len(x), device=x.device), self.ends] @ self.model.text_projection
+
+    def _at_end(self, context: Tensor) -> Tensor:
+        start, rest = self.embeddings[:, :1], self.embeddings[:, 1 + len(context) :]
+        return torch.cat([start, context.expand(len(rest), -1, -1), rest], dim=1)
+
+    def _in_middle(self, context: Tensor) -> Tensor:
+        half = len(context) // 2
         rows = []
         for row, length in zip(self.embeddings, self.name_lengths, strict=True):
             name, rest = row[1 + len(context) :].split(
                 [length, len(row) - 1 - len(context) - length]
             )
-            rows.append(torch.cat([row[:1], context[:before], name, context[before:], rest]))
-        x = torch.stack(rows) + self.model.positional_embedding
-        x = self.model.transformer(x, attn_mask=self.model.attn_mask)
-        x = self.model.ln_final(x)
-        ends = self.tokens.argmax(dim=-1)
-        return x[torch.arange(len(x)), ends] @ self.model.text_projection
+            rows.append(torch.cat([row[:1], context[:half], name, context[half:], rest]))
+        return torch.stack(rows)
 
 
 def plain_step(

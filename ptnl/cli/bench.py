@@ -1,0 +1,88 @@
+"""Measure what a step of prompt tuning costs, beside the plain reference.
+
+Without --classes and --runs it takes a few minutes on one core. `--classes 10 37 101 397 1000
+--runs 1 2 4 16` is everything, and takes long on a CPU.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from ptnl.backbones.loading import choose_device
+from ptnl.backbones.registry import BACKBONES
+from ptnl.bench import UNTRAINED, Setting, as_table, bench_backbone, measure
+from ptnl.cli.entry import add_device, parser, start
+from ptnl.figures.cost import cost_over_classes_and_runs
+from ptnl.figures.style import save
+from ptnl.io import atomic_path, write_parquet
+from ptnl.provenance import made_by
+from ptnl.schemas import BENCH
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument(
+        "--backbones",
+        nargs="+",
+        choices=(*BACKBONES, *UNTRAINED),
+        default=["mini-rn", "ViT-B-32"],
+        help="shipped ones, or open_clip's by their names there, with random weights",
+    )
+    # What small and large backbones do in about a minute each.
+    sizes = {"nargs": "+", "type": positive, "default": argparse.SUPPRESS}
+    arguments.add_argument(
+        "--classes", **sizes, help="(default: 10 37 101 for shipped backbones, 37 for others)"
+    )
+    arguments.add_argument(
+        "--runs", **sizes, help="fused (default: 1 2 4 16 for shipped backbones, 1 4 for others)"
+    )
+    arguments.add_argument(
+        "--reference-classes",
+        type=positive,
+        default=Setting.reference_classes,
+        help="the reference is timed on so many classes at most, and its text scaled to more",
+    )
+    arguments.add_argument(
+        "--repeats", type=positive, default=Setting.repeats, help="of which the fastest counts"
+    )
+    arguments.add_argument("--out", type=Path, required=True, help="measurements (Parquet)")
+    arguments.add_argument(
+        "--plot", default=argparse.SUPPRESS, metavar="PREFIX", help="figure: PREFIX.svg, PREFIX.png"
+    )
+    add_device(arguments)
+    args = arguments.parse_args(argv)
+
+    torch.set_num_threads(args.threads)
+    device = choose_device(args.device)
+    setting = Setting(reference_classes=args.reference_classes, repeats=args.repeats)
+    parts = []
+    for name in args.backbones:
+        shipped = name in BACKBONES
+        backbone = bench_backbone(name, device)
+        for classes in getattr(args, "classes", [10, 37, 101] if shipped else [37]):
+            print(f"{name}, {classes} classes", file=sys.stderr, flush=True)
+            runs = getattr(args, "runs", [1, 2, 4, 16] if shipped else [1, 4])
+            parts.append(measure(backbone, classes, runs, setting))
+    bench = pd.concat(parts, ignore_index=True)
+    write_parquet(bench, args.out, BENCH, made_by("torch", "open-clip-torch", **vars(setting)))
+    print(as_table(bench))
+    if "plot" in args:
+        figure = cost_over_classes_and_runs(bench)
+        for suffix in ("svg", "png"):
+            with atomic_path(Path(f"{args.plot}.{suffix}")) as temporary:
+                save(figure, temporary, suffix)
+
+
+if __name__ == "__main__":
+    start(main)
