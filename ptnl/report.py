@@ -85,7 +85,7 @@ def render_report(
     """
     parts = ["Claims", "Tables", "Figures", "Label noise", "Cost", "Environment"]
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-        files("ptnl").joinpath("assets/report.html.jinja").read_text()
+        files("ptnl").joinpath("templates/report.html.jinja").read_text()
     )
     return template.render(
         study=study,

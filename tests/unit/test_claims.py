@@ -86,6 +86,7 @@ def run_table(
     columns = ["dataset", "backbone", "method", "noise", "rate", "seed", "accuracy"]
     runs = pd.DataFrame(rows, columns=columns)
     runs = runs.assign(fp=(runs.rate * 16 / 100).astype(int), shots=16, rate_realised=runs.rate)
+    runs = runs.assign(shots_per_class=16.0)
     runs = runs.assign(epochs=1, parameters=1, seconds=1.0, device="cpu", commit="abc", torch="2")
     return runs[list(RUNS)]
 
@@ -99,7 +100,10 @@ def gradient_table(prompt: float = 0.7, probe: float = 1.1) -> pd.DataFrame:
         for seed in (1, 2, 3, 4)
         for epoch in range(5)
     ]
-    return pd.DataFrame(rows, columns=list(GRADIENTS))
+    table = pd.DataFrame(rows, columns=["dataset", "backbone", "method", "seed", "epoch", "ratio"])
+    of_the_run = {"noise": "symmetric", "fp": 8, "shots": 16}
+    norms = {"gradient_noisy": table.ratio, "gradient_clean": 1.0}
+    return table.assign(**of_the_run, **norms)[list(GRADIENTS)]
 
 
 def verdicts(runs: pd.DataFrame, gradients: pd.DataFrame | None = None) -> dict[str, str]:

@@ -137,8 +137,9 @@ def test_a_diverging_run_is_one_sentence(encoder):
         fine_tune(encoder, [draw(1)], learning_rate=1e30)
 
 
-def test_every_backbone_has_an_image_encoder_that_there_is():
-    assert {backbone.image_encoder for backbone in BACKBONES.values()} <= IMAGE_ENCODERS.keys()
+def test_every_image_encoder_of_a_backbone_is_there():
+    named = {backbone.image_encoder for backbone in BACKBONES.values()} - {""}
+    assert named <= IMAGE_ENCODERS.keys()
     for name, source in IMAGE_ENCODERS.items():
         if source.config:
             assert (FOLDER / source.config).is_file()

@@ -119,7 +119,7 @@ rule write_report:
     """One page: claims, tables, figures, noise, cost and environment."""
     input:
         **code("ptnl.cli.write_report", "ptnl.report", "ptnl.layouts"),
-        template="ptnl/assets/report.html.jinja",
+        template="ptnl/templates/report.html.jinja",
         runs="<results>/runs.parquet",
         tables=collect("<results>/tables/table{number}.md", number=TABLES),
         figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),
