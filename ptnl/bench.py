@@ -250,27 +250,25 @@ def _synchronise(device: torch.device) -> None:
 
 
 def as_table(bench: pd.DataFrame) -> str:
-    """Measurements as text, a line a row."""
+    """Measurements as text, a line a row; `~` marks what is scaled from fewer classes."""
+    is_scaled = bench.classes_reference < bench.classes
+    mark = is_scaled.map({True: "~", False: ""})
     columns = {
-        "backbone": bench.backbone,
-        "classes": bench.classes,
-        "runs": bench.runs,
-        "tokens": bench.tokens,
-        "text": bench.text_seconds.map("{:.3g}".format),
-        "plain": _reference(bench, bench.text_seconds_reference),
-        "ratio": bench.text_ratio.map("{:.1f}x".format),
-        "step": bench.step_seconds.map("{:.3g}".format),
-        "plain ": _reference(bench, bench.step_seconds_reference),
-        "ratio ": bench.step_ratio.map("{:.1f}x".format),
-        "GFLOP/s": bench.gflops.map("{:.0f}".format),
-        "of peak": (bench.gflops / bench.gflops_peak).map("{:.0%}".format),
-        "GiB": bench.gib.map("{:.2f}".format),
-        "plain  ": bench.gib_reference.map("{:.2f}".format),
+        ("", "backbone"): bench.backbone,
+        ("", "classes"): bench.classes,
+        ("", "runs"): bench.runs,
+        ("", "tokens"): bench.tokens,
+    }
+    for title, part in {"text tower (s)": "text", "whole step (s)": "step"}.items():
+        columns |= {
+            (title, "ours"): bench[f"{part}_seconds"].map("{:.3g}".format),
+            (title, "reference"): mark + bench[f"{part}_seconds_reference"].map("{:.3g}".format),
+            (title, "ratio"): bench[f"{part}_ratio"].map("{:.1f}x".format),
+        }
+    columns |= {
+        ("our text tower", "GFLOP/s"): bench.gflops.map("{:.0f}".format),
+        ("our text tower", "of peak"): (bench.gflops / bench.gflops_peak).map("{:.0%}".format),
+        ("memory (GiB)", "ours"): bench.gib.map("{:.2f}".format),
+        ("memory (GiB)", "reference"): bench.gib_reference.map("{:.2f}".format),
     }
     return pd.DataFrame(columns).to_string(index=False)
-
-
-def _reference(bench: pd.DataFrame, seconds: pd.Series) -> pd.Series:
-    """Seconds of the reference, marked where they are scaled from fewer classes."""
-    scaled = bench.classes_reference < bench.classes
-    return scaled.map({True: "~", False: ""}) + seconds.map("{:.3g}".format)

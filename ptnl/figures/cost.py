@@ -6,14 +6,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.figures.style import STYLE, caption, spread_labels
+from ptnl.figures.style import STYLE, caption, label_lines, spread_labels
 
 # Okabe & Ito's palette, safe for the colour-blind: one colour a backbone.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
 
 
 def cost_over_classes_and_runs(bench: pd.DataFrame) -> Figure:
-    """Seconds of a step: of ours and the reference over classes, and of ours a run over runs.
+    """Seconds of a step over classes, ours and the reference's, and our cost of a run over runs.
 
     bench : see `ptnl.schemas.BENCH`. Hollow markers are times scaled from fewer classes.
     """
@@ -21,7 +21,7 @@ def cost_over_classes_and_runs(bench: pd.DataFrame) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 3.6), layout="constrained")
         over_classes, over_runs = figure.subplots(1, 2)
-        _draw_over_classes(over_classes, bench[bench.runs == bench.runs.min()], colours)
+        _draw_over_classes(over_classes, bench, colours)
         _draw_over_runs(over_runs, bench, colours)
         device, threads = bench.device.iloc[0], bench.threads.iloc[0]
         where = f"CPU, threads: {threads}" if device == "cpu" else device
@@ -29,7 +29,9 @@ def cost_over_classes_and_runs(bench: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_over_classes(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
+def _draw_over_classes(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) -> None:
+    fewest = bench.runs.min()
+    rows = bench[bench.runs == fewest]
     ends = []
     for backbone, colour in colours.items():
         points = rows[rows.backbone == backbone].sort_values("classes")
@@ -39,40 +41,54 @@ def _draw_over_classes(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) 
         axes.plot(
             scaled.classes, scaled.step_seconds_reference, "s", color=colour, mfc="white", ms=4.5
         )
+        last = points.iloc[-1]
         ends += [
-            (points.step_seconds.iloc[-1], f"{backbone}, ours", colour),
-            (points.step_seconds_reference.iloc[-1], f"{backbone}, reference", colour),
+            (last.classes, last.step_seconds, f"{backbone}, ours", colour),
+            (last.classes, last.step_seconds_reference, f"{backbone}, reference", colour),
         ]
-    _finish(axes, sorted(rows.classes.unique()), ends)
+    axes.set_title("A step", loc="left", fontweight="bold")
     axes.set_xlabel("Classes")
-    axes.set_ylabel("Seconds a step")
+    axes.set_ylabel("Seconds" if fewest == 1 else f"Seconds a run, {fewest} side by side")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    _count_axis(axes, rows.classes)
+    _label_log_lines(axes, ends)
 
 
 def _draw_over_runs(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) -> None:
-    ends = []
+    ends = {}
     for backbone, colour in colours.items():
         points = bench[bench.backbone == backbone]
         most = points.classes.max()
         points = points[points.classes == most].sort_values("runs")
-        axes.plot(points.runs, points.step_seconds, "-o", color=colour, ms=4.5)
-        ends.append((points.step_seconds.iloc[-1], f"{backbone}, {most} classes", colour))
-    _finish(axes, sorted(bench.runs.unique()), ends)
-    axes.set_xlabel("Runs trained side by side")
-    axes.set_ylabel("Seconds a step and run (ours)")
+        cost = 100 * points.step_seconds / points.step_seconds.iloc[0]
+        axes.plot(points.runs, cost, "-o", color=colour, ms=4.5)
+        ends[backbone] = (cost.iloc[-1], f"{backbone}, {most} classes", colour)
+    axes.set_ylim(bottom=0)
+    axes.set_title("Runs side by side (ours)", loc="left", fontweight="bold")
+    axes.set_xlabel("Runs")
+    axes.set_ylabel("Seconds a run (% of the leftmost)")
+    _count_axis(axes, bench.runs)
+    label_lines(axes, bench.runs.max(), ends)
 
 
-def _finish(axes: Axes, ticks: list[int], ends: list[tuple[float, str, str]]) -> None:
-    """Logarithmic scales, and the lines' names at their ends (y, text, colour), moved apart."""
+def _count_axis(axes: Axes, counts: pd.Series) -> None:
+    """A logarithmic axis of counts, with ticks at those that were measured."""
+    ticks = sorted(counts.unique())
     axes.set_xscale("log")
-    axes.set_yscale("log")
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
+
+
+def _label_log_lines(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
+    """Like `label_lines` on a logarithmic scale, of (x, y, text, colour), each at its own x."""
     low, high = np.log10(axes.get_ylim())
-    places = spread_labels(np.log10([y for y, _, _ in ends]), 0.075 * (high - low))
-    for (_, text, colour), place in zip(ends, 10**places, strict=True):
+    heights = np.log10([y for _, y, _, _ in ends])
+    places = 10 ** spread_labels(heights, 0.075 * (high - low))
+    for (x, _, text, colour), place in zip(ends, places, strict=True):
         axes.annotate(
             text,
-            (ticks[-1], place),
+            (x, place),
             xytext=(7, 0),
             textcoords="offset points",
             va="center",
