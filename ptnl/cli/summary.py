@@ -23,6 +23,8 @@ def lines(summary: pd.DataFrame) -> list[str]:
     for (dataset, backbone), part in summary.groupby(["dataset", "backbone"], sort=False):
         for noise, rows in part[part.noise != "none"].groupby("noise"):
             low, high = rows.rate.min(), rows.rate.max()
+            if low == high:
+                continue  # nothing to keep: confusion noise, pseudo-labels
             said.append(f"{dataset}, {backbone}, {noise} noise: top-1 accuracy (%)")
             said.append(f"  {'':<22}{f'{low:g} % wrong':>16}{f'{high:g} % wrong':>16}{'kept':>8}")
             for zero in part[part.noise == "none"].itertuples():
@@ -45,9 +47,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     print("\n".join(lines(read_parquet(args.results / "summary.parquet", SUMMARY))))
     for folder in ("tables", "figures"):
-        files = sorted((args.results / folder).iterdir())
-        print(f"{folder}: " + ", ".join(str(path) for path in files))
+        names = sorted({path.stem for path in (args.results / folder).iterdir()})
+        print(f"{folder}: {args.results / folder}/ ({', '.join(names)})")
+    print(f"claims: {args.results / 'claims.md'}")
     print(f"runs: {args.results / 'runs.parquet'}")
+    print(f"report: {args.results / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,10 @@ def initial_classifier(sweep: Sweep) -> torch.Tensor:
 def tune(sweep: Sweep) -> list[TunedRun]:
     """Train one classifier (C, D) a run."""
 
+    scale = sweep.backbone.logit_scale  # read once: on a GPU reading it waits for the device
+
     def class_logits(weights: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-        return cosine_logits(features, weights, sweep.backbone.logit_scale)
+        return cosine_logits(features, weights, scale)
 
     weights = initial_classifier(sweep).requires_grad_()
     histories = train_sgd(

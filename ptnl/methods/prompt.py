@@ -68,10 +68,11 @@ def train_tokens(
     """
     backbone = sweep.backbone
     encoder = PromptEncoder(backbone.model, [prompt.tokens for prompt in prompts])
+    scale = backbone.logit_scale  # read once: on a GPU reading it waits for the device
     tokens = torch.cat(list(start.values()), dim=1).to(backbone.device).requires_grad_()
 
     def class_logits(tokens: Tensor, features: Tensor) -> Tensor:
-        return cosine_logits(features, encoder(tokens), backbone.logit_scale)
+        return cosine_logits(features, encoder(tokens), scale)
 
     histories = train_sgd(
         tokens,
@@ -91,7 +92,7 @@ def train_tokens(
         TunedRun(
             dict(zip(start, tokens[run].detach().split(sizes), strict=True)),
             history,
-            cosine_logits(sweep.test_features, embeddings[run], backbone.logit_scale),
+            cosine_logits(sweep.test_features, embeddings[run], scale),
         )
         for run, history in enumerate(histories)
     ]
