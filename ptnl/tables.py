@@ -33,8 +33,13 @@ class Origin:
     protocol: str
     backbone: str  # the primary one
 
+    @property
+    def run(self) -> str:
+        """Without the backbone, for what compares backbones."""
+        return f"study {self.study!r}, protocol {self.protocol!r}"
+
     def __str__(self) -> str:
-        return f"backbone {self.backbone}, study {self.study!r}, protocol {self.protocol!r}"
+        return f"backbone {self.backbone}, {self.run}"
 
 
 def table_rows(
@@ -178,7 +183,7 @@ def caption(rows: pd.DataFrame, layout: Table, origin: Origin) -> str:
         said.append(f"{rows.rate.max():g} % wrong labels")
     elif layout.noises:
         said.append(f"{NOISE_TITLES[layout.noises[0]].lower()} noise")
-    said.append(str(origin))
+    said.append(origin.run if layout.rows == "backbone" else str(origin))
     across = "row" if layout.columns == "method" else "column"
     printed = "; in brackets the paper's" if rows.published_mean.notna().any() else ""
     return ", ".join(said) + f"; best mean per {across} of a data set in bold{printed}"

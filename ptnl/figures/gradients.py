@@ -3,6 +3,7 @@
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ptnl.data import DATASETS
 from ptnl.figures.style import GREY, LINES, STYLE, caption, label_lines, panels
@@ -42,6 +43,7 @@ def gradient_ratio(gradients: pd.DataFrame, layout: Layout, origin: Origin) -> F
                 )
                 ends[method] = (mean.iloc[-1], METHODS[method].title, line.colour)
             axes.set_xlabel("Epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             label_lines(axes, part.epoch.max(), ends)
             axes.set_ylabel("Noisy-to-clean gradient ratio")
         rate = 100 * (rows.fp / rows.shots).max()

@@ -25,7 +25,6 @@ def initial_classifier(sweep: Sweep) -> torch.Tensor:
 
 def tune(sweep: Sweep) -> list[TunedRun]:
     """Train one classifier (C, D) a run."""
-
     scale = sweep.backbone.logit_scale  # read once: on a GPU reading it waits for the device
 
     def class_logits(weights: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
