@@ -44,14 +44,14 @@ def test_a_grid_of_2000_runs(tmp_path):
 def test_views_are_encoded_once_a_seed(tmp_path):
     """For the methods that are trained by epochs, whatever their number and that of the rates."""
     assert "encode_views" not in Study.create(tmp_path).planned()
-    assert Study.create(tmp_path, views=2).planned()["encode_views"] == 2
-    assert Study.create(tmp_path, views=2, fuse=False).planned()["encode_views"] == 2
-    probes = {"mini-rn": {"methods": ["zero_shot", "linear_probe"]}}
+    assert Study.create(tmp_path, views=2).planned()["encode_views"] == 2 * 2
+    assert Study.create(tmp_path, views=2, fuse=False).planned()["encode_views"] == 2 * 2
+    probes = {name: {"methods": ["linear_probe"]} for name in ("mini-rn", "mini-vit")}
     assert "encode_views" not in Study.create(tmp_path, views=2, backbones=probes).planned()
 
 
 def test_gpu_slots_without_a_gpu(tmp_path):
-    assert Study.create(tmp_path).planned("all_tables", "--resources", "gpu=2")["make_table"] == 1
+    assert Study.create(tmp_path).planned("all_tables", "--resources", "gpu=2")["make_table"] == 9
 
 
 @pytest.mark.parametrize(
