@@ -80,17 +80,19 @@ def labelled_shots(noise):
 
 def draws_of_images(wildcards):
     """The draws of a seed that hold other images than its few-shot draw."""
-    return [
-        f"<results>/noise/{wildcards.dataset}/{noise}/fp-{fp}/seed-{wildcards.seed}.parquet"
+    seed = f"seed-{wildcards.seed}.parquet"
+    imported = [
+        f"<results>/noise/{wildcards.dataset}/{noise}/fp-{fp}/{seed}"
         for noise, options in config["noise"].items()
         if NOISES[noise].draws_images
         for fp in options["fps"]
-    ] + [
-        f"<results>/pseudoshots/{wildcards.dataset}/{wildcards.backbone}/{noise}"
-        f"/seed-{wildcards.seed}.parquet"
+    ]
+    pseudo = [
+        f"<results>/pseudoshots/{wildcards.dataset}/{wildcards.backbone}/{noise}/{seed}"
         for noise in PSEUDO_LABELS
         if noise in grid.kinds_of_labels(config)
     ]
+    return imported + pseudo
 
 
 def views_of(extension):
