@@ -16,20 +16,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--labels", type=Path, required=True, help="pseudo-labels (Parquet)")
     arguments.add_argument("--selection", choices=SELECTIONS, required=True)
     arguments.add_argument("--shots", type=int, required=True, help="images per predicted class")
-    arguments.add_argument("--seed", type=int, required=True)
-    arguments.add_argument("--out", type=Path, required=True)
+    arguments.add_argument("--seed", type=int, nargs="+", required=True, help="one a file")
+    arguments.add_argument("--out", type=Path, nargs="+", required=True, help="files, one a seed")
     args = arguments.parse_args(argv)
+    if len(args.seed) != len(args.out):
+        raise InputError(f"{len(args.seed)} --seed for {len(args.out)} --out")
 
     pseudo = read_parquet(args.labels, PSEUDO_LABELS)
-    chosen = pseudo_shots(pseudo, args.selection, args.shots, args.seed)
-    if chosen.empty:
-        raise InputError(f"{args.labels}: no training images to choose from")
-    print(
-        f"{len(chosen)} images of {chosen.label.nunique()} predicted classes, "
-        f"{100 * (1 - chosen.is_noisy.mean()):.2f} % of them labelled right"
-    )
-    metadata = made_by("numpy", noise=args.selection, fp=0, seed=args.seed, shots=args.shots)
-    write_parquet(chosen, args.out, NOISY_SHOTS, metadata)
+    for seed, out in zip(args.seed, args.out, strict=True):
+        chosen = pseudo_shots(pseudo, args.selection, args.shots, seed)
+        if chosen.empty:
+            raise InputError(f"{args.labels}: no training images to choose from")
+        print(
+            f"seed {seed}: {len(chosen)} images of {chosen.label.nunique()} predicted classes, "
+            f"{100 * (1 - chosen.is_noisy.mean()):.2f} % of them labelled right"
+        )
+        metadata = made_by("numpy", noise=args.selection, fp=0, seed=seed, shots=args.shots)
+        write_parquet(chosen, out, NOISY_SHOTS, metadata)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def test_the_embedded_study(tmp_path):
         "inject_noise_confusion": 2 * 4,
         "encode_images": 2 * 2,
         "pseudolabel_zeroshot": 2 * 2,
-        "sample_pseudolabels": 2 * 4 * 2,
+        "sample_pseudolabels": 2 * 2,
         "evaluate_random_prompts": 2,
         "tune_method_symmetric": 2 * (16 + 2),  # mini-rn and mini-vit
         "tune_method_confusion": 2 * 2,

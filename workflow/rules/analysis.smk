@@ -41,21 +41,26 @@ rule evaluate_random_prompts:
 
 
 rule sample_pseudolabels:
-    """Training images with their zero-shot labels, some of every predicted class."""
+    """Training images with their zero-shot labels, some of every predicted class, for every seed."""
     input:
         **code("ptnl.cli.sample_pseudolabels", "ptnl.pseudo"),
         labels="<results>/pseudolabels/{dataset}/{backbone}.parquet",
     output:
-        "<results>/pseudoshots/{dataset}/{backbone}/{noise}/seed-{seed}.parquet",
+        expand(
+            "<results>/pseudoshots/{dataset}/{backbone}/{noise}/seed-{seed}.parquet",
+            seed=config["seeds"],
+            allow_missing=True,
+        ),
     log:
-        "<logs>/sample_pseudolabels/{dataset}/{backbone}/{noise}/seed-{seed}.log",
+        "<logs>/sample_pseudolabels/{dataset}/{backbone}/{noise}.log",
     conda:
         "../../envs/ptnl.yaml"
     params:
         shots=config["shots"],
+        seeds=config["seeds"],
     shell:
         "python -m ptnl.cli.sample_pseudolabels --labels {input.labels} "
-        "--selection {wildcards.noise} --shots {params.shots} --seed {wildcards.seed} "
+        "--selection {wildcards.noise} --shots {params.shots} --seed {params.seeds} "
         "--out {output} > {log} 2>&1"
 
 
