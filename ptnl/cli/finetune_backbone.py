@@ -12,7 +12,6 @@ from ptnl.backbones.image_encoders import load_image_encoder
 from ptnl.backbones.loading import choose_device
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.entry import add_device, parser, start
-from ptnl.data import DATASETS
 from ptnl.errors import InputError
 from ptnl.features import image_batches
 from ptnl.grid import Run
@@ -31,7 +30,7 @@ DECODED_TOGETHER = 256  # images
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--settings", type=json.loads, required=True, help="JSON, as in config")
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--dataset", required=True)
     arguments.add_argument(
         "--backbone", choices=BACKBONES, required=True, help="whose image encoder is tuned"
     )

@@ -11,7 +11,6 @@ import torch
 from ptnl.backbones.loading import choose_device, load_backbone
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.entry import add_device, parser, start
-from ptnl.data import DATASETS
 from ptnl.errors import InputError
 from ptnl.grid import Run
 from ptnl.io import read_metadata, read_parquet
@@ -27,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     choices = [n for n, m in METHODS.items() if m.is_trained and m.trains_on == "features"]
     arguments.add_argument("--method", choices=choices, required=True)
     arguments.add_argument("--settings", type=json.loads, required=True, help="JSON, as in config")
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--dataset", required=True)
     arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
     arguments.add_argument("--backbone", choices=BACKBONES, required=True)
     arguments.add_argument("--manifest", type=Path, required=True)
