@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ptnl.assets import sha256
 from ptnl.download import fetch
 from ptnl.errors import InputError
 from ptnl.extract import extract
+from ptnl.receipts import read_receipt
 from ptnl.sources import Source
 
 
@@ -26,7 +26,7 @@ class Archives:
     def file(self, name: str) -> Path:
         """A file of the source table, whole and verified."""
         path = fetch(self.sources[name], self.folder, self.manual)
-        self.fetched[name] = sha256(path)
+        self.fetched[name] = read_receipt(path).sha256
         return path
 
     def place(self, name: str, folder: Path) -> Path:

@@ -16,13 +16,22 @@ from PIL import Image
 from ptnl.cli import download_dataset, index_dataset
 from ptnl.data import DATASETS, expected_sizes, in_order, title_of
 from ptnl.data.splits import half_fifth_rest, hold_out_fifth, read_split
-from ptnl.data.ucf101 import separated
+from ptnl.data.ucf101 import cut_frames, separated
 from ptnl.errors import InputError
 from ptnl.io import read_json, read_metadata, read_parquet
 from ptnl.layouts import EIGHT, FIGURES, FOUR, SEVEN, TABLES, shown
 from ptnl.published import published
 from ptnl.schemas import MANIFEST
-from tests.archives import BUILDERS, GOLDEN, IMAGENET, Small, picture, ucf101_videos, write_sources
+from tests.archives import (
+    BUILDERS,
+    GOLDEN,
+    IMAGENET,
+    Small,
+    picture,
+    ucf101_videos,
+    video,
+    write_sources,
+)
 
 EVERY_CLASS = Small(images=10)
 COOP = [name for name in GOLDEN if name in DATASETS]  # has names, order and a draw
@@ -37,7 +46,7 @@ def archives(tmp_path_factory) -> Path:
         (folder / dataset).mkdir()
         sizes = build(folder / dataset, EVERY_CLASS)
         (folder / f"{dataset}.json").write_text(json.dumps(sizes))
-    write_sources(folder, "http://127.0.0.1:9")  # where nobody listens
+    write_sources(folder)
     return folder
 
 
@@ -195,24 +204,40 @@ def test_actions_are_separated_at_their_capitals():
     assert separated("HandstandPushups") == "Handstand_Pushups"
 
 
-def test_frames_cut_from_videos_are_those_in_the_middle(archives, tmp_path):
-    pytest.importorskip("av")
-    small = Small(classes=38, images=10)
-    folder = tmp_path / "small" / "ucf101"
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path), float)
+
+
+def test_frames_cut_from_videos_are_those_in_the_middle(tmp_path):
+    videos, label = tmp_path / "videos/UCF-101", 36
+    videos.mkdir(parents=True)
+    (videos / "v_HandStandPushups_g01_c01.avi").write_bytes(video(label, 0))
+    (videos / "v_YoYo_g01_c01.avi").write_bytes(video(label, 0, frames=4))
+    cut_frames(tmp_path / "videos", tmp_path / "frames")
+    expected = np.asarray(Image.open(io.BytesIO(picture("ucf101", label, 0))), float)
+    for name in ("Handstand_Pushups/v_HandStandPushups", "Yo_Yo/v_YoYo"):
+        found = pixels(tmp_path / f"frames/{name}_g01_c01.jpg")
+        assert np.abs(found - expected).mean() < 20  # of black frames, 100 or more
+    (videos / "v_Punch_g01_c01.avi").write_bytes(b"no video")
+    with pytest.raises(InputError, match=r"v_Punch_g01_c01.avi: not readable as a video"):
+        cut_frames(tmp_path / "videos", tmp_path / "frames")
+    with pytest.raises(InputError, match=r"holds no videos named v_\*\.avi"):
+        cut_frames(tmp_path / "frames", tmp_path / "none")
+
+
+def test_cut_frames_take_the_place_of_the_published_ones(tmp_path):
+    small, folder = Small(classes=2, images=10), tmp_path / "small" / "ucf101"
     folder.mkdir(parents=True)
     sizes = BUILDERS["ucf101"](folder, small)
     ucf101_videos(folder, small)
-    sources = write_sources(folder.parent, "http://127.0.0.1:9")
-    published = get("ucf101", tmp_path / "p", sources, folder, sizes=sizes)
-    cut = get("ucf101", tmp_path / "c", sources, folder, sizes=sizes, frames="cut")
+    sources = write_sources(folder.parent)
+    published = get("ucf101", tmp_path / "published", sources, folder, sizes=sizes)
+    cut = get("ucf101", tmp_path / "cut", sources, folder, sizes=sizes, frames="cut")
     assert cut.equals(published)
-    assert read_json(tmp_path / "c/ucf101/receipt.json")["frames"] == "cut"
-    for row in cut[cut.label.isin([0, 36])].itertuples():  # 36: Handstand_Pushups
-        pixels = [
-            np.asarray(Image.open(tmp_path / run / "ucf101/images" / row.image), float)
-            for run in "pc"
-        ]
-        assert np.abs(pixels[0] - pixels[1]).mean() < 20  # black frames are 100 away
+    receipt = read_json(tmp_path / "cut/ucf101/receipt.json")
+    assert receipt["frames"] == "cut"
+    assert "UCF101_videos.zip" in receipt["files"]
+    assert "UCF-101-midframes.zip" not in receipt["files"]
 
 
 def imagenet_folder(folder: Path, flat: bool) -> Path:
@@ -292,7 +317,7 @@ TEMPLATE = "a photo of a {}."
 
 
 def test_a_folder_of_ones_own_is_split(fetch, tmp_path):
-    folder = own_images(tmp_path / "mine")
+    folder = own_images(tmp_path / "own")
     manifest = fetch("mine", folder=str(folder), template=TEMPLATE)
     assert names_of(manifest) == ["big dog", "cat"]
     assert manifest.split.value_counts().to_dict() == {"train": 10, "val": 4, "test": 6}
@@ -302,9 +327,9 @@ def test_a_folder_of_ones_own_is_split(fetch, tmp_path):
 
 
 def test_a_folder_of_ones_own_may_come_in_splits(fetch, tmp_path):
-    own_images(tmp_path / "given/train", count=3)
-    own_images(tmp_path / "given/test", count=2)
-    manifest = fetch("given", folder=str(tmp_path / "given"), template=TEMPLATE)
+    own_images(tmp_path / "own/train", count=3)
+    own_images(tmp_path / "own/test", count=2)
+    manifest = fetch("given", folder=str(tmp_path / "own"), template=TEMPLATE)
     assert manifest.split.value_counts().to_dict() == {"train": 6, "test": 4}
     assert names_of(manifest) == ["big dog", "cat"]
     assert manifest.image[0] == "train/big dog/0.JPG"
@@ -332,6 +357,12 @@ def test_a_folder_that_is_no_data_set_is_refused(fetch, tmp_path, change, senten
     change(folder)
     with pytest.raises(InputError, match=sentence):
         fetch("own", folder=str(folder), template=TEMPLATE)
+
+
+def test_a_folder_that_would_hold_its_own_link_is_refused(fetch, tmp_path):
+    own_images(tmp_path / "mine")
+    with pytest.raises(InputError, match="is the study's own place for it"):
+        fetch("mine", folder=str(tmp_path / "mine"), template=TEMPLATE)
 
 
 @pytest.fixture

@@ -97,6 +97,7 @@ def test_targets_by_name(tmp_path, target):
             {"protocol": "papr"},
             "config: protocol: 'papr' is unknown; choose from embedded, nlprompt",
         ),
+        ({"datasets": ["birds"]}, "or give your own: dataset_options.birds.folder or .manifest"),
         ({"shots": 4}, "config: noise.symmetric: 8 wrong labels do not fit into 4 shots"),
     ],
 )
