@@ -31,7 +31,8 @@ def download(dataset: str, images: Path, options: Mapping[str, Any], archives: A
 
     Without a `source`, the folder for files dropped by hand is looked into.
     """
-    source = Path(options.get("source", archives.manual)).resolve()
+    given = Path(options.get("source", archives.manual)).resolve()
+    source = given / "images" if (given / "images/train").is_dir() else given  # CoOp's, or the rest
     images.mkdir(parents=True)
     if (source / "train").is_dir():
         (images / "train").symlink_to(source / "train")
@@ -40,11 +41,11 @@ def download(dataset: str, images: Path, options: Mapping[str, Any], archives: A
     else:
         raise InputError(f"{source}: holds neither train/ nor {TRAIN}; {HELP}")
     _place_val(source, images)
-    if (source / NAMES).is_file():
-        shutil.copyfile(source / NAMES, images / NAMES)
+    if (given / NAMES).is_file():
+        shutil.copyfile(given / NAMES, images / NAMES)
     else:
         archives.place(NAMES, images)
-    return {"source": str(source), "splits": "official"}
+    return {"folder": str(given)}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:

@@ -45,9 +45,9 @@ def test_the_shipped_config_is_valid(config, schema):
         ("dataset_options.dtdd", {"splits": "native"}, r"datasets: 'dtdd' is unknown; choose"),
         ("dataset_options.dtd", {"splits": "mine"}, r"dtd.splits: 'mine' is not one of"),
         ("dataset_options.dtd", {"split": "coop"}, r"unknown key 'dataset_options.dtd.split'; did"),
-        ("dataset_options.dtd", {"source": "x"}, r"dtd.source: not an option of dtd; it takes spl"),
+        ("dataset_options.dtd", {"folder": "x"}, r"dtd.folder: not an option of dtd; it takes spl"),
         ("dataset_options.icons", {"flips": True}, r"not an option of icons; it takes none"),
-        ("dataset_options.fgvc_aircraft", {"splits": "coop"}, r"aircraft; it takes sizes"),
+        ("dataset_options.fgvc_aircraft", {"splits": "coop"}, r"aircraft; it takes source, sizes"),
         (
             "dataset_options.my birds",
             {"folder": "x"},

@@ -100,7 +100,7 @@ def test_labels_names_order_and_splits_are_coops(coop, archives, dataset):
         assert manifest[manifest.split == split].label.unique().tolist() == order
     assert manifest.split.value_counts().to_dict() == read_json(archives / f"{dataset}.json")
     assert manifest.split.unique().tolist() == ["train", "val", "test"]
-    kind = "official" if dataset == "fgvc_aircraft" else "coop"
+    kind = "own" if dataset == "fgvc_aircraft" else "coop"
     assert read_metadata(folder / f"{dataset}.parquet")["settings"]["receipt"]["splits"] == kind
 
 
@@ -133,6 +133,16 @@ def test_paths_are_spelt_as_in_coops_splits(coop, dataset, root):
 
     ours = {without_number(image) for image in coop(dataset)[0].image}
     assert {f"{root}/{without_number(image)}" for image in GOLDEN[dataset]["images"]} <= ours
+
+
+@pytest.mark.parametrize("dataset", COOP)
+def test_a_copy_as_coop_lays_it_out_will_do(coop, fetch, tmp_path, dataset):
+    """What one data root holds serves another, and stays where it is."""
+    manifest, folder = coop(dataset)
+    copy = folder / dataset / "images"
+    assert fetch(dataset, source=str(copy)).equals(manifest)
+    assert (tmp_path / dataset / "images").resolve() == copy
+    assert read_json(tmp_path / dataset / "receipt.json")["files"] == {}
 
 
 def test_without_coops_split_the_user_must_choose(archives, tmp_path, fetch):
@@ -235,7 +245,7 @@ def test_cut_frames_take_the_place_of_the_published_ones(tmp_path):
     cut = get("ucf101", tmp_path / "cut", sources, folder, sizes=sizes, frames="cut")
     assert cut.equals(published)
     receipt = read_json(tmp_path / "cut/ucf101/receipt.json")
-    assert receipt["frames"] == "cut"
+    assert receipt["options"]["frames"] == "cut"
     assert "UCF101_videos.zip" in receipt["files"]
     assert "UCF-101-midframes.zip" not in receipt["files"]
 
@@ -290,6 +300,19 @@ def test_imagenet_from_a_folder(archives, tmp_path, flat):
     assert names_of(manifest) == ["tench", "goldfish"]
     test = manifest[manifest.split == "test"]
     assert test[test.image.str.endswith("00000002.JPEG")].label.tolist() == [1]
+    coop = tmp_path / "coop"
+    coop.mkdir()
+    (coop / "images").symlink_to(folder)
+    (coop / "classnames.txt").write_text("".join(f"{w} a {n}\n" for w, n in IMAGENET.items()))
+    manifest_of_coop = get(
+        "imagenet",
+        tmp_path / "other",
+        archives / "sources.yaml",
+        manual,
+        source=str(coop),
+        sizes=sizes,
+    )
+    assert names_of(manifest_of_coop) == ["a tench", "a goldfish"]
     download_again = get(
         "imagenet", tmp_path, archives / "sources.yaml", manual, source=str(folder), sizes=sizes
     )
