@@ -55,6 +55,11 @@ class _Interrupted(Exception):
         self.pause = pause  # seconds that the server asks for
 
 
+def part_path(path: Path) -> Path:
+    """Where the beginning of the file `path` is, until all of it is there."""
+    return path.with_name(f"{path.name}.part")
+
+
 class Part:
     """The beginning of a file on disk, with the checksums of what is there.
 
@@ -64,7 +69,7 @@ class Part:
 
     def __init__(self, path: Path) -> None:
         """Open the part of the file `path`, or begin one; what is there is hashed."""
-        self.path = path.with_name(f"{path.name}.part")
+        self.path = part_path(path)
         self.note_path = path.with_name(f"{path.name}.part.json")
         self.file = self.path.open("ab", buffering=0)
         self.digests = digests_of(self.path)

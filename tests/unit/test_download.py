@@ -389,9 +389,11 @@ fetch(source, Path(folder), patience=Patience(pause=0.001))
 """
 
 
-def in_process(url: str, content: bytes, folder: Path) -> subprocess.Popen:
+def in_process(url: str, content: bytes, folder: Path, said: Path) -> subprocess.Popen:
+    """A process of its own that fetches into `folder` and reports into the file `said`."""
     command = [sys.executable, "-c", PROCESS, url, hashlib.sha256(content).hexdigest(), folder]
-    return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
+    with said.open("w") as file:
+        return subprocess.Popen(list(map(str, command)), stderr=file)
 
 
 def until(condition) -> None:
@@ -402,28 +404,25 @@ def until(condition) -> None:
 
 
 def test_two_processes_fetch_once(server, tmp_path):
-    held = threading.Event()
+    held, folder = threading.Event(), tmp_path / "archives"
     server.faults["a.tar"] = [Fault(cut=10_000, stall=held)]
-    first = in_process(server.url("a.tar"), CONTENT, tmp_path)
-    until(lambda: server.asked)
-    second = in_process(server.url("a.tar"), CONTENT, tmp_path)
-    assert "another process gets it; waiting" in second.stderr.readline()
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    both = [in_process(server.url("a.tar"), CONTENT, folder, log) for log in logs]
+    until(lambda: any("another process gets it" in log.read_text() for log in logs))
     held.set()
-    assert [process.wait(20) for process in (first, second)] == [0, 0]
-    assert [begin for _, begin in server.asked] == ["", "bytes=10000-"]  # both of the first
-    assert (tmp_path / "a.tar").read_bytes() == CONTENT
-    first.stderr.close()
-    second.stderr.close()
+    assert [process.wait(20) for process in both] == [0, 0]
+    assert [begin for _, begin in server.asked] == ["", "bytes=10000-"]  # both of one process
+    assert (folder / "a.tar").read_bytes() == CONTENT
 
 
 def test_a_killed_process_leaves_no_lock_and_is_continued(server, tmp_path, said):
     held = threading.Event()
     server.faults["a.tar"] = [Fault(cut=10_000, stall=held)]
     part = tmp_path / "a.tar.part"
-    killed = in_process(server.url("a.tar"), CONTENT, tmp_path)
+    killed = in_process(server.url("a.tar"), CONTENT, tmp_path, tmp_path / "log")
     until(lambda: part.exists() and part.stat().st_size == 10_000)
     killed.send_signal(signal.SIGKILL)
-    killed.communicate()
+    killed.wait()
     held.set()
     assert not (tmp_path / "a.tar").exists()
     source = source_of(server.url("a.tar"), sha256=hashlib.sha256(CONTENT).hexdigest())
