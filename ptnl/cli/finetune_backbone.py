@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 
 from ptnl.backbones.image_encoders import load_image_encoder
-from ptnl.backbones.loading import choose_device
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.entry import add_device, parser, start
 from ptnl.data import DATASETS
+from ptnl.devices import choose_device
 from ptnl.errors import InputError
 from ptnl.features import image_batches
 from ptnl.grid import Run
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(args.threads)
     started = time.perf_counter()
-    device = choose_device(args.device)
+    device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
     draws = [read_parquet(path, NOISY_SHOTS) for path in args.shots]
     asked = [read_metadata(path)["settings"] for path in args.shots]

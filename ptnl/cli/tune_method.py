@@ -8,10 +8,11 @@ from pathlib import Path
 
 import torch
 
-from ptnl.backbones.loading import choose_device, load_backbone
+from ptnl.backbones.loading import load_backbone
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.entry import add_device, parser, start
 from ptnl.data import DATASETS
+from ptnl.devices import choose_device
 from ptnl.errors import InputError
 from ptnl.grid import Run
 from ptnl.io import read_metadata, read_parquet
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(args.threads)
     started = time.perf_counter()
-    device = choose_device(args.device)
+    device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
     features = read_features(args.features, len(manifest)).to(device)
     draws = [read_parquet(path, NOISY_SHOTS) for path in args.shots]
