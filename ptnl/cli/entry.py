@@ -47,6 +47,12 @@ def add_device(arguments: argparse.ArgumentParser) -> None:
     """The options of everything that computes: where, and with how many threads."""
     arguments.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     arguments.add_argument(
+        "--gpu-share",
+        type=int,
+        default=1,
+        help="processes that may share a GPU, with --device auto",
+    )
+    arguments.add_argument(
         "--threads", type=int, default=1, help="CPU threads; results are stated for 1"
     )
 

@@ -8,9 +8,9 @@ import pandas as pd
 import torch
 
 from ptnl.backbones.image_encoders import load_image_encoder
-from ptnl.backbones.loading import choose_device
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.entry import add_job, parse_job, parser, start
+from ptnl.devices import choose_device
 from ptnl.features import image_batches
 from ptnl.io import read_parquet
 from ptnl.losses import LOSSES
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(args.threads)
     started = time.perf_counter()
-    device = choose_device(args.device)
+    device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
     draws = [read_draw(path) for path in args.shots]
     classes = len(class_names_of(manifest))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
-from ptnl.backbones.loading import choose_device, load_backbone
+from ptnl.backbones.loading import load_backbone
 from ptnl.cli.entry import add_job, parse_job, parser, start
+from ptnl.devices import choose_device
 from ptnl.errors import InputError
 from ptnl.io import read_metadata, read_parquet
 from ptnl.methods import METHODS
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(args.threads)
     started = time.perf_counter()
-    device = choose_device(args.device)
+    device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
     features = read_features(args.features, len(manifest)).to(device)
     draws = [read_draw(path) for path in args.shots]

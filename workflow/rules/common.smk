@@ -31,6 +31,15 @@ def code(*modules):
 TEXT_TOWER = [f"ptnl.text.{name}" for name in ("encoder", "packing", "prompts", "tower")]
 
 
+def doubled(amount):
+    """An amount of a resource that doubles whenever a job is tried again, lest it ran out of it."""
+
+    def of_attempt(wildcards, attempt):
+        return amount * 2 ** (attempt - 1)
+
+    return of_attempt
+
+
 def settings(wildcards):
     """A method's hyper-parameters as JSON: a change reruns that method and no other."""
     return json.dumps(config["methods"][wildcards.method], sort_keys=True)

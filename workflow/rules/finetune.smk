@@ -37,7 +37,9 @@ for noise, options in config["noise"].items():
         threads: 1
         resources:
             gpu=1,
-            mem_mb=8000,
+            gpu_share=config["gpu_share"],
+            mem_mb=doubled(8000),
+            runtime=doubled(60),
         params:
             settings=lambda wildcards: json.dumps(config["methods"]["finetune"], sort_keys=True),
             folders=run_folders,
@@ -46,5 +48,5 @@ for noise, options in config["noise"].items():
             "python -m ptnl.cli.finetune_backbone --settings {params.settings:q} "
             "--dataset {wildcards.dataset} --backbone {wildcards.backbone} "
             "--manifest {input.manifest} --receipt {input.receipt} "
-            "--device {params.device} --threads {threads} "
+            "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"

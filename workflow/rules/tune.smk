@@ -45,7 +45,9 @@ for noise, fps in grid.kinds_of_labels(config).items():
         threads: 1
         resources:
             gpu=1,
-            mem_mb=4000,
+            gpu_share=config["gpu_share"],
+            mem_mb=doubled(4000),
+            runtime=doubled(60),
         params:
             settings=settings,
             template=template,
@@ -56,6 +58,7 @@ for noise, fps in grid.kinds_of_labels(config).items():
             "--settings {params.settings:q} --dataset {wildcards.dataset} "
             "--template {params.template:q} --backbone {wildcards.backbone} "
             "--manifest {input.manifest} "
-            "--features {input.features} --device {params.device} --threads {threads} "
+            "--features {input.features} "
+            "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
             "--views {input.views} --view-images {input.view_images} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"
