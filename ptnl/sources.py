@@ -54,7 +54,8 @@ class Source:
 
     name: str  # of the file on disk, unlike that of any other
     dataset: str
-    urls: tuple[str, ...] = ()  # in order; `drive:ID` is Google Drive's. None: only by hand
+    # In order; `drive:ID` is on Google Drive, `URL#NAME` in a zip. None: only by hand.
+    urls: tuple[str, ...] = ()
     md5: str = ""  # hexadecimal; empty where nobody published it
     sha256: str = ""
     bytes: int | None = None
