@@ -446,6 +446,19 @@ def test_a_wrong_file_dropped_by_hand_is_refused(server, tmp_path, said):
         fetch(source_of(), tmp_path / "there", tmp_path, said, HASTY)
 
 
+def test_a_short_file_dropped_by_hand_is_refused(tmp_path, said):
+    (tmp_path / "a.tar").write_bytes(CONTENT[:-1])
+    with pytest.raises(InputError, match=r"a\.tar: has 19999 bytes, expected 20000; there is no"):
+        fetch(source_of(), tmp_path / "there", tmp_path, said, HASTY)
+
+
+def test_a_receipt_that_is_none_is_named(server, tmp_path, said):
+    path = fetch(source_of(server.url("a.tar")), tmp_path, report=said)
+    (tmp_path / "a.tar.receipt.json").write_text('{"bytes": 1}')
+    with pytest.raises(InputError, match=r"a\.tar\.receipt\.json: not a receipt .*delete it"):
+        is_verified(source_of(), path)
+
+
 PROCESS = """
 import sys
 from pathlib import Path

@@ -133,6 +133,23 @@ def test_a_damaged_member_leaves_nothing(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["archive"]
 
 
+def test_a_wrong_checksum_of_gzip_leaves_nothing(tmp_path):
+    path = tar(tmp_path / "archive", *FILES.items(), mode="w:gz")
+    content = bytearray(path.read_bytes())
+    content[-8] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"archive: not readable .*CRC check failed"):
+        extract(path, tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["archive"]
+
+
+def test_a_file_that_is_a_folder_too_leaves_nothing(tmp_path):
+    path = tar(tmp_path / "archive", ("a", b"x"), ("a/b", b"y"))
+    with pytest.raises(OSError, match="File exists"):
+        extract(path, tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["archive"]
+
+
 def test_a_locked_zip_and_a_missing_file(tmp_path):
     path = zipped(tmp_path / "archive", ("a", b"abc"))
     content = bytearray(path.read_bytes())
