@@ -10,7 +10,7 @@ from typing import Any
 from ptnl.download import fetch
 from ptnl.errors import InputError
 from ptnl.extract import extract
-from ptnl.receipts import read_receipt
+from ptnl.receipts import digests_of, read_receipt
 from ptnl.sources import Source
 
 
@@ -27,6 +27,15 @@ class Archives:
         """A file of the source table, whole and verified."""
         path = fetch(self.sources[name], self.folder, self.manual)
         self.fetched[name] = read_receipt(path).sha256
+        return path
+
+    def given(self, path: Path) -> Path:
+        """A file of the source table that the user has, verified where it lies."""
+        digests = digests_of(path)
+        wrong = digests.mismatch(self.sources[path.name])
+        if wrong:
+            raise InputError(f"{path}: {wrong}")
+        self.fetched[path.name] = digests.sha256
         return path
 
     def place(self, name: str, folder: Path) -> Path:

@@ -264,7 +264,7 @@ def imagenet_folder(folder: Path, flat: bool) -> Path:
 
 
 def test_imagenet_from_its_archives(fetch, tmp_path, archives):
-    manifest = fetch("imagenet", source=str(archives / "imagenet"))
+    manifest = fetch("imagenet")  # dropped by hand, where nothing else is said
     assert names_of(manifest) == list(IMAGENET.values())
     assert set(manifest.split) == {"train", "test"}
     # The devkit numbers the classes in another order than their labels.
@@ -274,50 +274,60 @@ def test_imagenet_from_its_archives(fetch, tmp_path, archives):
         assert np.array_equal(np.asarray(expected), np.asarray(found))
 
 
-@pytest.mark.parametrize("flat", [False, True])
-def test_imagenet_from_a_folder(archives, tmp_path, flat):
-    folder = imagenet_folder(tmp_path / "ilsvrc", flat)
-    sizes = {"train": 6, "val": 0, "test": 4}
-    manual = archives / "imagenet"
-    if flat:
-        with pytest.raises(InputError, match=r"in no folders by wnid, and there is no ILSVRC2012_"):
-            get("imagenet", tmp_path, archives / "sources.yaml", manual, source=str(folder))
-        small = tmp_path / "devkit"
-        small.mkdir()
-        BUILDERS["imagenet"](small, Small(2, 10))
-        shutil.copy(small / "ILSVRC2012_devkit_t12.tar.gz", folder)
-        with pytest.raises(InputError, match="4 validation images, but 20 labels"):
-            get("imagenet", tmp_path, archives / "sources.yaml", manual, source=str(folder))
-        for number in range(5, 21):
-            shutil.copy(
-                folder / "val/ILSVRC2012_val_00000001.JPEG",
-                folder / f"val/ILSVRC2012_val_{number:08d}.JPEG",
-            )
-        sizes["test"] = 20
-    manifest = get(
-        "imagenet", tmp_path, archives / "sources.yaml", manual, source=str(folder), sizes=sizes
-    )
+@pytest.fixture
+def two_classes(tmp_path):
+    """Get ImageNet's first two classes from a folder; its devkit and class names."""
+    official = tmp_path / "table" / "imagenet"
+    official.mkdir(parents=True)
+    BUILDERS["imagenet"](official, Small(classes=2))
+    sources = write_sources(tmp_path / "table")
+
+    def got(source: Path, test: int = 4) -> pd.DataFrame:
+        sizes = {"train": 6, "val": 0, "test": test}
+        return get("imagenet", tmp_path, sources, official, source=str(source), sizes=sizes)
+
+    return got, official
+
+
+def test_imagenet_from_a_folder(two_classes, tmp_path):
+    got, _ = two_classes
+    folder = imagenet_folder(tmp_path / "ilsvrc", flat=False)
+    manifest = got(folder)
     assert names_of(manifest) == ["tench", "goldfish"]
-    test = manifest[manifest.split == "test"]
-    assert test[test.image.str.endswith("00000002.JPEG")].label.tolist() == [1]
+    assert manifest.split.value_counts().to_dict() == {"train": 6, "test": 4}
+    assert got(folder).equals(manifest)
+    assert len(list(folder.rglob("*.JPEG"))) == 10  # the user's files are still there
     coop = tmp_path / "coop"
     coop.mkdir()
     (coop / "images").symlink_to(folder)
     (coop / "classnames.txt").write_text("".join(f"{w} a {n}\n" for w, n in IMAGENET.items()))
-    manifest_of_coop = get(
-        "imagenet",
-        tmp_path / "other",
-        archives / "sources.yaml",
-        manual,
-        source=str(coop),
-        sizes=sizes,
-    )
-    assert names_of(manifest_of_coop) == ["a tench", "a goldfish"]
-    download_again = get(
-        "imagenet", tmp_path, archives / "sources.yaml", manual, source=str(folder), sizes=sizes
-    )
-    assert download_again.equals(manifest)
-    assert len(list((folder / "train").rglob("*.JPEG"))) == 6  # the user's files are still there
+    assert names_of(got(coop)) == ["a tench", "a goldfish"]
+
+
+def test_imagenets_validation_images_are_sorted_by_the_devkit(two_classes, tmp_path):
+    got, official = two_classes
+    folder = imagenet_folder(tmp_path / "ilsvrc", flat=True)
+    with pytest.raises(InputError, match=r"in no folders by wnid, and there is no ILSVRC2012_"):
+        got(folder)
+    shutil.copy(official / "ILSVRC2012_devkit_t12.tar.gz", folder)
+    with pytest.raises(InputError, match="4 validation images, but 20 labels"):
+        got(folder)
+    first = folder / "val/ILSVRC2012_val_00000001.JPEG"
+    for number in range(5, 21):
+        shutil.copy(first, first.with_name(f"ILSVRC2012_val_{number:08d}.JPEG"))
+    manifest = got(folder, test=20)
+    test = manifest[manifest.split == "test"]
+    assert test[test.image.str.endswith("00000002.JPEG")].label.tolist() == [1]
+    assert len(list((folder / "val").iterdir())) == 20
+
+
+def test_an_archive_of_imagenet_is_verified(fetch, archives, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(archives / "imagenet", copy)
+    with (copy / "ILSVRC2012_img_val.tar").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(InputError, match=r"copy/ILSVRC2012_img_val.tar: has \d+ bytes, expected"):
+        fetch("imagenet", source=str(copy))
 
 
 def test_without_imagenet_the_user_is_told_what_to_put_where(archives, tmp_path):
