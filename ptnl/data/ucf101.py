@@ -77,7 +77,7 @@ def cut_frames(videos: Path, pictures: Path) -> None:
         import av
     except ImportError as error:
         raise InputError(
-            "frames are cut from videos with the package av: pip install 'ptnl[video]'"
+            "ucf101: cutting frames from videos needs the package av: pip install av"
         ) from error
     files = sorted(videos.rglob("v_*.avi"))
     if not files:

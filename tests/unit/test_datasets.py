@@ -448,6 +448,7 @@ def test_a_table_may_say_the_splits(fetch, table):
         ({}, "needs the columns image and label or class_name"),
         ({"label": ""}, "row 1 has an empty cell"),
         ({"label": "cat", "split": "dev"}, "row 1: split is 'dev', not one of train, val, test"),
+        ({"label": "cat", "split": "train"}, "there are no test images"),
         ({"label": "one", "class_name": "cat"}, "labels beside class names are numbers"),
         (
             {"label": {"cat": 0, "big dog": 2}, "class_name": {"cat": "a", "big dog": "b"}},
