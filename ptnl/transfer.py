@@ -215,7 +215,7 @@ def _attempt_member(
             while chunk := file.read(CHUNK):
                 part.write(chunk)
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
-        raise UrlFailed(f"not to be read from the zip ({error})") from error
+        raise UrlFailed(f"not readable from the zip ({error})") from error
 
 
 @contextmanager

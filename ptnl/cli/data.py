@@ -77,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sources = chosen(load_sources(*args.sources), args.names)
     if args.action == "status":
         print("\n".join(table(sources, args.data_root)))
+        print(f"`ptnl data fetch NAME` also takes what you put into {args.data_root / 'manual'}")
     elif args.action == "verify":
         verify_all(sources, args.data_root)
     else:

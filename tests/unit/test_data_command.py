@@ -82,7 +82,10 @@ def test_a_file_that_fails_does_not_keep_the_others(data, tmp_path, capsys):
     with pytest.raises(InputError, match=r"1 of 2 files failed: b\.json"):
         data("fetch", "b.json", "a.zip")
     assert (tmp_path / "data/tiny/archives/a.zip").read_bytes() == IMAGES
-    assert "b.json: not to be had (there is no URL for it); get it from" in capsys.readouterr().err
+    assert (
+        "b.json: could not be fetched (there is no URL for it); get it from"
+        in capsys.readouterr().err
+    )
 
 
 def test_verify_names_bad_files(data, tmp_path):

@@ -113,7 +113,7 @@ def test_a_later_process_continues(server, tmp_path, said, known):
     source = source_of(server.url("a.tar"), **({} if known else {"optional": True}))
     server.always["a.tar"] = Fault(cut=0)
     server.faults["a.tar"] = [Fault(cut=7000)]
-    with pytest.raises(InputError, match=r"a\.tar: not to be had .*cut after 7000 bytes"):
+    with pytest.raises(InputError, match=r"a\.tar: could not be fetched .*cut after 7000 bytes"):
         fetch(source, tmp_path, report=said, patience=HASTY)
     assert (tmp_path / "a.tar.part").read_bytes() == CONTENT[:7000]
     assert not (tmp_path / "a.tar").exists()
@@ -286,7 +286,7 @@ def test_mirrors_follow_in_order_and_each_reason_is_kept(server, tmp_path, said)
         fetch(source_of(*source.urls[:3]), tmp_path / "b", Path("by-hand"), said, HASTY)
     found = hashlib.sha256(OTHER).hexdigest()
     assert str(error.value) == (
-        f"a.tar: not to be had ({server.url('missing')}: HTTP 404 Not Found; "
+        f"a.tar: could not be fetched ({server.url('missing')}: HTTP 404 Not Found; "
         f"{server.url('short')}: offers 19999 bytes, expected 20000; "
         f"{server.url('wrong')}: sha256 is {found}, expected {source.sha256}); "
         "put it at by-hand/a.tar"
@@ -499,7 +499,7 @@ def test_two_processes_fetch_once(server, tmp_path):
     server.faults["a.tar"] = [Fault(cut=10_000, stall=held)]
     logs = [tmp_path / "first.log", tmp_path / "second.log"]
     both = [in_process(server.url("a.tar"), CONTENT, folder, log) for log in logs]
-    until(lambda: any("another process gets it" in log.read_text() for log in logs))
+    until(lambda: any("another process is fetching it" in log.read_text() for log in logs))
     held.set()
     assert [process.wait(20) for process in both] == [0, 0]
     assert [begin for _, begin in server.asked] == ["", "bytes=10000-"]  # both of one process
@@ -535,7 +535,7 @@ def test_a_disk_that_fills_up_keeps_nothing(server, tmp_path, said, small_disk):
     server.files["a.tar"] = bytes(2 << 20)
     server.always["a.tar"] = Fault(tells_length=False)
     source = source_of(server.url("a.tar"), optional=True)
-    with pytest.raises(InputError, match=r"the disk is full, while a\.tar was got"):
+    with pytest.raises(InputError, match=r"the disk is full, while a\.tar was fetched"):
         fetch(source, small_disk, report=said, patience=HASTY)
     assert leftovers(small_disk) == set()
     assert not (small_disk / "a.tar").exists()
