@@ -11,7 +11,6 @@ rule download_dataset:
         "<data>/{dataset}/receipt.json",
     log:
         "<logs>/download_dataset/{dataset}.log",
-    retries: 2
     conda:
         "../../envs/ptnl.yaml"
     params:
