@@ -57,6 +57,7 @@ rule sample_pseudolabels:
         "<logs>/sample_pseudolabels/{dataset}/{backbone}/{noise}.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     params:
         shots=config["shots"],
         seeds=config["seeds"],
@@ -79,6 +80,7 @@ rule ensemble_runs:
         "<logs>/ensemble_runs.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     params:
         folders=lambda wildcards, input: folders_of(input.metrics),
     shell:
@@ -98,6 +100,7 @@ rule collect_gradients:
         "<logs>/collect_gradients.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     params:
         folders=lambda wildcards, input: folders_of(input.metrics),
     shell:

@@ -13,6 +13,7 @@ rule download_dataset:
     retries: 2
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     shell:
         "python -m ptnl.cli.download_dataset --dataset {wildcards.dataset} --out {output} "
         "> {log} 2>&1"
@@ -29,6 +30,7 @@ rule index_dataset:
         "<logs>/index_dataset/{dataset}.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     shell:
         "python -m ptnl.cli.index_dataset --dataset {wildcards.dataset} "
         "--receipt {input.receipt} --out {output} > {log} 2>&1"
@@ -45,6 +47,7 @@ rule sample_shots:
         "<logs>/sample_shots/{dataset}/seed-{seed}.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     params:
         shots=config["shots"],
     shell:
@@ -75,6 +78,7 @@ for noise, options in config["noise"].items():
             f"<logs>/inject_noise/{{dataset}}/{noise}/seed-{{seed}}.log",
         conda:
             "../../envs/ptnl.yaml"
+        localrule: True
         params:
             noise=noise,
             fps=options["fps"],

@@ -13,6 +13,7 @@ rule collect_runs:
         "<logs>/collect_runs.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     shell:
         "python -m ptnl.cli.collect_runs --metrics {input.metrics} --runs {output.runs} "
         "--summary {output.summary} > {log} 2>&1"
@@ -30,6 +31,7 @@ rule make_table:
         "<logs>/make_table/table{number}.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     params:
         numbers=table_options,
         backbone=config["primary_backbone"],
@@ -54,6 +56,7 @@ rule plot_figure:
         "<logs>/plot_figure/figure{number}.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     params:
         backbone=config["primary_backbone"],
         study=config["study"],
@@ -77,6 +80,7 @@ rule report_noise:
         "<logs>/report_noise.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     params:
         study=config["study"],
         protocol=config["protocol"],
@@ -105,6 +109,7 @@ rule check_claims:
         "<logs>/check_claims.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     params:
         gradients=lambda wildcards, input: f"--gradients {input.gradients}" * bool(input.gradients),
         backbone=config["primary_backbone"],
@@ -131,6 +136,7 @@ rule write_report:
         "<logs>/write_report.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     params:
         study=config["study"],
     shell:
