@@ -9,7 +9,7 @@ CORES ?= all
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES)
 
-.PHONY: demo test test-slurm lint format smoke clean lock embedded
+.PHONY: demo test test-slurm slurm lint format smoke clean lock embedded
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -18,11 +18,13 @@ demo: $(READY) ## the embedded study: every stage, then its tables and figures
 test: lint ## format, lint, unit tests, dry runs, a smoke run of the whole DAG
 	@pytest
 
-test-slurm: $(READY) ## a real SLURM of one node: installs it (Debian, root) and runs a study on it
+test-slurm: slurm ## a study on a real SLURM of one node, installed first (Debian, root)
+	@pytest tests/slurm
+
+slurm: $(READY)
 	@tests/slurm/install.sh
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
 	  --constraint envs/requirements.lock --editable '.[slurm]'
-	@pytest tests/slurm
 
 lint: $(READY) ## format and lint checks
 	@echo "ruff, snakefmt, snakemake --lint"

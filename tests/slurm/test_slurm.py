@@ -29,7 +29,7 @@ def command(study: Study, *arguments: str) -> list[str]:
     return [
         *("snakemake", "--profile", "profiles/slurm", "--nolock"),
         *arguments,
-        *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"),
+        *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5"),
         *("--slurm-keep-successful-logs", "--slurm-logdir", str(study.folder / "slurm")),
         *("--configfile", str(study.overlay)),
     ]
@@ -121,13 +121,14 @@ def test_gpu_jobs_are_two_at_once_each_on_a_device_of_its_own(records):
 
 def test_a_failing_job_is_tried_with_more_memory_and_reported(cluster, study, tmp_path):
     broken = Study.create(tmp_path)
-    shutil.copytree(study.folder / "data", tmp_path / "data")
-    next((tmp_path / "data/symbols/images").rglob("*.png")).write_bytes(b"not a picture")
+    for folder in ("data", "results"):
+        shutil.copytree(study.folder / folder, tmp_path / folder)
+    (broken.results / "features/symbols/mini-rn.npy").write_text("not an array")
+    target = broken.results / "pseudolabels/symbols/mini-rn.parquet"
     before = len(cluster.records())
-    target = broken.results / "features/symbols/mini-rn.npy"
     said = snakemake(cluster, broken, str(target), "--retries", "1")
     assert said.returncode != 0
-    assert "not readable as an image" in said.stdout + said.stderr
+    assert "mini-rn.npy: not readable as an array" in said.stdout + said.stderr
     tried = [(record.state, record.mem_mb) for record in cluster.records()[before:]]
     assert tried == [("FAILED", 4000), ("FAILED", 8000)]
     assert not target.exists()

@@ -1,6 +1,7 @@
 """What the workflow plans, and how it refuses bad input."""
 
 import pytest
+import yaml
 
 from tests.workflow.conftest import Study
 
@@ -61,6 +62,19 @@ def test_gpu_slots_without_a_gpu(tmp_path, monkeypatch):
     assert (said.stdout + said.stderr).count("No GPU on this machine: models run on the CPU.") == 1
     log = study.results / "logs/pseudolabel_zeroshot/symbols/mini-rn.log"
     assert "device: cpu (torch finds no GPU; CUDA_VISIBLE_DEVICES: )" in log.read_text()
+
+
+def test_data_and_results_lie_where_they_are_told_to(tmp_path):
+    """On scratch, say: `data_root` and the path variable `results`, both absolute."""
+    study = Study.create(tmp_path, data_root=str(tmp_path / "scratch"))
+    overlay = yaml.safe_load(study.overlay.read_text())
+    del overlay["pathvars"]["data"]
+    study.overlay.write_text(yaml.safe_dump(overlay))
+    target = study.results / "manifests/symbols.parquet"
+    said = study.snakemake(str(target))
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert target.is_file()
+    assert (tmp_path / "scratch/symbols/receipt.json").is_file()
 
 
 @pytest.mark.parametrize(
