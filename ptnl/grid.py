@@ -7,7 +7,8 @@ from typing import Any
 from ptnl.backbones.registry import BACKBONES
 from ptnl.data import DATASETS
 from ptnl.errors import InputError
-from ptnl.methods import METHODS, PSEUDO_LABELS
+from ptnl.methods import METHODS
+from ptnl.pseudo import SELECTIONS
 
 Config = Mapping[str, Any]
 RANDOM_PROMPT = "random_prompt"
@@ -130,25 +131,12 @@ def gradient_runs(config: Config) -> list[Run]:
 
 def pseudo_label_runs(config: Config) -> list[Run]:
     """The runs that train on pseudo-labels."""
-    return [run for run in runs(config) if run.noise in PSEUDO_LABELS]
+    return [run for run in runs(config) if run.noise in SELECTIONS]
 
 
 def runs(config: Config) -> list[Run]:
     """Every run of the study, in the order of its sweeps."""
     return [run for sweep in sweeps(config) for run in sweep.runs]
-
-
-def sweep_of(config: Config, dataset: str, backbone: str, method: str, noise: str) -> Sweep:
-    """The study's sweep of that name; `InputError` where the config does not ask for it."""
-    for sweep in sweeps(config):
-        if (sweep.dataset, sweep.backbone, sweep.method, sweep.noise) == (
-            dataset,
-            backbone,
-            method,
-            noise,
-        ):
-            return sweep
-    raise InputError(f"the config asks for no runs of {dataset}/{backbone}/{method}/{noise}")
 
 
 def _known(key: str, name: str, registry: Mapping[str, Any]) -> None:

@@ -27,6 +27,12 @@ def code(*modules):
     return {name.replace(".", "_"): f"{name.replace('.', '/')}.py" for name in modules}
 
 
+# The modules of the fast text tower.
+TEXT_TOWER = [
+    f"ptnl.text.{name}" for name in ("encoder", "packing", "prompts", "tokenizer", "tower")
+]
+
+
 def doubled(amount):
     """An amount of a resource that doubles whenever a job is tried again, lest it ran out of it."""
 
@@ -82,7 +88,7 @@ def pseudolabels_for_noise(noise):
 
 def labelled_shots(noise):
     """The draws that a kind of noise or of pseudo-labels gives to training."""
-    if noise in PSEUDO_LABELS:
+    if noise in SELECTIONS:
         return "<results>/pseudoshots/{dataset}/{backbone}/{noise}/seed-{seed}.parquet"
     return "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet"
 
@@ -98,7 +104,7 @@ def draws_of_images(wildcards):
     ]
     pseudo = [
         f"<results>/pseudoshots/{wildcards.dataset}/{wildcards.backbone}/{noise}/{seed}"
-        for noise in PSEUDO_LABELS
+        for noise in SELECTIONS
         if noise in grid.kinds_of_labels(config)
     ]
     return imported + pseudo
@@ -115,6 +121,27 @@ def views_of(extension):
         return [f"{folder}/seed-{seed}.{extension}" for seed in seeds]
 
     return files
+
+
+def runs_of_job(fps):
+    """The rates and seeds of a job's runs: all of a sweep, or the one that its path names."""
+    if config["fuse"]:
+        return {"fp": fps, "seed": config["seeds"]}
+    return {"fp": "{fp}", "seed": "{seed}"}
+
+
+def job_name(noise):
+    """What tells the jobs of a method apart, in the paths of their logs."""
+    return noise if config["fuse"] else f"{noise}/fp-{{fp}}/seed-{{seed}}"
+
+
+def run_outputs(method, noise, fps):
+    """The files of a job's runs, by kind."""
+    folder = f"<results>/runs/{{dataset}}/{{backbone}}/{method}/{noise}/fp-{{fp}}/seed-{{seed}}"
+    return {
+        Path(file).stem: expand(f"{folder}/{file}", **runs_of_job(fps), allow_missing=True)
+        for file in reversed(RUN_FILES)  # Snakemake asks for metrics.json most often
+    }
 
 
 def run_folders(wildcards, output):
@@ -159,7 +186,7 @@ def table_numbers(wildcards):
     """What a table shows beside the summary."""
     methods = layouts.TABLES[int(wildcards.number)].methods
     numbers = {"summary": "<results>/summary.parquet"}
-    if any(METHODS[method].labels in PSEUDO_LABELS for method in methods):
+    if any(METHODS[method].labels in SELECTIONS for method in methods):
         numbers["ensembles"] = "<results>/ensembles.parquet"
     if grid.RANDOM_PROMPT in methods:
         numbers["random_prompts"] = random_prompt_files("accuracy.parquet")

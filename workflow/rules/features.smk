@@ -77,13 +77,10 @@ rule pseudolabel_zeroshot:
     input:
         **code(
             "ptnl.cli.pseudolabel_zeroshot",
-            "ptnl.text.encoder",
-            "ptnl.text.packing",
-            "ptnl.text.prompts",
-            "ptnl.text.tower",
+            *TEXT_TOWER,
             "ptnl.tuning",
             "ptnl.methods.zero_shot",
-            "ptnl.backbones.loading",
+            "ptnl.backbones.text",
         ),
         backbone=backbone_assets,
         manifest="<results>/manifests/{dataset}.parquet",
