@@ -119,10 +119,9 @@ def test_a_hyper_parameter_redoes_its_method_alone(smoke):
 def outputs_by_end(said: str) -> tuple[list[Path], list[Path]]:
     """Files of the jobs that Snakemake called finished, and of those that it only began."""
     ended = set(re.findall(r"Finished jobid: (\d+)", said))
-    jobs = re.findall(r"^(?:local)?rule \w+:\n(?:    .*\n)*?    output: (.*)\n", said, flags=re.M)
-    numbers = re.findall(r"^    jobid: (\d+)$", said, flags=re.M)
+    job = r"^(?:local)?rule \w+:\n(?:    .*\n)*?    output: (.*)\n(?:    .*\n)*?    jobid: (\d+)$"
     finished, begun = [], []
-    for files, number in zip(jobs, numbers, strict=True):
+    for files, number in re.findall(job, said, flags=re.M):
         (finished if number in ended else begun).extend(map(Path, files.split(", ")))
     return finished, begun
 
