@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import yaml
