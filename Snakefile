@@ -65,5 +65,6 @@ rule all:
         rules.all_figures.input,
         rules.check_claims.output,
         rules.report_noise.output,
+        rules.report_cost.output,
         rules.write_report.output,
     localrule: True

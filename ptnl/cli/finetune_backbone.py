@@ -21,7 +21,7 @@ from ptnl.losses import LOSSES
 from ptnl.methods import METHODS
 from ptnl.methods.finetune import Draw, tune
 from ptnl.provenance import made_by
-from ptnl.runs import class_names_of, split_of, write_run
+from ptnl.runs import class_names_of, job_cost, split_of, write_run
 from ptnl.schemas import MANIFEST, NOISY_SHOTS
 
 METHOD = "finetune"
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.settings,
     )
 
-    seconds = (time.perf_counter() - started) / len(tuned)
+    cost = job_cost(started, len(tuned), device)
     made = made_by("torch", "timm", "numpy", **args.settings)
     _, test_labels = split_of(manifest, "test")
     for folder, settings, draw, run in zip(args.out, asked, draws, tuned, strict=True):
@@ -88,8 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             test_labels,
             shots=settings["shots"],
             epochs=args.settings["epochs"],
-            seconds=seconds,
-            device=device,
+            cost=cost,
             made=made,
         )
         print(f"{METHOD} fp {fp} seed {seed}: {accuracy:.2f} %")

@@ -15,7 +15,7 @@ from ptnl.grid import Run
 from ptnl.io import read_parquet, write_parquet
 from ptnl.methods.zero_shot import zero_shot_logits
 from ptnl.provenance import made_by
-from ptnl.runs import class_names_of, read_features, run_metrics, split_of, write_logits
+from ptnl.runs import class_names_of, job_cost, read_features, run_metrics, split_of, write_logits
 from ptnl.schemas import MANIFEST, PSEUDO_LABELS
 from ptnl.tuning import top1_accuracy
 
@@ -67,8 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         accuracy=accuracy,
         epochs=0,
         parameters=0,
-        seconds=time.perf_counter() - started,
-        device=backbone.device,
+        cost=job_cost(started, 1, backbone.device),
         made=made,
     )
 

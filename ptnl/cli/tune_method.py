@@ -17,7 +17,15 @@ from ptnl.grid import Run
 from ptnl.io import read_metadata, read_parquet
 from ptnl.methods import METHODS
 from ptnl.provenance import made_by
-from ptnl.runs import class_names_of, draw_rows, read_features, read_views, split_of, write_run
+from ptnl.runs import (
+    class_names_of,
+    draw_rows,
+    job_cost,
+    read_features,
+    read_views,
+    split_of,
+    write_run,
+)
 from ptnl.schemas import MANIFEST, NOISY_SHOTS
 from ptnl.tuning import Sweep, TunedRun
 
@@ -99,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     tuned = [trained[run] for run in range(len(draws))]
 
-    seconds = (time.perf_counter() - started) / len(tuned)
+    cost = job_cost(started, len(tuned), device)
     augmented = read_metadata(args.view_images[0])["settings"] if view_files else {"views": 0}
     seen = {name: augmented[name] for name in ("views", "train_transform") if name in augmented}
     made = made_by("torch", "open_clip_torch", "numpy", **{**args.settings, **seen})
@@ -113,8 +121,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             test_labels,
             shots=settings["shots"],
             epochs=args.settings.get("epochs", 0),
-            seconds=seconds,
-            device=device,
+            cost=cost,
             made=made,
         )
         print(f"{args.method} fp {fp} seed {seed}: {accuracy:.2f} %")

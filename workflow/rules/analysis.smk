@@ -23,6 +23,8 @@ rule evaluate_random_prompts:
         confusion="<results>/random_prompts/{dataset}/{backbone}/confusion.parquet",
     log:
         "<logs>/evaluate_random_prompts/{dataset}/{backbone}.log",
+    benchmark:
+        "<results>/benchmarks/evaluate_random_prompts/{dataset}/{backbone}.tsv"
     conda:
         "../../envs/ptnl.yaml"
     threads: 1

@@ -134,6 +134,11 @@ def lost_run_files(wildcards):
     return lost
 
 
+def benchmark_folder(wildcards, output):
+    """Where Snakemake leaves what jobs took: no input, for a lost record is no reason to run."""
+    return Path(output.csv).with_name("benchmarks")
+
+
 def random_prompt_files(file):
     """A file of every (data set, backbone) at which the study tries random prompts."""
     return [
