@@ -1,8 +1,8 @@
 """SGD with CoOp's schedule, over many runs at once."""
 
 import math
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,7 @@ def train_sgd(
     labels_clean: Tensor,
     seeds: list[int],
     loss: Loss,
-    settings: dict,
+    settings: Mapping[str, Any],
     measure_gradients: bool = False,
 ) -> list[pd.DataFrame]:
     """Train the parameters of R independent runs side by side, in place.

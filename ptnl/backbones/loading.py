@@ -57,15 +57,6 @@ class LoadedBackbone:
         return float(self.model.logit_scale.exp())
 
 
-def choose_device(name: str) -> torch.device:
-    """The device that a config names; `auto` is a GPU where there is one, else the CPU."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device {name!r} asked for, but torch finds no GPU")
-    return torch.device(name)
-
-
 def expand_state_dict(
     stored: dict[str, torch.Tensor], vocabulary_size: int
 ) -> dict[str, torch.Tensor]:

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ptnl.backbones.loading import choose_device, load_backbone
+from ptnl.backbones.loading import load_backbone
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.entry import add_device, parser, start
+from ptnl.devices import choose_device
 from ptnl.features import encode_images
 from ptnl.io import atomic_path, read_parquet
 from ptnl.schemas import MANIFEST
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(args.threads)
     manifest = read_parquet(args.manifest, MANIFEST)
-    backbone = load_backbone(args.backbone, choose_device(args.device))
+    backbone = load_backbone(args.backbone, choose_device(args.device, args.gpu_share))
     images = [args.receipt.parent / "images" / name for name in manifest.image]
     features = encode_images(backbone, images, threads=args.threads)
     with atomic_path(args.out) as temporary:

@@ -6,11 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ptnl.losses import LOSSES
-from ptnl.optim import train_sgd
 from ptnl.text import PromptEncoder, context_prompts
 from ptnl.text.prompts import Prompt
-from ptnl.tuning import Sweep, TunedRun, cosine_logits, initial_normal
+from ptnl.tuning import Sweep, TunedRun, cosine_logits, initial_normal, train_sweep
 
 CONTEXT_STD = 0.02  # CoOp's random initialisation of the context tokens
 
@@ -74,17 +72,7 @@ def train_tokens(
     def class_logits(tokens: Tensor, features: Tensor) -> Tensor:
         return cosine_logits(features, encoder(tokens), scale)
 
-    histories = train_sgd(
-        tokens,
-        class_logits,
-        sweep.features_at,
-        sweep.labels,
-        sweep.labels_clean,
-        sweep.seeds,
-        LOSSES[sweep.method.loss](settings),
-        settings,
-        sweep.method.measures_gradients,
-    )
+    histories = train_sweep(sweep, tokens, class_logits, settings)
     with torch.inference_mode():
         embeddings = encoder(tokens)
     sizes = [group.shape[1] for group in start.values()]

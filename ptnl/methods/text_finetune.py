@@ -8,10 +8,8 @@ positional embeddings only the rows that the prompts read are copied; the rest h
 import torch
 from torch import Tensor
 
-from ptnl.losses import LOSSES
-from ptnl.optim import train_sgd
 from ptnl.text import PromptEncoder, class_prompts, tower_weights
-from ptnl.tuning import Sweep, TunedRun, cosine_logits
+from ptnl.tuning import Sweep, TunedRun, cosine_logits, train_sweep
 
 TOKENS, POSITIONS = "token_embedding.weight", "positional_embedding"
 
@@ -38,16 +36,7 @@ def tune(sweep: Sweep) -> list[TunedRun]:
     def class_logits(trained: dict[str, Tensor], features: Tensor) -> Tensor:
         return cosine_logits(features, encoder(trained[TOKENS], trained), scale)
 
-    histories = train_sgd(
-        trained,
-        class_logits,
-        sweep.features_at,
-        sweep.labels,
-        sweep.labels_clean,
-        sweep.seeds,
-        LOSSES[sweep.method.loss](sweep.settings),
-        sweep.settings,
-    )
+    histories = train_sweep(sweep, trained, class_logits)
     with torch.inference_mode():
         embeddings = encoder(trained[TOKENS], trained)
     return [
