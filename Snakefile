@@ -7,7 +7,7 @@ from snakemake.utils import min_version
 
 from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS
 from ptnl.config import check_config, with_defaults
-from ptnl.data import DATASETS
+from ptnl.data import datasets_of, options_of
 from ptnl.errors import InputError
 from ptnl import gpus, grid, layouts
 from ptnl.methods import METHODS, PSEUDO_LABELS
@@ -25,6 +25,7 @@ include: "workflow/rules/common.smk"
 
 
 validate_config()
+DATASETS = datasets_of(config)
 
 
 pathvars:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptnl.backbones.registry import BACKBONES
-from ptnl.data import DATASETS
+from ptnl.data import datasets_of
 from ptnl.errors import InputError
 from ptnl.methods import METHODS, PSEUDO_LABELS
 
@@ -144,9 +144,8 @@ def _known(key: str, name: str, registry: Mapping[str, Any]) -> None:
 
 
 def check_grid(config: Config) -> None:
-    """Refuse what the schema cannot see: unknown names, and rates that no draw can hold."""
-    for dataset in config["datasets"]:
-        _known("datasets", dataset, DATASETS)
+    """Refuse what the schema cannot see: unknown names, options of data sets, rates too high."""
+    datasets_of(config)
     for method in config["methods"]:
         _known("methods", method, METHODS)
     for backbone, options in config["backbones"].items():

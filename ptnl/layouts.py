@@ -16,7 +16,16 @@ SEVEN = (
     "dtd",
     "ucf101",
 )
-EIGHT = ("imagenet", *SEVEN)
+EIGHT = (
+    "imagenet",
+    "caltech101",
+    "oxford_pets",
+    "flowers102",
+    "food101",
+    "fgvc_aircraft",
+    "dtd",
+    "ucf101",
+)
 
 NOISE_TITLES = {
     "symmetric": "Random",

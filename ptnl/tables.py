@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ptnl.backbones.registry import BACKBONES
-from ptnl.data import DATASETS
+from ptnl.data import in_order, title_of
 from ptnl.grid import RANDOM_PROMPT
 from ptnl.layouts import NOISE_TITLES, Table, shown
 from ptnl.methods import METHODS, PSEUDO_LABELS
@@ -61,7 +61,7 @@ def table_rows(
     backbone : the primary one
     ensembles : for a table of estimates (see `ptnl.schemas.ENSEMBLES`)
     """
-    datasets = shown(layout, [name for name in DATASETS if name in set(summary.dataset)])
+    datasets = shown(layout, in_order(summary.dataset))
     rows = summary[summary.dataset.isin(datasets) & summary.method.isin(layout.methods)]
     if layout.rows != "backbone":
         rows = rows[rows.backbone == backbone]
@@ -189,10 +189,6 @@ def caption(rows: pd.DataFrame, layout: Table, origin: Origin) -> str:
     return ", ".join(said) + f"; best mean per {across} of a data set in bold{printed}"
 
 
-def _dataset_title(name: str) -> str:
-    return DATASETS[name].title if name in DATASETS else name.capitalize()
-
-
 def markdown(rows: pd.DataFrame, layout: Table, number: int, origin: Origin) -> str:
     """The table in the paper's layout, as GitHub's Markdown."""
     grid = _grid(rows, layout, "±", "**{}**")
@@ -208,7 +204,7 @@ def markdown(rows: pd.DataFrame, layout: Table, number: int, origin: Origin) -> 
     ]
     previous = None
     for (dataset, row), values in grid.iterrows():
-        title = _dataset_title(dataset) if dataset != previous else ""
+        title = title_of(dataset) if dataset != previous else ""
         lines.append(f"| {' | '.join([title, *([row] if layout.rows else []), *values])} |")
         previous = dataset
     return "\n".join(lines) + "\n"
@@ -237,7 +233,7 @@ def latex(rows: pd.DataFrame, layout: Table, number: int, origin: Origin) -> str
     for (dataset, row), values in grid.iterrows():
         if dataset != previous:
             lines.append(r"    \midrule")
-        title = escaped(_dataset_title(dataset)) if dataset != previous else ""
+        title = escaped(title_of(dataset)) if dataset != previous else ""
         words = [title, *([row] if layout.rows else []), *values]
         lines.append(f"    {' & '.join(words)} \\\\")
         previous = dataset

@@ -9,7 +9,6 @@ import torch
 from ptnl.backbones.loading import load_backbone
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.entry import add_device, parser, start
-from ptnl.data import DATASETS
 from ptnl.devices import choose_device
 from ptnl.io import read_parquet, write_parquet
 from ptnl.methods.random_prompt import random_prompts
@@ -20,7 +19,7 @@ from ptnl.schemas import CONFUSION, MANIFEST, RANDOM_PROMPTS
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--dataset", required=True)
     arguments.add_argument("--backbone", choices=BACKBONES, required=True)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--features", type=Path, required=True)

@@ -10,7 +10,6 @@ import torch
 from ptnl.backbones.loading import load_backbone
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.entry import add_device, parser, start
-from ptnl.data import DATASETS
 from ptnl.devices import choose_device
 from ptnl.grid import Run
 from ptnl.io import read_parquet, write_parquet
@@ -25,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--features", type=Path, required=True)
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--dataset", required=True)
     arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
     arguments.add_argument("--backbone", choices=BACKBONES, required=True)
     arguments.add_argument("--shots", type=int, required=True, help="of the study, for its table")

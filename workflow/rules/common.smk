@@ -55,6 +55,21 @@ def dataset_assets(wildcards):
     return [f"ptnl/assets/{name}" for name in DATASETS[wildcards.dataset].assets]
 
 
+def dataset_options(wildcards):
+    """What the config says of a data set, as JSON: a change gets and indexes it anew."""
+    return json.dumps(options_of(config, wildcards.dataset), sort_keys=True)
+
+
+def dataset_code(wildcards):
+    """The module that knows a data set."""
+    return f"ptnl/data/{DATASETS[wildcards.dataset].module}.py"
+
+
+def own_manifest(wildcards):
+    """The user's table of a data set's images, where it comes from one."""
+    return options_of(config, wildcards.dataset).get("manifest", [])
+
+
 def backbone_assets(wildcards):
     """The shipped files of a backbone: new weights redo what was computed with the old ones."""
     source = BACKBONES[wildcards.backbone]
