@@ -1,18 +1,16 @@
 import json
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS
-from ptnl.config import check_config, with_defaults
+from ptnl.config import Rules, study_config
 from ptnl.data import datasets_of, options_of
 from ptnl.errors import InputError
 from ptnl import gpus, grid, layouts
 from ptnl.methods import METHODS, PSEUDO_LABELS
 from ptnl.noise import NOISES
-from ptnl.protocols import apply_protocol, hyper_parameters, protocol_of
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
 min_version("9.20")

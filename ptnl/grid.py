@@ -58,6 +58,12 @@ def methods_of(config: Config, backbone: str) -> list[str]:
     return config["backbones"][backbone].get("methods", list(config["methods"]))
 
 
+def methods_on(config: Config, dataset: str, backbone: str) -> list[str]:
+    """The methods that run on a data set with a backbone, in the order of the config."""
+    of_dataset = config.get("dataset_methods", {}).get(dataset, config["methods"])
+    return [method for method in methods_of(config, backbone) if method in of_dataset]
+
+
 def noises_of(config: Config, backbone: str, method: str) -> dict[str, tuple[int, ...]]:
     """Noise kind -> numbers of wrong labels per class, at which a method runs with a backbone.
 
@@ -74,9 +80,11 @@ def noises_of(config: Config, backbone: str, method: str) -> dict[str, tuple[int
     }
 
 
-def asks_for(config: Config, backbone: str, method: str, noise: str | None) -> bool:
-    """Whether the study runs a method with a backbone, under a noise kind that concerns it."""
-    return method in methods_of(config, backbone) and (
+def asks_for(
+    config: Config, dataset: str, backbone: str, method: str, noise: str | None
+) -> bool:
+    """Whether the study runs a method on a data set, under a noise kind that concerns it."""
+    return method in methods_on(config, dataset, backbone) and (
         noise is None
         or METHODS[method].labels != "noise"
         or noise in noises_of(config, backbone, method)
@@ -93,7 +101,7 @@ def sweeps(config: Config) -> list[Sweep]:
         Sweep(dataset, backbone, method, noise, fps, seeds)
         for dataset in config["datasets"]
         for backbone in config["backbones"]
-        for method in methods_of(config, backbone)
+        for method in methods_on(config, dataset, backbone)
         if method != RANDOM_PROMPT
         for seeds in [tuple(config["seeds"]) if METHODS[method].is_trained else (0,)]
         for noise, fps in noises_of(config, backbone, method).items()
@@ -106,7 +114,7 @@ def random_prompts(config: Config) -> list[tuple[str, str]]:
         (dataset, backbone)
         for dataset in config["datasets"]
         for backbone in config["backbones"]
-        if RANDOM_PROMPT in methods_of(config, backbone)
+        if RANDOM_PROMPT in methods_on(config, dataset, backbone)
     ]
 
 
@@ -152,6 +160,10 @@ def check_grid(config: Config) -> None:
         _known("backbones", backbone, BACKBONES)
         for method in options.get("methods", []):
             _known(f"backbones.{backbone}.methods", method, config["methods"])
+    for dataset, methods in config.get("dataset_methods", {}).items():
+        _known("dataset_methods", dataset, dict.fromkeys(config["datasets"]))
+        for method in methods:
+            _known(f"dataset_methods.{dataset}", method, config["methods"])
     for backbone in config["backbones"]:
         for method in methods_of(config, backbone):
             if METHODS[method].trains_on == "images" and not BACKBONES[backbone].image_encoder:

@@ -3,18 +3,9 @@
 
 def validate_config():
     """Fill in defaults, apply the protocol; stop with one sentence where the config is wrong."""
-    folder = Path(workflow.basedir) / "workflow"
-    schema = yaml.safe_load((folder / "schemas/config.schema.yaml").read_text())
-    presets = {
-        file.stem: yaml.safe_load(file.read_text()) for file in folder.glob("protocols/*.yaml")
-    }
-    explicit = workflow.config_settings.overwrite_config
+    rules = Rules.read(Path(workflow.basedir) / "workflow")
     try:
-        check_config(config, schema)
-        config.update(with_defaults(config, schema))
-        preset = protocol_of(config, presets)
-        config.update(apply_protocol(config, preset, explicit, hyper_parameters(schema)))
-        check_config(config, schema)
+        config.update(study_config(config, workflow.config_settings.overwrite_config, rules))
     except InputError as error:
         raise WorkflowError(error) from None
 
