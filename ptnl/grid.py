@@ -80,9 +80,7 @@ def noises_of(config: Config, backbone: str, method: str) -> dict[str, tuple[int
     }
 
 
-def asks_for(
-    config: Config, dataset: str, backbone: str, method: str, noise: str | None
-) -> bool:
+def asks_for(config: Config, dataset: str, backbone: str, method: str, noise: str | None) -> bool:
     """Whether the study runs a method on a data set, under a noise kind that concerns it."""
     return method in methods_on(config, dataset, backbone) and (
         noise is None
@@ -139,6 +137,12 @@ def gradient_runs(config: Config) -> list[Run]:
 def pseudo_label_runs(config: Config) -> list[Run]:
     """The runs that train on pseudo-labels."""
     return [run for run in runs(config) if run.noise in PSEUDO_LABELS]
+
+
+def pseudo_labels_of(config: Config, dataset: str, backbone: str) -> list[str]:
+    """The kinds of pseudo-labels that runs on a data set with a backbone train on."""
+    methods = methods_on(config, dataset, backbone)
+    return [kind for kind in PSEUDO_LABELS if kind in {METHODS[m].labels for m in methods}]
 
 
 def runs(config: Config) -> list[Run]:

@@ -108,8 +108,7 @@ def draws_of_images(wildcards):
     ]
     pseudo = [
         f"<results>/pseudoshots/{wildcards.dataset}/{wildcards.backbone}/{noise}/{seed}"
-        for noise in PSEUDO_LABELS
-        if noise in grid.kinds_of_labels(config)
+        for noise in grid.pseudo_labels_of(config, wildcards.dataset, wildcards.backbone)
     ]
     return imported + pseudo
 
