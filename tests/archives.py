@@ -337,7 +337,7 @@ def write_sources(folder: Path, url: str) -> Path:
 
 
 def build(folder: Path, small: Small, url: str) -> Path:
-    """Write all archives, `sources.yaml`, and the config overlay `study.yaml`, which is returned."""
+    """Write all archives, `sources.yaml` and the config overlay `study.yaml`; the path of that."""
     folder = folder.resolve()
     options = {}
     for dataset, builder in BUILDERS.items():
