@@ -61,8 +61,8 @@ def to_do(config: Config, jobs: list[Job], exists: Callable[[str], bool]) -> set
     """The jobs that Snakemake would run for the sake of files that are not there.
 
     A job is run when a file of its own is asked for and missing, and when a file that it reads is
-    made anew. A missing file that nothing reads again is let be. (What was edited since, Snakemake
-    alone knows.)
+    made anew. A missing file that nothing reads again is let be, unless it is a run's. (What was
+    edited since, Snakemake alone knows.)
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def to_do(config: Config, jobs: list[Job], exists: Callable[[str], bool]) -> set
     for job in jobs:
         for file in job.inputs:
             readers.setdefault(makers[file], []).append(job)
-    asked = targets(config) | set(_lost_run_files(config, exists))
+    asked = targets(config).union(*map(_run_files, runs(config)))
     found: set[Job] = set()
     queue = [makers[file] for file in asked & missing]
     while queue:
@@ -99,15 +99,6 @@ def _behind(jobs: list[Job], asked: Iterable[str]) -> list[Job]:
             needed.add(job)
             queue += [makers[file] for file in job.inputs]
     return [job for job in jobs if job in needed]
-
-
-def _lost_run_files(config: Config, exists: Callable[[str], bool]) -> Iterator[str]:
-    """Files of runs that have left others."""
-    for run in runs(config):
-        files = _run_files(run)
-        there = [exists(file) for file in files]
-        if any(there):
-            yield from (file for file, found in zip(files, there, strict=True) if not found)
 
 
 def _run_files(run: Run) -> list[str]:

@@ -1,6 +1,9 @@
-"""The columns and types of every Parquet file: the contracts between stages."""
+"""The columns and types of every Parquet file: the contracts between stages. Without pandas."""
 
-from ptnl.io import Schema
+from collections.abc import Mapping
+
+# Column name -> Arrow type, by Arrow's own alias.
+Schema = Mapping[str, str]
 
 # One row an image, in the order of the data set's own split file: the few-shot draw relies on it.
 MANIFEST: Schema = {

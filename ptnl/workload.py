@@ -55,7 +55,7 @@ CLASSES = {
 }
 SHIPPED_SIZES = {"icons": (1270, 303, 1758), "symbols": (1127, 266, 1116)}  # train, val, test
 
-# Tokens of a class's own: name, full stop and end token, as OxfordPets has them (154 of 37 classes).
+# Tokens of a class alone: name, full stop and end token, as OxfordPets has them.
 CLASS_TOKENS = 154 / 37
 TEMPLATE_TOKENS = 6  # of a hand-crafted prompt, such as "a photo of a {}, a type of pet."
 HISTORY_BYTES = 150  # of an epoch's row and of its share of the run's metrics
@@ -155,8 +155,8 @@ def _finetune_backbone(config: Config, job: Job, sizes: _Sizes) -> Work:
     settings, model = config["methods"]["finetune"], sizes.model
     seen = 3 * settings["epochs"] * sizes.draw + sizes.test  # forward and backward; test images
     left = 4 * model.tuned_parameters + _logits(sizes) + HISTORY_BYTES * settings["epochs"]
-    read = sizes.draw + sizes.test
-    return Work(job.runs * seen * model.tuned_gflops, job.runs * read, job.runs * left)
+    read = job.runs * sizes.draw + sizes.test
+    return Work(job.runs * seen * model.tuned_gflops, read, job.runs * left)
 
 
 def _tune_method(config: Config, job: Job, sizes: _Sizes) -> Work:
