@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ptnl.backbones.loading import LoadedBackbone
+from ptnl.backbones.text import TextBackbone
 from ptnl.losses import LOSSES
 from ptnl.methods import Method
 from ptnl.optim import Parameters, train_sgd
@@ -24,7 +24,7 @@ class Sweep:
 
     method: Method
     settings: dict[str, Any]
-    backbone: LoadedBackbone
+    backbone: TextBackbone
     class_names: list[str]
     template: str  # hand-crafted prompt of the data set
     seeds: list[int]  # (R)

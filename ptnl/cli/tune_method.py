@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ptnl.backbones.loading import load_backbone
+from ptnl.backbones.text import load_text_backbone
 from ptnl.cli.entry import add_job, parse_job, parser, start
 from ptnl.devices import choose_device
 from ptnl.errors import InputError
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     features = read_features(args.features, len(manifest)).to(device)
     draws = [read_draw(path) for path in args.shots]
     is_test, test_labels = split_of(manifest, "test")
-    backbone, class_names = load_backbone(args.backbone, device), class_names_of(manifest)
+    backbone, class_names = load_text_backbone(args.backbone, device), class_names_of(manifest)
     method = METHODS[args.method]
     tune = import_module(f"ptnl.methods.{method.module}").tune
     view_files = list(zip(args.views, args.view_images, strict=True))

@@ -43,14 +43,14 @@ def sweep_prompts(sweep: Sweep) -> list[Prompt]:
 
 def initial_context(sweep: Sweep) -> Tensor:
     """Random context tokens (R, M, W), each run's from its seed."""
-    width = sweep.backbone.model.token_embedding.embedding_dim
+    width = sweep.backbone.tower.width
     shape = (sweep.settings["context_length"], width)
     return torch.stack([initial_normal(shape, CONTEXT_STD, seed) for seed in sweep.seeds])
 
 
 def token_embeddings(sweep: Sweep, tokens: Sequence[int]) -> Tensor:
     """The backbone's embeddings (R, L, W) of vocabulary tokens, once a run."""
-    rows = sweep.backbone.model.token_embedding.weight[list(tokens)].detach()
+    rows = sweep.backbone.tower.token_embedding[list(tokens)]
     return rows.repeat(len(sweep.seeds), 1, 1)
 
 
@@ -65,7 +65,7 @@ def train_tokens(
     `start` names groups of learnable tokens (R, l, W), which are numbered through in its order.
     """
     backbone = sweep.backbone
-    encoder = PromptEncoder(backbone.model, [prompt.tokens for prompt in prompts])
+    encoder = PromptEncoder(backbone.tower, [prompt.tokens for prompt in prompts])
     scale = backbone.logit_scale  # read once: on a GPU reading it waits for the device
     tokens = torch.cat(list(start.values()), dim=1).to(backbone.device).requires_grad_()
 

@@ -8,7 +8,7 @@ positional embeddings only the rows that the prompts read are copied; the rest h
 import torch
 from torch import Tensor
 
-from ptnl.text import PromptEncoder, class_prompts, tower_weights
+from ptnl.text import PromptEncoder, class_prompts
 from ptnl.tuning import Sweep, TunedRun, cosine_logits, train_sweep
 
 TOKENS, POSITIONS = "token_embedding.weight", "positional_embedding"
@@ -20,16 +20,16 @@ def tune(sweep: Sweep) -> list[TunedRun]:
     Row i of the token embedding belongs to the i-th of the vocabulary tokens that the prompts use,
     in ascending order.
     """
-    model, scale, runs = sweep.backbone.model, sweep.backbone.logit_scale, len(sweep.seeds)
+    tower, scale, runs = sweep.backbone.tower, sweep.backbone.logit_scale, len(sweep.seeds)
     hand_crafted = class_prompts(sweep.backbone.tokenizer, sweep.class_names, sweep.template)
     prompts = [prompt.tokens for prompt in hand_crafted]
     used = sorted({token for prompt in prompts for token in prompt})
     learnable = {token: -1 - row for row, token in enumerate(used)}
-    encoder = PromptEncoder(model, [[learnable[token] for token in prompt] for prompt in prompts])
-    start = {TOKENS: model.token_embedding.weight[used], **tower_weights(model)}
+    encoder = PromptEncoder(tower, [[learnable[token] for token in prompt] for prompt in prompts])
+    start = {TOKENS: tower.token_embedding[used], **tower.weights}
     start[POSITIONS] = start[POSITIONS][: max(map(len, prompts))]
     trained = {
-        name: weight.detach().repeat(runs, *[1] * weight.ndim).requires_grad_()
+        name: weight.repeat(runs, *[1] * weight.ndim).requires_grad_()
         for name, weight in start.items()
     }
 

@@ -10,7 +10,7 @@ rule evaluate_random_prompts:
             "ptnl.methods.random_prompt",
             "ptnl.methods.prompt",
             *TEXT_TOWER,
-            "ptnl.backbones.loading",
+            "ptnl.backbones.text",
         ),
         backbone=backbone_assets,
         manifest="<results>/manifests/{dataset}.parquet",

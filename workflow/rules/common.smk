@@ -19,7 +19,9 @@ def code(*modules):
 
 
 # The modules of the fast text tower.
-TEXT_TOWER = [f"ptnl.text.{name}" for name in ("encoder", "packing", "prompts", "tower")]
+TEXT_TOWER = [
+    f"ptnl.text.{name}" for name in ("encoder", "packing", "prompts", "tokenizer", "tower")
+]
 
 
 def doubled(amount):

@@ -80,7 +80,7 @@ rule pseudolabel_zeroshot:
             *TEXT_TOWER,
             "ptnl.tuning",
             "ptnl.methods.zero_shot",
-            "ptnl.backbones.loading",
+            "ptnl.backbones.text",
         ),
         backbone=backbone_assets,
         manifest="<results>/manifests/{dataset}.parquet",

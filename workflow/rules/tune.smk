@@ -18,7 +18,7 @@ for noise, fps in grid.kinds_of_labels(config).items():
                 "ptnl.optim",
                 "ptnl.methods.zero_shot",
                 "ptnl.methods.prompt",
-                "ptnl.backbones.loading",
+                "ptnl.backbones.text",
             ),
             method=method_code,
             backbone=backbone_assets,
