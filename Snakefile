@@ -1,4 +1,5 @@
 import json
+import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -11,6 +12,7 @@ from ptnl.errors import InputError
 from ptnl import gpus, grid, layouts
 from ptnl.methods import METHODS, PSEUDO_LABELS
 from ptnl.noise import NOISES
+from ptnl.provenance import checksum
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
 min_version("9.20")

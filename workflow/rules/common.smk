@@ -33,14 +33,23 @@ def doubled(amount):
     return of_attempt
 
 
-def settings(wildcards):
-    """A method's hyper-parameters as JSON: a change reruns that method and no other."""
-    return json.dumps(config["methods"][wildcards.method], sort_keys=True)
+def code_of_method(*modules):
+    """The modules that decide a method's numbers, its own among them, as a parameter.
+
+    An edit reruns the method, as it does where they are inputs (`code`); but a dozen inputs for
+    each of thousands of jobs would take a quarter of the time of planning.
+    """
+
+    def of_job(wildcards):
+        return checksum(*modules, f"ptnl.methods.{METHODS[wildcards.method].module}")
+
+    return of_job
 
 
-def method_code(wildcards):
-    """The module that implements a method."""
-    return f"ptnl/methods/{METHODS[wildcards.method].module}.py"
+def method_options(wildcards):
+    """A method's hyper-parameters and prompt: a change reruns that method and no other."""
+    settings = json.dumps(config["methods"][wildcards.method], sort_keys=True)
+    return shlex.join(["--settings", settings, "--template", template(wildcards)])
 
 
 def dataset_assets(wildcards):
@@ -115,17 +124,16 @@ def draws_of_images(wildcards):
     return imported + pseudo
 
 
-def views_of(extension):
-    """Input function: a job's augmented views, for methods that are trained by epochs."""
-
-    def files(wildcards):
-        if not config["views"] or "epochs" not in config["methods"][wildcards.method]:
-            return []
-        folder = f"<results>/views/{wildcards.dataset}/{wildcards.backbone}"
-        seeds = config["seeds"] if config["fuse"] else [wildcards.seed]
-        return [f"{folder}/seed-{seed}.{extension}" for seed in seeds]
-
-    return files
+def views_of_job(wildcards):
+    """A job's augmented views, for methods that are trained by epochs, and their images."""
+    if not config["views"] or "epochs" not in config["methods"][wildcards.method]:
+        return {"views": [], "view_images": []}
+    folder = f"<results>/views/{wildcards.dataset}/{wildcards.backbone}"
+    seeds = config["seeds"] if config["fuse"] else [wildcards.seed]
+    return {
+        "views": [f"{folder}/seed-{seed}.npy" for seed in seeds],
+        "view_images": [f"{folder}/seed-{seed}.parquet" for seed in seeds],
+    }
 
 
 def runs_of_job(fps):
