@@ -10,9 +10,10 @@ from ptnl.config import Rules, study_config
 from ptnl.data import datasets_of, options_of
 from ptnl.errors import InputError
 from ptnl import gpus, grid, layouts
-from ptnl.methods import METHODS, PSEUDO_LABELS
+from ptnl.methods import METHODS
 from ptnl.noise import NOISES
 from ptnl.provenance import checksum
+from ptnl.pseudo import SELECTIONS
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
 min_version("9.20")
@@ -38,7 +39,7 @@ wildcard_constraints:
     dataset="|".join(DATASETS),
     backbone="|".join(BACKBONES),
     method="|".join(METHODS),
-    noise="|".join([*config["noise"], *PSEUDO_LABELS]),
+    noise="|".join([*config["noise"], *SELECTIONS]),
     fp=r"\d+",
     seed=r"\d+",
     number=r"\d+",

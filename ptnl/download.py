@@ -56,13 +56,15 @@ def fetch(
         return path
     lock = folder / f".{source.name}.lock"
     try:
-        with locked(lock, lambda: report(f"{source.name}: another process gets it; waiting")):
+        with locked(
+            lock, lambda: report(f"{source.name}: another process is fetching it; waiting")
+        ):
             if not (is_verified(source, path) or _adopt(source, path, report)):
                 _get(source, path, manual, report, patience)
     except OSError as error:
         if not is_full(error):
             raise
-        raise InputError(f"{folder}: the disk is full, while {source.name} was got") from error
+        raise InputError(f"{folder}: the disk is full, while {source.name} was fetched") from error
     return path
 
 
@@ -93,7 +95,9 @@ def _get(
     else:
         failures.append("there is no URL for it")
     where = f"get it from {source.homepage} and put it at" if source.homepage else "put it at"
-    raise InputError(f"{source.name}: not to be had ({'; '.join(failures)}); {where} {by_hand}")
+    raise InputError(
+        f"{source.name}: could not be fetched ({'; '.join(failures)}); {where} {by_hand}"
+    )
 
 
 def _adopt(source: Source, path: Path, report: Callable[[str], None]) -> bool:

@@ -101,6 +101,12 @@ def _members(file: tarfile.TarFile | zipfile.ZipFile) -> Iterator[_Member]:
         plain = info.isreg() or info.isdir()
         fault = _name_fault(info.name) or ("" if plain else "is a link or a device")
         yield _Member(info.name, info.isdir(), info.size, fault, info)
+    # tarfile takes a cut or damaged header for the end; and gzip has its checksum behind it.
+    file.fileobj.seek(file.offset)
+    if file.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("its end is missing")
+    while file.fileobj.read(CHUNK):
+        pass
 
 
 def _name_fault(name: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from ptnl.backbones.registry import BACKBONES
 from ptnl.data import datasets_of
 from ptnl.errors import InputError
-from ptnl.methods import METHODS, PSEUDO_LABELS
+from ptnl.methods import METHODS
+from ptnl.pseudo import SELECTIONS
 
 Config = Mapping[str, Any]
 RANDOM_PROMPT = "random_prompt"
@@ -136,13 +137,13 @@ def gradient_runs(config: Config) -> list[Run]:
 
 def pseudo_label_runs(config: Config) -> list[Run]:
     """The runs that train on pseudo-labels."""
-    return [run for run in runs(config) if run.noise in PSEUDO_LABELS]
+    return [run for run in runs(config) if run.noise in SELECTIONS]
 
 
 def pseudo_labels_of(config: Config, dataset: str, backbone: str) -> list[str]:
     """The kinds of pseudo-labels that runs on a data set with a backbone train on."""
     methods = methods_on(config, dataset, backbone)
-    return [kind for kind in PSEUDO_LABELS if kind in {METHODS[m].labels for m in methods}]
+    return [kind for kind in SELECTIONS if kind in {METHODS[m].labels for m in methods}]
 
 
 def runs(config: Config) -> list[Run]:

@@ -21,8 +21,9 @@ from ptnl.grid import (
     runs,
     sweeps,
 )
-from ptnl.methods import METHODS, PSEUDO_LABELS
+from ptnl.methods import METHODS
 from ptnl.noise import NOISES
+from ptnl.pseudo import SELECTIONS
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
 Config = Mapping[str, Any]
@@ -124,7 +125,7 @@ def _zero_shot_labels(dataset: str, backbone: str) -> str:
 
 def _draw(run: Run) -> str:
     """The labelled draw that a run trains on."""
-    if run.noise in PSEUDO_LABELS:
+    if run.noise in SELECTIONS:
         folder = f"<results>/pseudoshots/{run.dataset}/{run.backbone}/{run.noise}"
         return f"{folder}/seed-{run.seed}.parquet"
     return f"<results>/noise/{run.dataset}/{run.noise}/fp-{run.fp}/seed-{run.seed}.parquet"
@@ -285,7 +286,7 @@ def _summaries(config: Config) -> Iterator[Job]:
     for number in tables:
         methods = layouts.TABLES[number].methods
         reads = [summary]
-        if any(METHODS[method].labels in PSEUDO_LABELS for method in methods):
+        if any(METHODS[method].labels in SELECTIONS for method in methods):
             reads.append("<results>/ensembles.parquet")
         if RANDOM_PROMPT in methods:
             reads += [file.replace("confusion.", "accuracy.") for file in confusion]

@@ -12,8 +12,10 @@ from ptnl.errors import InputError
 
 TABLE = Path(__file__).with_name("sources.yaml")
 
+# Names of data sets and files become those of folders and files.
 SCHEMA = {
     "type": "object",
+    "propertyNames": {"pattern": r"^\w[\w-]*$"},
     "additionalProperties": {
         "type": "object",
         "additionalProperties": False,
@@ -25,7 +27,6 @@ SCHEMA = {
             "files": {
                 "type": "object",
                 "minProperties": 1,
-                # A plain file name: it becomes a path below the data set's folder of archives.
                 "propertyNames": {"pattern": r"^[^./\\][^/\\]*$"},
                 "additionalProperties": {
                     "type": "object",
@@ -53,7 +54,8 @@ class Source:
 
     name: str  # of the file on disk, unlike that of any other
     dataset: str
-    urls: tuple[str, ...] = ()  # in order; `drive:ID` is Google Drive's. None: only by hand
+    # In order; `drive:ID` is on Google Drive, `URL#NAME` in a zip. None: only by hand.
+    urls: tuple[str, ...] = ()
     md5: str = ""  # hexadecimal; empty where nobody published it
     sha256: str = ""
     bytes: int | None = None
@@ -92,7 +94,7 @@ def load_sources(*overlays: Path) -> dict[str, Source]:
                         f"{path}: {dataset}: files: {name}: is a file of "
                         f"{sources[name].dataset} already"
                     )
-                known = {**about[dataset], **(values or {})}
+                known = {**about[dataset], **values}
                 sources[name] = Source(name, dataset, urls=tuple(known.pop("urls", ())), **known)
     return sources
 

@@ -4,6 +4,8 @@ import os
 import random
 import re
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from ptnl import __version__
 from ptnl.disk import is_full, require_space
 from ptnl.io import read_json, write_json
 from ptnl.receipts import CHUNK, Digests, digests_of
+from ptnl.remote_zip import opened_member
 from ptnl.sources import Source
 
 DRIVE = "https://drive.usercontent.google.com/download"
@@ -55,6 +58,11 @@ class _Interrupted(Exception):
         self.pause = pause  # seconds that the server asks for
 
 
+def part_path(path: Path) -> Path:
+    """Where the beginning of the file `path` is, until all of it is there."""
+    return path.with_name(f"{path.name}.part")
+
+
 class Part:
     """The beginning of a file on disk, with the checksums of what is there.
 
@@ -64,7 +72,7 @@ class Part:
 
     def __init__(self, path: Path) -> None:
         """Open the part of the file `path`, or begin one; what is there is hashed."""
-        self.path = path.with_name(f"{path.name}.part")
+        self.path = part_path(path)
         self.note_path = path.with_name(f"{path.name}.part.json")
         self.file = self.path.open("ab", buffering=0)
         self.digests = digests_of(self.path)
@@ -113,8 +121,9 @@ def transfer(
 ) -> None:
     """Bring `part` to the whole of the file at `url`.
 
-    It is continued where it ends, if the server can and if the beginning is of the same file: as
-    the server's validator says, or, where a checksum will show it in the end, as far as we know.
+    It is continued where it ends, if the server can. That the beginning is of the same file, a
+    checksum will show; without one it must be from this URL, and the server must say that its file
+    has not changed.
 
     Raises
     ------
@@ -144,13 +153,14 @@ def _attempt(
 ) -> None:
     if part.bytes and part.bytes == source.bytes:
         return  # all but its name: a process was killed before it could give it
-    same = part.url == url and part.validator
-    if part.bytes and not (same or source.has_checksum):
-        part.restart()
+    if "#" in url:
+        _attempt_member(source, url, part, session, patience)
+        return
     headers = dict(HEADERS)
-    if part.bytes:
+    is_same = part.url == url and part.validator
+    if part.bytes and (is_same or source.has_checksum):
         headers["Range"] = f"bytes={part.bytes}-"
-        if same:
+        if not source.has_checksum:
             headers["If-Range"] = part.validator
     with _network_errors(part), closing(_answer(url, headers, session, patience)) as answer:
         total = _total_bytes(answer, part)
@@ -182,6 +192,30 @@ def _attempt(
                 progress.update(len(chunk))
     if total is not None and part.bytes < total:
         raise _Interrupted(f"cut after {part.bytes} bytes")
+
+
+def _attempt_member(
+    source: Source, url: str, part: Part, session: requests.Session, patience: Patience
+) -> None:
+    """A file in a zip, which is not continued: such files are small."""
+    archive, _, name = url.partition("#")
+
+    def read(first: int, end: int) -> tuple[bytes, int]:
+        headers = {**HEADERS, "Range": f"bytes={first}-{end - 1}"}
+        with _network_errors(part), closing(_answer(archive, headers, session, patience)) as answer:
+            total = _content_range(answer)[1]
+            if answer.status_code != 206 or total is None:
+                raise UrlFailed("its server sends no ranges of the zip")
+            return answer.raw.read(end - first, decode_content=False), total
+
+    try:
+        with opened_member(read, name) as (file, length):
+            require_space(part.path.parent, length, source.name)
+            part.restart(url)
+            while chunk := file.read(CHUNK):
+                part.write(chunk)
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+        raise UrlFailed(f"not readable from the zip ({error})") from error
 
 
 @contextmanager
@@ -281,14 +315,21 @@ class _Page(HTMLParser):
 def _total_bytes(answer: requests.Response, part: Part) -> int | None:
     """Length of the whole file, where the answer tells; a range other than asked for is refused."""
     if answer.status_code == 200:
-        length = answer.headers.get("Content-Length")
-        return int(length) if length and length.isdecimal() else None
-    said = answer.headers.get("Content-Range", "")
-    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", said)
-    if answer.status_code == 206 and (not found or int(found[1] or -1) != part.bytes):
+        length = answer.headers.get("Content-Length", "")
+        return int(length) if length.isdecimal() else None
+    first, total = _content_range(answer)
+    if answer.status_code == 206 and first != part.bytes:
         part.restart()
-        raise _Interrupted(f"sent the range {said!r} instead of the one asked for")
-    return int(found[2]) if found and found[2] != "*" else None
+        raise _Interrupted("sent another range than was asked for")
+    return total
+
+
+def _content_range(answer: requests.Response) -> tuple[int | None, int | None]:
+    """First byte sent and length of the whole file, each None where the answer does not tell."""
+    said = answer.headers.get("Content-Range", "")
+    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)", said)
+    first, total = (group and int(group) for group in found.groups()) if found else (None, None)
+    return first, total
 
 
 def _validator(answer: requests.Response) -> str:

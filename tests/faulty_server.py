@@ -32,6 +32,7 @@ class Server(ThreadingHTTPServer):
         self.always: dict[str, Fault] = {}  # path -> of those after them
         self.validators = True
         self.asked: list[tuple[str, str]] = []  # path with query, range
+        self.sent: list[int] = []  # bytes of each answer's body
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.server_port}/{name}"
@@ -56,21 +57,23 @@ class Handler(BaseHTTPRequestHandler):
             status, content = fault.status or 404, b""
         if server.validators and status == 200:
             headers.setdefault("ETag", f'"{hashlib.md5(content).hexdigest()}"')
-        total, start = len(content), re.fullmatch(r"bytes=(\d+)-", wanted)
-        unchanged = self.headers.get("If-Range", headers.get("ETag")) == headers.get("ETag")
+        total, start = len(content), re.fullmatch(r"bytes=(\d+)-(\d*)", wanted)
+        current = headers.get("ETag") or headers.get("Last-Modified")
+        unchanged = self.headers.get("If-Range", current) == current
         if start and status == 200 and unchanged and not fault.ignores_range:
-            first = int(start[1])
+            first, last = int(start[1]), min(int(start[2] or total), total - 1)
             status = 206 if first < total else 416
             headers["Content-Range"] = (
-                f"bytes {first}-{total - 1}/{total}" if status == 206 else f"bytes */{total}"
+                f"bytes {first}-{last}/{total}" if status == 206 else f"bytes */{total}"
             )
-            content = content[first:] if status == 206 else b""
+            content = content[first : last + 1] if status == 206 else b""
         if fault.tells_length:
             headers.setdefault("Content-Length", str(len(content)))
         self.send_response(status)
         for key, value in headers.items():
             self.send_header(key, value)
         self.end_headers()
+        server.sent.append(len(content[: fault.cut]))
         self.wfile.write(content[: fault.cut])
         self.wfile.flush()
         if fault.stall:

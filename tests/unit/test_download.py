@@ -1,6 +1,8 @@
 """Files come whole and verified, or not at all: against a real server with faults."""
 
+import errno
 import hashlib
+import io
 import json
 import os
 import random
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections import namedtuple
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -20,7 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptnl import transfer
+from ptnl import locking, transfer
 from ptnl.download import fetch
 from ptnl.errors import InputError
 from ptnl.receipts import is_verified, read_receipt, verify
@@ -58,6 +61,7 @@ def running():
 def server(running):
     running.files, running.faults, running.always = {"a.tar": CONTENT}, {}, {}
     running.asked.clear()
+    running.sent.clear()
     running.validators = True
     return running
 
@@ -109,7 +113,7 @@ def test_a_later_process_continues(server, tmp_path, said, known):
     source = source_of(server.url("a.tar"), **({} if known else {"optional": True}))
     server.always["a.tar"] = Fault(cut=0)
     server.faults["a.tar"] = [Fault(cut=7000)]
-    with pytest.raises(InputError, match=r"a\.tar: not to be had .*cut after 7000 bytes"):
+    with pytest.raises(InputError, match=r"a\.tar: could not be fetched .*cut after 7000 bytes"):
         fetch(source, tmp_path, report=said, patience=HASTY)
     assert (tmp_path / "a.tar.part").read_bytes() == CONTENT[:7000]
     assert not (tmp_path / "a.tar").exists()
@@ -131,6 +135,35 @@ def test_a_file_that_changed_on_its_server_starts_over(server, tmp_path, said):
     source = source_of(server.url("a.tar"), optional=True)
     assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
     assert server.asked == [("a.tar", "bytes=900-")]  # If-Range: the server sent all of it
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_servers_that_name_a_file_differently(server, tmp_path, said, known):
+    """A checksum makes the ETag unneeded; without one the second server sends all of it."""
+    server.faults["a.tar"] = [Fault(cut=5000, headers={"ETag": '"of another server"'})]
+    source = source_of(server.url("a.tar"), **({} if known else {"optional": True}))
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert [begin for _, begin in server.asked] == ["", "bytes=5000-"]
+    assert server.sent == [5000, 15_000 if known else 20_000]
+
+
+@pytest.mark.parametrize("headers", [{"ETag": 'W/"weak"'}, {"ETag": "", "Last-Modified": "then"}])
+def test_what_stands_for_a_file_that_is_not_known(server, tmp_path, said, headers):
+    """A weak ETag never; the date does."""
+    server.faults["a.tar"] = [Fault(cut=5000, headers=headers), Fault(headers=headers)]
+    source = source_of(server.url("a.tar"), optional=True)
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    weak = "Last-Modified" not in headers
+    assert [begin for _, begin in server.asked] == ["", "" if weak else "bytes=5000-"]
+
+
+def test_a_part_waits_for_its_own_url(server, tmp_path, said):
+    """Without a checksum; another URL that fails does not cost what is there."""
+    validator = f'"{hashlib.md5(CONTENT).hexdigest()}"'
+    begun(tmp_path, CONTENT[:900], server.url("a.tar"), validator)
+    source = source_of(server.url("missing"), server.url("a.tar"), optional=True)
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert server.asked == [("missing", ""), ("a.tar", "bytes=900-")]
 
 
 def test_without_checksum_or_validator_nothing_is_continued(server, tmp_path, said):
@@ -174,7 +207,7 @@ def test_a_wrong_range_is_not_appended(server, tmp_path, said):
     server.faults["a.tar"] = [Fault(cut=5000), wrong]
     source = source_of(server.url("a.tar"), optional=True)
     assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
-    assert "instead of the one asked for" in said
+    assert "sent another range than was asked for" in said
 
 
 @pytest.mark.parametrize("tells_length", [True, False])
@@ -253,7 +286,7 @@ def test_mirrors_follow_in_order_and_each_reason_is_kept(server, tmp_path, said)
         fetch(source_of(*source.urls[:3]), tmp_path / "b", Path("by-hand"), said, HASTY)
     found = hashlib.sha256(OTHER).hexdigest()
     assert str(error.value) == (
-        f"a.tar: not to be had ({server.url('missing')}: HTTP 404 Not Found; "
+        f"a.tar: could not be fetched ({server.url('missing')}: HTTP 404 Not Found; "
         f"{server.url('short')}: offers 19999 bytes, expected 20000; "
         f"{server.url('wrong')}: sha256 is {found}, expected {source.sha256}); "
         "put it at by-hand/a.tar"
@@ -322,6 +355,42 @@ def test_a_web_page_is_not_the_file(server, tmp_path, said, monkeypatch, url):
     assert not (tmp_path / "a.tar").exists()
 
 
+ZIP = io.BytesIO()
+with zipfile.ZipFile(ZIP, "w", zipfile.ZIP_DEFLATED) as file:
+    file.writestr("set/before.jpg", random.Random(2).randbytes(3 << 20))
+    file.writestr("set/a.tar", CONTENT)
+    file.writestr("set/behind.jpg", random.Random(3).randbytes(3 << 20))
+
+
+@pytest.mark.parametrize("fault", [Fault(), Fault(status=503), Fault(cut=10)])
+def test_one_file_of_a_zip(server, tmp_path, said, fault):
+    """Without the zip: much less than its 6 MB are sent, again where an answer fails."""
+    server.files["set.zip"] = ZIP.getvalue()
+    server.faults["set.zip"] = [Fault(), fault]
+    source = source_of(server.url("set.zip#set/a.tar"))
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert len(server.asked) < 12
+    ranges = [[*map(int, wanted.removeprefix("bytes=").split("-"))] for _, wanted in server.asked]
+    assert sum(last + 1 - first for first, last in ranges) < 5 << 20
+    assert leftovers(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault", "reason"),
+    [
+        ("set/none", ZIP.getvalue(), Fault(), "There is no item named 'set/none'"),
+        ("set/a.tar", OTHER, Fault(), "File is not a zip file"),
+        ("set/a.tar", ZIP.getvalue(), Fault(ignores_range=True), "sends no ranges"),
+    ],
+)
+def test_a_file_that_a_zip_does_not_give(server, tmp_path, said, name, content, fault, reason):
+    server.files["set.zip"] = content
+    server.always["set.zip"] = fault
+    source = source_of(server.url(f"set.zip#{name}"), server.url("a.tar"))
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert reason in said
+
+
 def test_an_unpublished_checksum_is_recorded(server, tmp_path, said):
     source = source_of(server.url("a.tar"), optional=True)
     path = fetch(source, tmp_path, report=said, patience=HASTY)
@@ -377,6 +446,19 @@ def test_a_wrong_file_dropped_by_hand_is_refused(server, tmp_path, said):
         fetch(source_of(), tmp_path / "there", tmp_path, said, HASTY)
 
 
+def test_a_short_file_dropped_by_hand_is_refused(tmp_path, said):
+    (tmp_path / "a.tar").write_bytes(CONTENT[:-1])
+    with pytest.raises(InputError, match=r"a\.tar: has 19999 bytes, expected 20000; there is no"):
+        fetch(source_of(), tmp_path / "there", tmp_path, said, HASTY)
+
+
+def test_a_receipt_that_is_none_is_named(server, tmp_path, said):
+    path = fetch(source_of(server.url("a.tar")), tmp_path, report=said)
+    (tmp_path / "a.tar.receipt.json").write_text('{"bytes": 1}')
+    with pytest.raises(InputError, match=r"a\.tar\.receipt\.json: not a receipt .*delete it"):
+        is_verified(source_of(), path)
+
+
 PROCESS = """
 import sys
 from pathlib import Path
@@ -389,9 +471,11 @@ fetch(source, Path(folder), patience=Patience(pause=0.001))
 """
 
 
-def in_process(url: str, content: bytes, folder: Path) -> subprocess.Popen:
+def in_process(url: str, content: bytes, folder: Path, said: Path) -> subprocess.Popen:
+    """A process of its own that fetches into `folder` and reports into the file `said`."""
     command = [sys.executable, "-c", PROCESS, url, hashlib.sha256(content).hexdigest(), folder]
-    return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
+    with said.open("w") as file:
+        return subprocess.Popen(list(map(str, command)), stderr=file)
 
 
 def until(condition) -> None:
@@ -401,29 +485,35 @@ def until(condition) -> None:
         time.sleep(0.01)
 
 
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def lockf(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locking.fcntl, "lockf", lockf)
+    with pytest.raises(InputError, match=rf"{tmp_path}: its file system has no locks .*flock"):
+        fetch(source_of(), tmp_path)
+
+
 def test_two_processes_fetch_once(server, tmp_path):
-    held = threading.Event()
+    held, folder = threading.Event(), tmp_path / "archives"
     server.faults["a.tar"] = [Fault(cut=10_000, stall=held)]
-    first = in_process(server.url("a.tar"), CONTENT, tmp_path)
-    until(lambda: server.asked)
-    second = in_process(server.url("a.tar"), CONTENT, tmp_path)
-    assert "another process gets it; waiting" in second.stderr.readline()
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    both = [in_process(server.url("a.tar"), CONTENT, folder, log) for log in logs]
+    until(lambda: any("another process is fetching it" in log.read_text() for log in logs))
     held.set()
-    assert [process.wait(20) for process in (first, second)] == [0, 0]
-    assert [begin for _, begin in server.asked] == ["", "bytes=10000-"]  # both of the first
-    assert (tmp_path / "a.tar").read_bytes() == CONTENT
-    first.stderr.close()
-    second.stderr.close()
+    assert [process.wait(20) for process in both] == [0, 0]
+    assert [begin for _, begin in server.asked] == ["", "bytes=10000-"]  # both of one process
+    assert (folder / "a.tar").read_bytes() == CONTENT
 
 
 def test_a_killed_process_leaves_no_lock_and_is_continued(server, tmp_path, said):
     held = threading.Event()
     server.faults["a.tar"] = [Fault(cut=10_000, stall=held)]
     part = tmp_path / "a.tar.part"
-    killed = in_process(server.url("a.tar"), CONTENT, tmp_path)
+    killed = in_process(server.url("a.tar"), CONTENT, tmp_path, tmp_path / "log")
     until(lambda: part.exists() and part.stat().st_size == 10_000)
     killed.send_signal(signal.SIGKILL)
-    killed.communicate()
+    killed.wait()
     held.set()
     assert not (tmp_path / "a.tar").exists()
     source = source_of(server.url("a.tar"), sha256=hashlib.sha256(CONTENT).hexdigest())
@@ -445,7 +535,7 @@ def test_a_disk_that_fills_up_keeps_nothing(server, tmp_path, said, small_disk):
     server.files["a.tar"] = bytes(2 << 20)
     server.always["a.tar"] = Fault(tells_length=False)
     source = source_of(server.url("a.tar"), optional=True)
-    with pytest.raises(InputError, match=r"the disk is full, while a\.tar was got"):
+    with pytest.raises(InputError, match=r"the disk is full, while a\.tar was fetched"):
         fetch(source, small_disk, report=said, patience=HASTY)
     assert leftovers(small_disk) == set()
     assert not (small_disk / "a.tar").exists()
