@@ -1,12 +1,14 @@
 import json
+import re
+import shlex
 from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS
-from ptnl.config import check_config, with_defaults
+from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
+from ptnl.config import check_config, with_defaults, without_dropped
 from ptnl.data import DATASETS
 from ptnl.errors import InputError
 from ptnl import grid, layouts
@@ -26,6 +28,8 @@ include: "workflow/rules/common.smk"
 
 validate_config()
 
+BACKBONES = backbones_of(config)
+
 
 pathvars:
     results=f"results/{config['study']}",
@@ -35,7 +39,7 @@ pathvars:
 
 wildcard_constraints:
     dataset="|".join(DATASETS),
-    backbone="|".join(BACKBONES),
+    backbone="|".join(map(re.escape, BACKBONES)),
     method="|".join(METHODS),
     noise="|".join([*config["noise"], *PSEUDO_LABELS]),
     fp=r"\d+",

@@ -9,6 +9,24 @@ import jsonschema
 from ptnl.errors import InputError
 from ptnl.grid import check_grid
 
+# What an overlay can take out of a study that lies below it.
+DROPPED_BY_NULL = ("backbones", "methods", "noise")
+
+
+def without_dropped(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without the entries of `backbones`, `methods` and `noise` that are null.
+
+    So an overlay takes out what the file below it put in, as with a JSON merge patch (RFC 7386). A
+    null elsewhere is kept, for the schema to refuse: there it is a value that was forgotten.
+    """
+
+    def kept(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {name: entry for name, entry in value.items() if entry is not None}
+
+    return {key: kept(v) if key in DROPPED_BY_NULL else v for key, v in config.items()}
+
 
 def with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """The config with the schema's defaults where it is silent.

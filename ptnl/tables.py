@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.registry import in_order, title_of
 from ptnl.data import DATASETS
 from ptnl.grid import RANDOM_PROMPT
 from ptnl.layouts import NOISE_TITLES, Table, shown
@@ -120,7 +120,7 @@ def _ordered(rows: pd.DataFrame, layout: Table, datasets: list[str]) -> pd.DataF
     """Rows in the order of the data sets, then of the layout's rows, then of its columns."""
     order = {
         "dataset": datasets,
-        "backbone": list(BACKBONES),
+        "backbone": in_order(rows.backbone),
         "method": list(layout.methods),
         "noise": [*layout.noises, *sorted(set(rows.noise) - set(layout.noises))],
         "estimate": list(ESTIMATES),
@@ -137,7 +137,7 @@ def _titles(layout: Table) -> dict[str, Callable]:
     """How the keys of rows and columns read."""
     return {
         "method": lambda name: METHODS[name].title,
-        "backbone": lambda name: f"{BACKBONES[name].title}-PT",
+        "backbone": lambda name: f"{title_of(name)}-PT",
         "estimate": ESTIMATES.get,
         "noise": NOISE_TITLES.get,
         "rate": lambda rate: f"{rate:g} %",

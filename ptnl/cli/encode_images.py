@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ptnl.backbones.loading import choose_device, load_backbone
-from ptnl.backbones.registry import BACKBONES
-from ptnl.cli.entry import add_device, parser, start
+from ptnl.backbones.loading import choose_device, load_files
+from ptnl.cli.entry import add_backbone, parser, start
 from ptnl.features import encode_images
 from ptnl.io import atomic_path, read_parquet
 from ptnl.schemas import MANIFEST
@@ -20,16 +19,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
     )
-    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
     arguments.add_argument(
         "--out", type=Path, required=True, help="features (NPY): (images, D), float16"
     )
-    add_device(arguments)
+    add_backbone(arguments)
     args = arguments.parse_args(argv)
 
     torch.set_num_threads(args.threads)
     manifest = read_parquet(args.manifest, MANIFEST)
-    backbone = load_backbone(args.backbone, choose_device(args.device))
+    backbone = load_files(
+        args.backbone, args.model_config, args.weights, choose_device(args.device), args.precision
+    )
     images = [args.receipt.parent / "images" / name for name in manifest.image]
     features = encode_images(backbone, images, threads=args.threads)
     with atomic_path(args.out) as temporary:

@@ -10,9 +10,8 @@ import pandas as pd
 import torch
 
 from ptnl.assets import sha256
-from ptnl.backbones.loading import choose_device, load_backbone
-from ptnl.backbones.registry import BACKBONES
-from ptnl.cli.entry import add_device, parser, start
+from ptnl.backbones.loading import choose_device, load_files
+from ptnl.cli.entry import add_backbone, parser, start
 from ptnl.io import read_parquet, write_parquet
 from ptnl.provenance import made_by
 from ptnl.schemas import NOISY_SHOTS, SHOTS, VIEW_IMAGES
@@ -30,7 +29,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
     )
-    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--views", type=int, required=True, help="of each image")
     arguments.add_argument("--transform", choices=TRANSFORMS, required=True)
@@ -41,14 +39,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--images", type=Path, required=True, help="their images, in their order (Parquet)"
     )
-    add_device(arguments)
+    add_backbone(arguments)
     args = arguments.parse_args(argv)
 
     torch.set_num_threads(args.threads)
     shots = read_parquet(args.shots, SHOTS)
     draws = [shots[shots.split == "train"], *(read_parquet(p, NOISY_SHOTS) for p in args.draws)]
     images = pd.concat([draw[["image"]] for draw in draws]).drop_duplicates(ignore_index=True)
-    backbone = load_backbone(args.backbone, choose_device(args.device))
+    backbone = load_files(
+        args.backbone, args.model_config, args.weights, choose_device(args.device), args.precision
+    )
     augmentation = Augmentation(backbone.image_size, TRANSFORMS[args.transform], args.flips)
     made = made_by(
         "torch",

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ptnl.errors import InputError
 
@@ -22,6 +23,22 @@ def add_device(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         "--threads", type=int, default=1, help="CPU threads; results are stated for 1"
     )
+
+
+def add_backbone(arguments: argparse.ArgumentParser) -> None:
+    """The options of everything that loads a CLIP model: which, its files, and how it computes."""
+    arguments.add_argument("--backbone", required=True, help="its name in the study")
+    arguments.add_argument(
+        "--model-config", type=Path, required=True, help="open_clip configuration (JSON)"
+    )
+    arguments.add_argument("--weights", type=Path, required=True, help="weights (safetensors)")
+    arguments.add_argument(
+        "--precision",
+        choices=("auto", "float32"),
+        default="auto",
+        help="of large products; auto: half-precision on GPUs",
+    )
+    add_device(arguments)
 
 
 def start(main: Main) -> None:

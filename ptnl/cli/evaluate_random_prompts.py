@@ -6,9 +6,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ptnl.backbones.loading import choose_device, load_backbone
-from ptnl.backbones.registry import BACKBONES
-from ptnl.cli.entry import add_device, parser, start
+from ptnl.backbones.loading import choose_device, load_files
+from ptnl.cli.entry import add_backbone, parser, start
 from ptnl.data import DATASETS
 from ptnl.io import read_parquet, write_parquet
 from ptnl.methods.random_prompt import random_prompts
@@ -20,19 +19,20 @@ from ptnl.schemas import CONFUSION, MANIFEST, RANDOM_PROMPTS
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--dataset", choices=DATASETS, required=True)
-    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--features", type=Path, required=True)
     arguments.add_argument("--context-length", type=int, default=16)
     arguments.add_argument("--draws", type=int, default=100)
     arguments.add_argument("--accuracy", type=Path, required=True, help="one row a draw (Parquet)")
     arguments.add_argument("--confusion", type=Path, required=True, help="matrix, tidy (Parquet)")
-    add_device(arguments)
+    add_backbone(arguments)
     args = arguments.parse_args(argv)
 
     torch.set_num_threads(args.threads)
     manifest = read_parquet(args.manifest, MANIFEST)
-    backbone = load_backbone(args.backbone, choose_device(args.device))
+    backbone = load_files(
+        args.backbone, args.model_config, args.weights, choose_device(args.device), args.precision
+    )
     is_test, labels = split_of(manifest, "test")
     features = read_features(args.features, len(manifest))[is_test].to(backbone.device)
     names = class_names_of(manifest)

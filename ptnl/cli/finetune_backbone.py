@@ -10,7 +10,7 @@ import torch
 
 from ptnl.backbones.image_encoders import load_image_encoder
 from ptnl.backbones.loading import choose_device
-from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.registry import IMAGE_ENCODERS
 from ptnl.cli.entry import add_device, parser, start
 from ptnl.data import DATASETS
 from ptnl.errors import InputError
@@ -32,9 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--settings", type=json.loads, required=True, help="JSON, as in config")
     arguments.add_argument("--dataset", choices=DATASETS, required=True)
-    arguments.add_argument(
-        "--backbone", choices=BACKBONES, required=True, help="whose image encoder is tuned"
-    )
+    arguments.add_argument("--backbone", required=True, help="in whose place an encoder is tuned")
+    arguments.add_argument("--image-encoder", choices=IMAGE_ENCODERS, required=True)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument(
         "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
@@ -57,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     draws = [read_parquet(path, NOISY_SHOTS) for path in args.shots]
     asked = [read_metadata(path)["settings"] for path in args.shots]
     classes = len(class_names_of(manifest))
-    encoder = load_image_encoder(BACKBONES[args.backbone].image_encoder, classes, device)
+    encoder = load_image_encoder(args.image_encoder, classes, device)
 
     def images(names: pd.Series) -> Iterator[torch.Tensor]:
         paths = [args.receipt.parent / "images" / name for name in names]

@@ -7,9 +7,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ptnl.backbones.loading import choose_device, load_backbone
-from ptnl.backbones.registry import BACKBONES
-from ptnl.cli.entry import add_device, parser, start
+from ptnl.backbones.loading import choose_device, load_files
+from ptnl.cli.entry import add_backbone, parser, start
 from ptnl.data import DATASETS
 from ptnl.grid import Run
 from ptnl.io import read_parquet, write_parquet
@@ -26,17 +25,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--features", type=Path, required=True)
     arguments.add_argument("--dataset", choices=DATASETS, required=True)
     arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
-    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
     arguments.add_argument("--shots", type=int, required=True, help="of the study, for its table")
     arguments.add_argument("--labels", type=Path, required=True, help="pseudo-labels (Parquet)")
     arguments.add_argument("--run", type=Path, required=True, help="folder of the zero-shot run")
-    add_device(arguments)
+    add_backbone(arguments)
     args = arguments.parse_args(argv)
 
     torch.set_num_threads(args.threads)
     started = time.perf_counter()
     manifest = read_parquet(args.manifest, MANIFEST)
-    backbone = load_backbone(args.backbone, choose_device(args.device))
+    backbone = load_files(
+        args.backbone, args.model_config, args.weights, choose_device(args.device), args.precision
+    )
     features = read_features(args.features, len(manifest)).to(backbone.device)
     logits = zero_shot_logits(backbone, features, class_names_of(manifest), args.template).cpu()
     confidence, pseudo = logits.softmax(dim=-1).max(dim=-1)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import torch
 
-from ptnl.backbones.loading import choose_device, load_backbone
-from ptnl.backbones.registry import BACKBONES
-from ptnl.cli.entry import add_device, parser, start
+from ptnl.backbones.loading import choose_device, load_files
+from ptnl.cli.entry import add_backbone, parser, start
 from ptnl.data import DATASETS
 from ptnl.errors import InputError
 from ptnl.grid import Run
@@ -29,7 +28,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--settings", type=json.loads, required=True, help="JSON, as in config")
     arguments.add_argument("--dataset", choices=DATASETS, required=True)
     arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
-    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--features", type=Path, required=True)
     arguments.add_argument(
@@ -44,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--out", type=Path, nargs="+", required=True, help="folders, one a run, in their order"
     )
-    add_device(arguments)
+    add_backbone(arguments)
     args = arguments.parse_args(argv)
     if len(args.shots) != len(args.out):
         raise InputError(f"{len(args.shots)} draws for {len(args.out)} run folders")
@@ -59,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     draws = [read_parquet(path, NOISY_SHOTS) for path in args.shots]
     asked = [read_metadata(path)["settings"] for path in args.shots]
     is_test, test_labels = split_of(manifest, "test")
-    backbone, class_names = load_backbone(args.backbone, device), class_names_of(manifest)
+    backbone = load_files(args.backbone, args.model_config, args.weights, device, args.precision)
+    class_names = class_names_of(manifest)
     method = METHODS[args.method]
     tune = import_module(f"ptnl.methods.{method.module}").tune
     view_files = list(zip(args.views, args.view_images, strict=True))

@@ -13,9 +13,8 @@ rule evaluate_random_prompts:
             "ptnl.text.packing",
             "ptnl.text.prompts",
             "ptnl.text.tower",
-            "ptnl.backbones.loading",
         ),
-        backbone=backbone_assets,
+        **BACKBONE,
         manifest="<results>/manifests/{dataset}.parquet",
         features="<results>/features/{dataset}/{backbone}.npy",
     output:
@@ -31,10 +30,13 @@ rule evaluate_random_prompts:
         mem_mb=4000,
     params:
         settings=lambda wildcards: config["methods"]["random_prompt"],
+        precision=config["precision"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.evaluate_random_prompts --dataset {wildcards.dataset} "
-        "--backbone {wildcards.backbone} --manifest {input.manifest} --features {input.features} "
+        "--backbone {wildcards.backbone} --model-config {input.model_config} "
+        "--weights {input.weights} --precision {params.precision} --manifest {input.manifest} "
+        "--features {input.features} "
         "--context-length {params.settings[context_length]} --draws {params.settings[draws]} "
         "--device {params.device} --threads {threads} "
         "--accuracy {output.accuracy} --confusion {output.confusion} > {log} 2>&1"

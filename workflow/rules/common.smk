@@ -10,10 +10,12 @@ def validate_config():
     }
     explicit = workflow.config_settings.overwrite_config
     try:
+        config.update(without_dropped(config))
         check_config(config, schema)
         config.update(with_defaults(config, schema))
         preset = protocol_of(config, presets)
-        config.update(apply_protocol(config, preset, explicit, hyper_parameters(schema)))
+        with_preset = apply_protocol(config, preset, explicit, hyper_parameters(schema))
+        config.update(without_dropped(with_preset))
         check_config(config, schema)
     except InputError as error:
         raise WorkflowError(error) from None
@@ -42,10 +44,46 @@ def dataset_assets(wildcards):
     return [f"ptnl/assets/{name}" for name in DATASETS[wildcards.dataset].assets]
 
 
-def backbone_assets(wildcards):
-    """The shipped files of a backbone: new weights redo what was computed with the old ones."""
-    source = BACKBONES[wildcards.backbone]
-    return [f"ptnl/assets/{source.config}", f"ptnl/assets/{source.weights}"]
+def backbone_file(kind):
+    """Input function: a backbone's `config` or `weights`, shipped or fetched.
+
+    New weights redo what was computed with the old ones.
+    """
+
+    def file(wildcards):
+        source = BACKBONES[wildcards.backbone].source
+        if isinstance(source, Shipped):
+            return f"ptnl/assets/{getattr(source, kind)}"
+        return getattr(rules.fetch_backbone.output, kind)
+
+    return file
+
+
+# The inputs of every job that loads a backbone.
+BACKBONE = {
+    **code("ptnl.backbones.loading", "ptnl.backbones.configuration", "ptnl.backbones.precision"),
+    "model_config": backbone_file("config"),
+    "weights": backbone_file("weights"),
+}
+
+
+def own_backbone_files(wildcards):
+    """The user's own files that a backbone is made of."""
+    source = BACKBONES[wildcards.backbone].source
+    model = [source.model] if source.model.endswith(".json") else []
+    return model + ([source.weights] if source.weights else [])
+
+
+def backbone_source(wildcards):
+    """The options of `fetch_backbone` that say where a backbone comes from."""
+    source = BACKBONES[wildcards.backbone].source
+    options = {
+        "--model": source.model,
+        "--pretrained": source.pretrained,
+        "--file": source.weights,
+        "--sha256": source.sha256,
+    }
+    return shlex.join(word for option in options.items() if option[1] for word in option)
 
 
 def image_encoder_assets(wildcards):

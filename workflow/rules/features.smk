@@ -1,11 +1,40 @@
-# Images -> features -> zero-shot predictions.
+# Backbones and images -> features -> zero-shot predictions.
+
+
+rule fetch_backbone:
+    """Configuration and weights of a backbone that is not shipped, from a file or the network."""
+    input:
+        **code(
+            "ptnl.cli.fetch_backbone",
+            "ptnl.backbones.configuration",
+            "ptnl.backbones.origins",
+            "ptnl.backbones.weights",
+        ),
+        own=own_backbone_files,
+    output:
+        config="<data>/backbones/{backbone}/open_clip_config.json",
+        weights="<data>/backbones/{backbone}/open_clip_model.safetensors",
+        receipt="<data>/backbones/{backbone}/receipt.json",
+    log:
+        "<logs>/fetch_backbone/{backbone}.log",
+    retries: 2
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        source=backbone_source,
+        downloads=subpath(output.receipt, parent=True),
+        manual=lambda wildcards: workflow.pathvars.apply("<data>/manual"),
+    shell:
+        "python -m ptnl.cli.fetch_backbone --backbone {wildcards.backbone} {params.source} "
+        "--downloads {params.downloads} --manual {params.manual} --config {output.config} "
+        "--weights {output.weights} --receipt {output.receipt} > {log} 2>&1"
 
 
 rule encode_images:
     """Image features of a data set, once per image and backbone, in the manifest's order."""
     input:
-        **code("ptnl.cli.encode_images", "ptnl.features", "ptnl.backbones.loading"),
-        backbone=backbone_assets,
+        **code("ptnl.cli.encode_images", "ptnl.features"),
+        **BACKBONE,
         receipt="<data>/{dataset}/receipt.json",
         manifest="<results>/manifests/{dataset}.parquet",
     output:
@@ -21,10 +50,13 @@ rule encode_images:
         gpu=1,
         mem_mb=4000,
     params:
+        precision=config["precision"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.encode_images --manifest {input.manifest} --receipt {input.receipt} "
-        "--backbone {wildcards.backbone} --device {params.device} --threads {threads} "
+        "--backbone {wildcards.backbone} --model-config {input.model_config} "
+        "--weights {input.weights} --precision {params.precision} --device {params.device} "
+        "--threads {threads} "
         "--out {output} > {log} 2>&1"
 
 
@@ -35,9 +67,8 @@ rule encode_views:
             "ptnl.cli.encode_views",
             "ptnl.views",
             "ptnl.features",
-            "ptnl.backbones.loading",
         ),
-        backbone=backbone_assets,
+        **BACKBONE,
         receipt="<data>/{dataset}/receipt.json",
         shots="<results>/shots/{dataset}/seed-{seed}.parquet",
         draws=draws_of_images,
@@ -58,10 +89,13 @@ rule encode_views:
         views=config["views"],
         transform=config["train_transform"],
         flips=lambda wildcards: "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips",
+        precision=config["precision"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.encode_views --shots {input.shots} --draws {input.draws} "
-        "--receipt {input.receipt} --backbone {wildcards.backbone} --seed {wildcards.seed} "
+        "--receipt {input.receipt} --backbone {wildcards.backbone} "
+        "--model-config {input.model_config} --weights {input.weights} "
+        "--precision {params.precision} --seed {wildcards.seed} "
         "--views {params.views} --transform {params.transform} {params.flips} "
         "--device {params.device} --threads {threads} "
         "--out {output.features} --images {output.images} > {log} 2>&1"
@@ -78,9 +112,8 @@ rule pseudolabel_zeroshot:
             "ptnl.text.tower",
             "ptnl.tuning",
             "ptnl.methods.zero_shot",
-            "ptnl.backbones.loading",
         ),
-        backbone=backbone_assets,
+        **BACKBONE,
         manifest="<results>/manifests/{dataset}.parquet",
         features="<results>/features/{dataset}/{backbone}.npy",
     output:
@@ -96,6 +129,7 @@ rule pseudolabel_zeroshot:
         gpu=1,
         mem_mb=4000,
     params:
+        precision=config["precision"],
         device=config["device"],
         shots=config["shots"],
         template=template,
@@ -104,5 +138,7 @@ rule pseudolabel_zeroshot:
         "python -m ptnl.cli.pseudolabel_zeroshot --manifest {input.manifest} "
         "--features {input.features} --dataset {wildcards.dataset} "
         "--template {params.template:q} --backbone {wildcards.backbone} "
+        "--model-config {input.model_config} --weights {input.weights} "
+        "--precision {params.precision} "
         "--shots {params.shots} --device {params.device} "
         "--threads {threads} --labels {output.labels} --run {params.run} > {log} 2>&1"

@@ -29,10 +29,9 @@ for noise, fps in grid.kinds_of_labels(config).items():
                 "ptnl.optim",
                 "ptnl.methods.zero_shot",
                 "ptnl.methods.prompt",
-                "ptnl.backbones.loading",
             ),
             method=method_code,
-            backbone=backbone_assets,
+            **BACKBONE,
             manifest="<results>/manifests/{dataset}.parquet",
             features="<results>/features/{dataset}/{backbone}.npy",
             views=views_of("npy"),
@@ -70,11 +69,14 @@ for noise, fps in grid.kinds_of_labels(config).items():
             settings=settings,
             template=template,
             folders=run_folders,
+            precision=config["precision"],
             device=config["device"],
         shell:
             "python -m ptnl.cli.tune_method --method {wildcards.method} "
             "--settings {params.settings:q} --dataset {wildcards.dataset} "
             "--template {params.template:q} --backbone {wildcards.backbone} "
+            "--model-config {input.model_config} --weights {input.weights} "
+            "--precision {params.precision} "
             "--manifest {input.manifest} "
             "--features {input.features} --device {params.device} --threads {threads} "
             "--views {input.views} --view-images {input.view_images} "
