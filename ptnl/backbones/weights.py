@@ -33,8 +33,8 @@ STORAGES = {
     "IntStorage": torch.int32,
     "LongStorage": torch.int64,
 }
-# What OpenAI's archives hold beside the weights.
-NUMBERS = {"input_resolution", "context_length", "vocab_size"}
+# What archives hold beside the weights: OpenAI's, three numbers; open_clip's, the causal mask.
+NO_WEIGHTS = {"input_resolution", "context_length", "vocab_size", "attn_mask"}
 # A module's class in the code of an archive, and which of its attributes are weights.
 CLASS = re.compile(r"^class (\w+)\(Module\):\n((?:  .*\n?)*)", flags=re.M)
 DECLARED = re.compile(r"^  __(parameters|buffers)__ = \[(.*)\]", flags=re.M)
@@ -57,8 +57,7 @@ def read_weights(path: Path) -> StateDict:
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).split("\n\n")[0].splitlines()[-1]
-        raise InputError(f"{path}: refused, for it holds more than weights ({reason})") from error
+        raise InputError(f"{path}: {_refusal(error)}") from error
     except (OSError, RuntimeError, EOFError, ValueError) as error:
         raise InputError(f"{path}: not readable as weights of PyTorch ({error})") from error
     return _state_dict(path, stored)
@@ -67,13 +66,12 @@ def read_weights(path: Path) -> StateDict:
 def model_weights(stored: StateDict) -> StateDict:
     """Stored weights under the names of open_clip's CLIP class, each in memory of its own.
 
-    OpenAI's archives hold three numbers beside them. open_clip's class for other text towers calls
-    the tower `text`, of whatever kind it is.
+    open_clip's class for other text towers calls the tower `text`, of whatever kind it is.
     """
     return {
         name.removeprefix("text."): weight.clone(memory_format=torch.contiguous_format)
         for name, weight in stored.items()
-        if name not in NUMBERS
+        if name not in NO_WEIGHTS
     }
 
 
@@ -84,6 +82,14 @@ def _state_dict(path: Path, stored: Any) -> StateDict:
         raise InputError(f"{path}: holds no state dict")
     parallel = all(name.startswith("module.") for name in state)  # trained on several GPUs
     return {name.removeprefix("module.") if parallel else name: w for name, w in state.items()}
+
+
+def _refusal(error: pickle.UnpicklingError) -> str:
+    """What PyTorch's restricted unpickler objects to, of its long advice."""
+    asked = re.search(r"GLOBAL (\S+)", str(error))
+    if asked:
+        return f"refused, for it asks for {asked[1]}, no weights"
+    return "not readable as weights of PyTorch"
 
 
 def _is_torchscript(path: Path) -> bool:

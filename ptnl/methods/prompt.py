@@ -67,7 +67,8 @@ def train_tokens(
     `start` names groups of learnable tokens (R, l, W), which are numbered through in its order.
     """
     backbone = sweep.backbone
-    encoder = PromptEncoder(backbone.model, [prompt.tokens for prompt in prompts])
+    tokens_of = [prompt.tokens for prompt in prompts]
+    encoder = PromptEncoder(backbone.model, tokens_of, dtype=backbone.dtypes.text)
     scale = backbone.logit_scale  # read once: on a GPU reading it waits for the device
     tokens = torch.cat(list(start.values()), dim=1).to(backbone.device).requires_grad_()
 

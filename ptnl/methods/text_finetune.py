@@ -27,7 +27,11 @@ def tune(sweep: Sweep) -> list[TunedRun]:
     prompts = [prompt.tokens for prompt in hand_crafted]
     used = sorted({token for prompt in prompts for token in prompt})
     learnable = {token: -1 - row for row, token in enumerate(used)}
-    encoder = PromptEncoder(model, [[learnable[token] for token in prompt] for prompt in prompts])
+    encoder = PromptEncoder(
+        model,
+        [[learnable[token] for token in prompt] for prompt in prompts],
+        dtype=sweep.backbone.dtypes.text,
+    )
     start = {TOKENS: model.token_embedding.weight[used], **tower_weights(model)}
     start[POSITIONS] = start[POSITIONS][: max(map(len, prompts))]
     trained = {

@@ -10,6 +10,7 @@ from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from ptnl.backbones.precision import computing_in
 from ptnl.errors import InputError
 from ptnl.text.packing import pack
 from ptnl.text.prompts import Tokens, tokenise
@@ -32,9 +33,16 @@ class PromptEncoder:
     """
 
     def __init__(
-        self, model: CLIP, prompts: Sequence[Tokens], activation_bytes: int = ACTIVATION_BYTES
+        self,
+        model: CLIP,
+        prompts: Sequence[Tokens],
+        activation_bytes: int = ACTIVATION_BYTES,
+        dtype: torch.dtype = torch.float32,
     ):
         """Lay out the prompts (see `ptnl.text.prompts`) for the text tower of `model`.
+
+        While gradients are recorded, the tower's products are computed in `dtype`; what is read
+        without them, as the embeddings that a run ends with, in the type of the weights.
 
         Raises `InputError` where the tower is none that can be used so, or too short for a prompt.
         """
@@ -49,6 +57,7 @@ class PromptEncoder:
         self._model = model
         self._weights = tower_weights(model)
         self._activation_bytes = activation_bytes
+        self._dtype = dtype
         self._prefix = len(layout.prefix)
         self._blocks, self._size = layout.tokens.shape
         tokens = np.concatenate([layout.prefix, layout.tokens.ravel()])  # (N)
@@ -85,6 +94,12 @@ class PromptEncoder:
         weights : where they are trained, the tower's (see `tower_weights`), each with a leading run
             axis; without them, the backbone's own
         """
+        if torch.is_grad_enabled():
+            with computing_in(self._dtype, tokens.device):
+                return self._embed(tokens, weights)
+        return self._embed(tokens, weights)
+
+    def _embed(self, tokens: Tensor, weights: Weights | None) -> Tensor:
         runs = len(tokens)
         row = self._row(tokens, weights)
         prefix, suffix = row[:, : self._prefix], row[:, self._prefix :]
