@@ -22,7 +22,7 @@ SMALL_RESNET = {"width": 8, "head_width": 32, "layers": [1, 1, 1, 1], "image_siz
 
 
 def configuration(model: str, small: bool) -> dict[str, Any]:
-    """open_clip's configuration of a model, or a small one of the same kind that a CPU is fond of."""
+    """open_clip's configuration of a model, or a small one of the same kind."""
     config = copy.deepcopy(open_clip.get_model_config(model))
     if small:
         is_resnet = isinstance(config["vision_cfg"]["layers"], list)
