@@ -6,23 +6,28 @@ bare `model_cfg`, like the files among open_clip's `model_configs`, is one too.
 """
 
 import copy
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import open_clip
 import torch
 from open_clip import CLIP
-from open_clip.tokenizer import SimpleTokenizer
+from open_clip.model import CLIPTextCfg
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 
 from ptnl.backbones.registry import OpenClip
+from ptnl.backbones.text import KNOWN as TEXT_KEYS
 from ptnl.errors import InputError
 from ptnl.io import read_json
-from ptnl.text.tower import check_tower
 
 Configuration = dict[str, Any]
 
-CLIP_VOCABULARY = 49408
+# What may be said of a model, and of its text tower, for it to be CLIP.
+MODEL_KEYS = {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "init_logit_scale"}
+TEXT_DEFAULTS = asdict(CLIPTextCfg())
+TEXT_SIZES = ("context_length", "vocab_size", "width", "heads", "layers")
 
 
 def configuration_of(source: OpenClip) -> Configuration:
@@ -49,14 +54,29 @@ def configuration_of(source: OpenClip) -> Configuration:
         trained = tag_of(source)
         config["model_cfg"]["quick_gelu"] = trained.get("quick_gelu", False)
         config["preprocess_cfg"] = merge_preprocess_dict({}, trained)
+    model = config["model_cfg"]
     # It asks for open_clip's class for text towers of any kind; with one of CLIP's kind, and no
     # other passes the check, that is the same model.
-    config["model_cfg"].pop("custom_text", None)
+    model.pop("custom_text", None)
+    if "text_cfg" in model:
+        model["text_cfg"] = _telling(model["text_cfg"])
     try:
-        check(config)
+        check(model)
+        outline(config)
     except InputError as error:
         raise InputError(f"{source.model}: {error}") from error
     return config
+
+
+def _telling(text: Mapping[str, Any]) -> dict[str, Any]:
+    """A text tower's configuration without what is open_clip's default, but for its sizes."""
+    sizes = {key: TEXT_DEFAULTS[key] for key in TEXT_SIZES}
+    nothing = object()
+    return sizes | {
+        key: value
+        for key, value in text.items()
+        if key in TEXT_SIZES or value != TEXT_DEFAULTS.get(key, nothing)
+    }
 
 
 def _architecture(model: str) -> dict[str, Any]:
@@ -77,9 +97,8 @@ def tag_of(source: OpenClip) -> dict[str, Any]:
     return known
 
 
-def check(config: Configuration) -> None:
+def check(model: Mapping[str, Any]) -> None:
     """Refuse what is no CLIP with a causal text tower, an end token and CLIP's tokenizer."""
-    model = config["model_cfg"]
     text = model.get("text_cfg", {})
     reason = None
     if missing := {"embed_dim", "vision_cfg", "text_cfg"} - model.keys():
@@ -90,15 +109,18 @@ def check(config: Configuration) -> None:
         reason = f"its text tower is {text['hf_model_name']}, of Hugging Face"
     elif text.get("hf_tokenizer_name"):
         reason = f"its tokenizer is {text['hf_tokenizer_name']}, and not CLIP's"
-    elif text.get("vocab_size", CLIP_VOCABULARY) != CLIP_VOCABULARY:
-        reason = f"its vocabulary has {text['vocab_size']} tokens, CLIP's {CLIP_VOCABULARY}"
+    elif text["vocab_size"] != TEXT_DEFAULTS["vocab_size"]:
+        reason = f"its vocabulary has {text['vocab_size']} tokens, CLIP's has 49408"
     elif text.get("no_causal_mask"):
         reason = "its text tower is not causal"
-    elif text.get("pool_type", "argmax") != "argmax":
+    elif "pool_type" in text:
         reason = f"its text is read by {text['pool_type']!r}, and not at the end token"
+    elif other := text.keys() - TEXT_KEYS:
+        reason = f"a text tower with {', '.join(sorted(other))} is not CLIP's"
+    elif other := model.keys() - MODEL_KEYS:
+        reason = f"a model with {', '.join(sorted(other))} is not CLIP"
     if reason:
         raise InputError(f"cannot be used, for {reason}")
-    check_tower(outline(config))
 
 
 def outline(config: Configuration) -> CLIP:
@@ -121,10 +143,3 @@ def build(config: Configuration) -> CLIP:
 def preprocessing(config: Configuration) -> PreprocessCfg:
     """How images are prepared for a configuration's model, but for their size."""
     return PreprocessCfg(**merge_preprocess_dict(PreprocessCfg(), config.get("preprocess_cfg", {})))
-
-
-def tokenizer_of(config: Configuration) -> SimpleTokenizer:
-    """The tokenizer of a configuration's model: CLIP's, with its options."""
-    return SimpleTokenizer(
-        **config.get("model_cfg", config)["text_cfg"].get("tokenizer_kwargs", {})
-    )

@@ -1,25 +1,25 @@
-"""Loading a CLIP model from its files, onto a device, ready for inference."""
+"""Loading a whole CLIP model from its files, onto a device, ready for inference."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from open_clip import CLIP
 from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transform import PreprocessCfg, image_transform_v2
+from open_clip.transformer import ResidualAttentionBlock
 from torch import nn
 
-from ptnl.assets import FOLDER, verified
-from ptnl.backbones.configuration import build, preprocessing, tokenizer_of
-from ptnl.backbones.precision import ALL_FLOAT32, Dtypes, choose_dtypes, computing_in
-from ptnl.backbones.registry import BACKBONES, Shipped
-from ptnl.backbones.weights import StateDict, read_weights
+from ptnl.assets import FOLDER, intact
+from ptnl.backbones.configuration import build, preprocessing
+from ptnl.backbones.precision import choose_dtypes, computing_in
+from ptnl.backbones.registry import shipped
+from ptnl.backbones.text import check_shapes, expand_state_dict
+from ptnl.backbones.weights import read_weights
 from ptnl.errors import InputError
 from ptnl.io import read_json
-
-# Rows of the token embedding that training never touched are left out of a weights file: the rows
-# it holds stand under the first name, the tokens they belong to under the second.
-TOKEN_ROWS, TOKEN_IDS = "token_embedding.rows", "token_embedding.ids"
+from ptnl.text import TextTower, clip_tokenizer
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,13 @@ class LoadedBackbone:
     device: torch.device
     # Its size counts for nothing: that of the image encoder does.
     preprocess: PreprocessCfg = field(default_factory=PreprocessCfg)
-    dtypes: Dtypes = ALL_FLOAT32
+    dtype: torch.dtype = torch.float32  # of the products in the image encoder
 
     @property
     def image_size(self) -> int:
         """Side in pixels of the square images that the image encoder takes."""
         size = self.model.visual.image_size
         return size if isinstance(size, int) else size[0]
-
-    @property
-    def dimensions(self) -> int:
-        """Size of an image feature, and of a text embedding."""
-        return self.model.text_projection.shape[1]
 
     @property
     def transform(self) -> nn.Module:
@@ -60,8 +55,18 @@ class LoadedBackbone:
 
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
         """Features (B, D) of normalised images (B, 3, size, size), not normalised themselves."""
-        with computing_in(self.dtypes.image, self.device):
+        with computing_in(self.dtype, self.device):
             return self.model.encode_image(images)
+
+    @property
+    def dimensions(self) -> int:
+        """Size of an image feature."""
+        return self.model.text_projection.shape[1]
+
+    @cached_property
+    def tower(self) -> TextTower:
+        """The text tower, as what trains on features uses it."""
+        return tower_of(self.model)
 
     @property
     def logit_scale(self) -> float:
@@ -69,82 +74,60 @@ class LoadedBackbone:
         return float(self.model.logit_scale.exp())
 
 
-def choose_device(name: str) -> torch.device:
-    """The device that a config names; `auto` is a GPU where there is one, else the CPU."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device {name!r} asked for, but torch finds no GPU")
-    return torch.device(name)
+def tower_of(model: CLIP) -> TextTower:
+    """The text tower of an open_clip model.
 
-
-def expand_state_dict(stored: StateDict, vocabulary_size: int) -> StateDict:
-    """Stored weights as float32 ones, with a row for every token of the vocabulary."""
-    state = {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in stored.items()
-    }
-    if TOKEN_ROWS in state:
-        rows, ids = state.pop(TOKEN_ROWS), state.pop(TOKEN_IDS).long()
-        state["token_embedding.weight"] = torch.zeros(vocabulary_size, rows.shape[1])
-        state["token_embedding.weight"][ids] = rows
-    return state
-
-
-def check_shapes(path: Path, model: nn.Module, state: StateDict) -> None:
-    """Raise an `InputError` that names the first of the weights in a file that is not the model's.
-
-    It names the file, and a missing weight, one too many, or one of another shape.
+    Refuses one that is not causal, or whose result is not read at the end token.
     """
-    expected = model.state_dict()
-    for name in sorted(expected.keys() | state.keys()):
-        if name not in state:
-            raise InputError(f"{path}: misses the weights {name!r}")
-        if name not in expected:
-            raise InputError(f"{path}: holds {name!r}, which the model does not have")
-        if expected[name].shape != state[name].shape:
+    if model.text_pool_type != "argmax" or model.attn_mask is None:
+        raise InputError("this backbone's text tower is not causal with an end token, as CLIP's is")
+    if not isinstance(model.text_projection, torch.Tensor):
+        raise InputError("this backbone's text tower does not end in a projection matrix")
+    blocks = model.transformer.resblocks
+    for block in blocks:
+        if type(block) is not ResidualAttentionBlock:
             raise InputError(
-                f"{path}: {name!r} has shape {tuple(state[name].shape)}, "
-                f"the model needs {tuple(expected[name].shape)}"
+                f"this backbone's text tower has blocks of type {type(block).__name__}"
             )
+    parts = ("transformer.", "positional_embedding", "ln_final.", "text_projection")
+    return TextTower(
+        token_embedding=model.token_embedding.weight.detach(),
+        weights={n: w.detach() for n, w in model.named_parameters() if n.startswith(parts)},
+        layers=len(blocks),
+        heads=blocks[0].attn.num_heads,
+        gelu=blocks[0].mlp.gelu,
+    )
 
 
 def load_backbone(name: str, device: torch.device) -> LoadedBackbone:
-    """The backbone `name` that the package ships, frozen, in evaluation mode, all in float32.
+    """The backbone `name` that the package ships, frozen, in evaluation mode, in float32.
 
     Raises `InputError` where the weights are missing, altered, or of the wrong shape.
     """
-    source = BACKBONES[name].source
-    if not isinstance(source, Shipped):
-        raise InputError(f"{name} is not shipped; `ptnl fetch_backbone` gets its files")
-    return load_files(name, FOLDER / source.config, FOLDER / source.weights, device, "float32")
+    source = shipped(name)
+    return load_files(name, FOLDER / source.config, FOLDER / source.weights, device)
 
 
 def load_files(
-    name: str, config: Path, weights: Path, device: torch.device, precision: str = "auto"
+    name: str, config: Path, weights: Path, device: torch.device, precision: str = "float32"
 ) -> LoadedBackbone:
-    """The backbone of a configuration (see `ptnl.backbones.configuration`) and safetensors weights.
+    """Like `load_backbone`, from a configuration and safetensors weights.
 
-    It is frozen and in evaluation mode, its weights in float32; `precision` is that of its products
-    (see `ptnl.backbones.precision`).
-
-    Raises `InputError` where a file is missing or of the wrong kind, where a shipped one is
-    altered, and where the weights are not the model's.
+    See `ptnl.backbones.configuration` for the one, `ptnl.backbones.precision` for what `precision`
+    means. The weights are float32.
     """
-    for path in (config, weights):
-        if path.resolve().parent == FOLDER.resolve():
-            verified(path.name)
-    described = read_json(config)
+    described = read_json(intact(config))
     model = build(described)
-    state = expand_state_dict(read_weights(weights), model.vocab_size)
-    check_shapes(weights, model, state)
+    state = expand_state_dict(read_weights(intact(weights)), model.vocab_size)
+    shapes = {name: value.shape for name, value in model.state_dict().items()}
+    check_shapes(weights, shapes, state)
     model.load_state_dict(state)
     model.eval().requires_grad_(False)
     return LoadedBackbone(
         name,
         model.to(device),
-        tokenizer_of(described),
+        clip_tokenizer(),
         device,
         preprocessing(described),
-        choose_dtypes(device, precision),
+        choose_dtypes(device, precision).image,
     )

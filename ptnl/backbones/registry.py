@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ptnl.errors import InputError
+
 
 @dataclass(frozen=True)
 class Shipped:
@@ -62,6 +64,14 @@ IMAGE_ENCODERS = {
     "resnet50.tv_in1k": ImageEncoderSource(),
     "vit_base_patch32_224.augreg_in1k": ImageEncoderSource(),
 }
+
+
+def shipped(name: str) -> Shipped:
+    """The files of a backbone among the package's assets; an `InputError` where it has none."""
+    source = BACKBONES[name].source
+    if not isinstance(source, Shipped):
+        raise InputError(f"{name} is not shipped; `ptnl fetch_backbone` gets its files")
+    return source
 
 
 # What a config may say of where a backbone comes from: the fields of `OpenClip`.

@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ptnl.backbones.loading import choose_device, load_files
-from ptnl.cli.entry import add_backbone, parser, start
+from ptnl.backbones.text import read_text_backbone
+from ptnl.cli.entry import add_backbone_files, add_device, parser, start
 from ptnl.data import DATASETS
+from ptnl.devices import choose_device
 from ptnl.io import read_parquet, write_parquet
 from ptnl.methods.random_prompt import random_prompts
 from ptnl.provenance import made_by
@@ -19,19 +20,22 @@ from ptnl.schemas import CONFUSION, MANIFEST, RANDOM_PROMPTS
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--backbone", required=True)
+    add_backbone_files(arguments)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--features", type=Path, required=True)
     arguments.add_argument("--context-length", type=int, default=16)
     arguments.add_argument("--draws", type=int, default=100)
     arguments.add_argument("--accuracy", type=Path, required=True, help="one row a draw (Parquet)")
     arguments.add_argument("--confusion", type=Path, required=True, help="matrix, tidy (Parquet)")
-    add_backbone(arguments)
+    add_device(arguments)
     args = arguments.parse_args(argv)
 
     torch.set_num_threads(args.threads)
     manifest = read_parquet(args.manifest, MANIFEST)
-    backbone = load_files(
-        args.backbone, args.model_config, args.weights, choose_device(args.device), args.precision
+    device = choose_device(args.device, args.gpu_share)
+    backbone = read_text_backbone(
+        args.backbone, args.model_config, args.weights, device, args.precision
     )
     is_test, labels = split_of(manifest, "test")
     features = read_features(args.features, len(manifest))[is_test].to(backbone.device)

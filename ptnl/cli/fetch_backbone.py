@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 
 from ptnl.assets import sha256
 from ptnl.backbones.configuration import configuration_of, outline, tag_of
-from ptnl.backbones.loading import check_shapes
 from ptnl.backbones.origins import Found, check_sha256, find, origins_of
 from ptnl.backbones.registry import OpenClip
+from ptnl.backbones.text import check_shapes
 from ptnl.backbones.weights import model_weights, read_weights
 from ptnl.cli.entry import parser, start
 from ptnl.io import atomic_path, write_json
@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         origins = origins_of(tag_of(source))
         found = find(args.backbone, origins, args.downloads, args.manual)
     state = model_weights(read_weights(found.path))
-    check_shapes(found.path, outline(config), state)
+    shapes = {name: weight.shape for name, weight in outline(config).state_dict().items()}
+    check_shapes(found.path, shapes, state)
     with atomic_path(args.weights) as temporary:
         save_file(state, temporary)
     write_json(config, args.config)

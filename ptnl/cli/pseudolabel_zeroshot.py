@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ptnl.backbones.loading import choose_device, load_files
-from ptnl.cli.entry import add_backbone, parser, start
+from ptnl.backbones.text import read_text_backbone
+from ptnl.cli.entry import add_backbone_files, add_device, parser, start
 from ptnl.data import DATASETS
+from ptnl.devices import choose_device
 from ptnl.grid import Run
 from ptnl.io import read_parquet, write_parquet
 from ptnl.methods.zero_shot import zero_shot_logits
@@ -25,17 +26,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--features", type=Path, required=True)
     arguments.add_argument("--dataset", choices=DATASETS, required=True)
     arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
+    arguments.add_argument("--backbone", required=True)
+    add_backbone_files(arguments)
     arguments.add_argument("--shots", type=int, required=True, help="of the study, for its table")
     arguments.add_argument("--labels", type=Path, required=True, help="pseudo-labels (Parquet)")
     arguments.add_argument("--run", type=Path, required=True, help="folder of the zero-shot run")
-    add_backbone(arguments)
+    add_device(arguments)
     args = arguments.parse_args(argv)
 
     torch.set_num_threads(args.threads)
     started = time.perf_counter()
     manifest = read_parquet(args.manifest, MANIFEST)
-    backbone = load_files(
-        args.backbone, args.model_config, args.weights, choose_device(args.device), args.precision
+    device = choose_device(args.device, args.gpu_share)
+    backbone = read_text_backbone(
+        args.backbone, args.model_config, args.weights, device, args.precision
     )
     features = read_features(args.features, len(manifest)).to(backbone.device)
     logits = zero_shot_logits(backbone, features, class_names_of(manifest), args.template).cpu()

@@ -17,6 +17,7 @@ from ptnl.backbones.registry import (
     in_order,
     title_of,
 )
+from ptnl.backbones.text import read_text_backbone
 from ptnl.cli.fetch_backbone import main as fetch_backbone
 from ptnl.errors import InputError
 from ptnl.io import read_json, write_json
@@ -112,19 +113,33 @@ def test_what_cannot_be_used_is_refused_by_name(model, tag, reason):
         ({"no_causal_mask": True}, "not causal"),
         ({"pool_type": "last"}, "read by 'last', and not at the end token"),
         ({"vocab_size": 32000}, "its vocabulary has 32000 tokens"),
-        ({"proj_type": "none"}, "does not end in a projection"),
-        ({"qk_norm": True}, "blocks of type CustomResidualAttentionBlock"),
-        ({"colour": "red"}, "open_clip's CLIP refuses it .*colour"),
+        ({"proj_type": "none"}, "a text tower with proj_type is not CLIP's"),
+            {"proj_type": "none", "qk_norm": True},
+            "a text tower with proj_type, qk_norm is not CLIP's",
+        ),
+        ({"tokenizer_kwargs": {"clean": "whitespace"}}, "a text tower with tokenizer_kwargs"),
+        ({"colour": "red"}, "a text tower with colour"),
     ],
 )
 def test_a_configuration_of_one_s_own_is_checked(tmp_path, changes, reason):
     config = configuration("ViT-B-32", small=True)
     path = tmp_path / "own.json"
-    write_json(config, path)
+    write_json({**config, "text_cfg": {**config["text_cfg"], "pool_type": "argmax"}}, path)
     assert configuration_of(OpenClip(str(path), weights="w"))["model_cfg"] == config
     config["text_cfg"] |= changes
     write_json(config, path)
     with pytest.raises(InputError, match=f"own.json: .*{reason}"):
+        configuration_of(OpenClip(str(path), weights="w"))
+
+
+def test_a_model_that_is_no_clip_is_refused(tmp_path):
+    path = tmp_path / "own.json"
+    config = configuration("ViT-B-32", small=True)
+    write_json({**config, "init_logit_bias": -10}, path)
+    with pytest.raises(InputError, match=r"own.json: .*a model with init_logit_bias is not CLIP"):
+        configuration_of(OpenClip(str(path), weights="w"))
+    write_json({**config, "vision_cfg": {"colour": "red"}}, path)
+    with pytest.raises(InputError, match=r"own.json: .*open_clip's CLIP refuses it .*colour"):
         configuration_of(OpenClip(str(path), weights="w"))
 
 
@@ -171,7 +186,10 @@ def test_what_is_fetched_is_loaded_as_open_clip_loads_it(tmp_path, model):
         assert torch.equal(ours.encode_image(pixels), theirs.encode_image(pixels))
         texts = ["a dog", "an old photo of a yorkshire terrier, a type of pet."]
         expected = theirs.encode_text(open_clip.get_tokenizer(f"local-dir:{made.parent}")(texts))
-        torch.testing.assert_close(encode_texts(ours.model, ours.tokenizer, texts), expected)
+    alone = read_text_backbone("own", made, weights, CPU)
+    for tower in (ours.tower, alone.tower):
+        torch.testing.assert_close(encode_texts(tower, texts), expected)
+    assert alone.logit_scale == ours.logit_scale
     assert ours.dimensions == expected.shape[1]
     assert {p.dtype for p in ours.model.parameters()} == {torch.float32}
 

@@ -9,12 +9,10 @@ rule evaluate_random_prompts:
             "ptnl.cli.evaluate_random_prompts",
             "ptnl.methods.random_prompt",
             "ptnl.methods.prompt",
-            "ptnl.text.encoder",
-            "ptnl.text.packing",
-            "ptnl.text.prompts",
-            "ptnl.text.tower",
+            *TEXT_TOWER,
+            "ptnl.backbones.text",
         ),
-        **BACKBONE,
+        **BACKBONE_FILES,
         manifest="<results>/manifests/{dataset}.parquet",
         features="<results>/features/{dataset}/{backbone}.npy",
     output:
@@ -27,18 +25,20 @@ rule evaluate_random_prompts:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=4000,
+        gpu_share=config["gpu_share"],
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
     params:
         settings=lambda wildcards: config["methods"]["random_prompt"],
         precision=config["precision"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.evaluate_random_prompts --dataset {wildcards.dataset} "
-        "--backbone {wildcards.backbone} --model-config {input.model_config} "
-        "--weights {input.weights} --precision {params.precision} --manifest {input.manifest} "
-        "--features {input.features} "
+        "--backbone {wildcards.backbone} "
+        "--model-config {input.model_config} --weights {input.weights} "
+        "--precision {params.precision} --manifest {input.manifest} --features {input.features} "
         "--context-length {params.settings[context_length]} --draws {params.settings[draws]} "
-        "--device {params.device} --threads {threads} "
+        "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--accuracy {output.accuracy} --confusion {output.confusion} > {log} 2>&1"
 
 

@@ -33,8 +33,8 @@ rule fetch_backbone:
 rule encode_images:
     """Image features of a data set, once per image and backbone, in the manifest's order."""
     input:
-        **code("ptnl.cli.encode_images", "ptnl.features"),
-        **BACKBONE,
+        **code("ptnl.cli.encode_images", "ptnl.features", *IMAGE_ENCODER),
+        **BACKBONE_FILES,
         receipt="<data>/{dataset}/receipt.json",
         manifest="<results>/manifests/{dataset}.parquet",
     output:
@@ -48,27 +48,26 @@ rule encode_images:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=4000,
+        gpu_share=config["gpu_share"],
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
     params:
         precision=config["precision"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.encode_images --manifest {input.manifest} --receipt {input.receipt} "
-        "--backbone {wildcards.backbone} --model-config {input.model_config} "
-        "--weights {input.weights} --precision {params.precision} --device {params.device} "
-        "--threads {threads} "
+        "--backbone {wildcards.backbone} "
+        "--model-config {input.model_config} --weights {input.weights} "
+        "--precision {params.precision} "
+        "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--out {output} > {log} 2>&1"
 
 
 rule encode_views:
     """Augmented views of a seed's training images, as many as the config says, encoded once."""
     input:
-        **code(
-            "ptnl.cli.encode_views",
-            "ptnl.views",
-            "ptnl.features",
-        ),
-        **BACKBONE,
+        **code("ptnl.cli.encode_views", "ptnl.views", "ptnl.features", *IMAGE_ENCODER),
+        **BACKBONE_FILES,
         receipt="<data>/{dataset}/receipt.json",
         shots="<results>/shots/{dataset}/seed-{seed}.parquet",
         draws=draws_of_images,
@@ -84,7 +83,9 @@ rule encode_views:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=4000,
+        gpu_share=config["gpu_share"],
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
     params:
         views=config["views"],
         transform=config["train_transform"],
@@ -97,7 +98,7 @@ rule encode_views:
         "--model-config {input.model_config} --weights {input.weights} "
         "--precision {params.precision} --seed {wildcards.seed} "
         "--views {params.views} --transform {params.transform} {params.flips} "
-        "--device {params.device} --threads {threads} "
+        "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--out {output.features} --images {output.images} > {log} 2>&1"
 
 
@@ -106,14 +107,12 @@ rule pseudolabel_zeroshot:
     input:
         **code(
             "ptnl.cli.pseudolabel_zeroshot",
-            "ptnl.text.encoder",
-            "ptnl.text.packing",
-            "ptnl.text.prompts",
-            "ptnl.text.tower",
+            *TEXT_TOWER,
             "ptnl.tuning",
             "ptnl.methods.zero_shot",
+            "ptnl.backbones.text",
         ),
-        **BACKBONE,
+        **BACKBONE_FILES,
         manifest="<results>/manifests/{dataset}.parquet",
         features="<results>/features/{dataset}/{backbone}.npy",
     output:
@@ -127,7 +126,9 @@ rule pseudolabel_zeroshot:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=4000,
+        gpu_share=config["gpu_share"],
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
     params:
         precision=config["precision"],
         device=config["device"],
@@ -140,5 +141,5 @@ rule pseudolabel_zeroshot:
         "--template {params.template:q} --backbone {wildcards.backbone} "
         "--model-config {input.model_config} --weights {input.weights} "
         "--precision {params.precision} "
-        "--shots {params.shots} --device {params.device} "
+        "--shots {params.shots} --device {params.device} --gpu-share {resources.gpu_share} "
         "--threads {threads} --labels {output.labels} --run {params.run} > {log} 2>&1"
