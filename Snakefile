@@ -12,8 +12,9 @@ from ptnl.config import check_config, with_defaults, without_dropped
 from ptnl.data import DATASETS
 from ptnl.errors import InputError
 from ptnl import gpus, grid, layouts
-from ptnl.methods import METHODS, PSEUDO_LABELS
+from ptnl.methods import METHODS
 from ptnl.noise import NOISES
+from ptnl.pseudo import SELECTIONS
 from ptnl.protocols import apply_protocol, hyper_parameters, protocol_of
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
@@ -41,7 +42,7 @@ wildcard_constraints:
     dataset="|".join(DATASETS),
     backbone="|".join(map(re.escape, BACKBONES)),
     method="|".join(METHODS),
-    noise="|".join([*config["noise"], *PSEUDO_LABELS]),
+    noise="|".join([*config["noise"], *SELECTIONS]),
     fp=r"\d+",
     seed=r"\d+",
     number=r"\d+",

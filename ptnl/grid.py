@@ -13,7 +13,8 @@ from ptnl.backbones.registry import (
 )
 from ptnl.data import DATASETS
 from ptnl.errors import InputError
-from ptnl.methods import METHODS, PSEUDO_LABELS
+from ptnl.methods import METHODS
+from ptnl.pseudo import SELECTIONS
 
 Config = Mapping[str, Any]
 RANDOM_PROMPT = "random_prompt"
@@ -136,7 +137,7 @@ def gradient_runs(config: Config) -> list[Run]:
 
 def pseudo_label_runs(config: Config) -> list[Run]:
     """The runs that train on pseudo-labels."""
-    return [run for run in runs(config) if run.noise in PSEUDO_LABELS]
+    return [run for run in runs(config) if run.noise in SELECTIONS]
 
 
 def runs(config: Config) -> list[Run]:

@@ -10,7 +10,8 @@ from ptnl.backbones.registry import in_order, title_of
 from ptnl.data import DATASETS
 from ptnl.grid import RANDOM_PROMPT
 from ptnl.layouts import NOISE_TITLES, Table, shown
-from ptnl.methods import METHODS, PSEUDO_LABELS
+from ptnl.methods import METHODS
+from ptnl.pseudo import SELECTIONS
 from ptnl.published import beside, published
 
 ESTIMATES = {
@@ -109,7 +110,7 @@ def _with_best(rows: pd.DataFrame, layout: Table) -> pd.DataFrame:
 
 def with_published(rows: pd.DataFrame, number: int) -> pd.DataFrame:
     """The paper's number beside each cell that it prints; of pseudo-labels it prints ensembles."""
-    pseudo = rows.noise.isin(PSEUDO_LABELS)
+    pseudo = rows.noise.isin(SELECTIONS)
     printed = beside(rows.assign(noise=rows.noise.mask(pseudo, "none")), published(), number)
     same = rows.estimate == pseudo.map({True: "ensemble", False: "single"})
     columns = ["published_mean", "published_sd"]

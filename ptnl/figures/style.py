@@ -1,7 +1,7 @@
 """What all figures share: style, line styles, panels, direct labels, saving."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -93,14 +93,16 @@ def spread_labels(positions: np.ndarray, distance: float) -> np.ndarray:
     return spread
 
 
-def label_lines(axes: Axes, x: float, ends: Mapping[str, tuple[float, str, str]]) -> None:
-    """Name lines at their right end `x`, moved apart where the names would touch.
+def label_lines(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Name lines at their right ends, moved apart where the names would touch.
 
-    ends : method -> (y at the end, text, colour)
+    ends : (x, y, text, colour) of every line, once the axes have their scale and their limits
     """
-    low, high = axes.get_ylim()
-    places = spread_labels(np.array([y for y, _, _ in ends.values()]), 0.075 * (high - low))
-    for (_, text, colour), place in zip(ends.values(), places, strict=True):
+    scale = axes.yaxis.get_transform()
+    low, high = scale.transform(axes.get_ylim())
+    heights = scale.transform(np.array([y for _, y, _, _ in ends]))
+    places = scale.inverted().transform(spread_labels(heights, 0.075 * (high - low)))
+    for (x, _, text, colour), place in zip(ends, places, strict=True):
         axes.annotate(
             text,
             (x, place),

@@ -130,7 +130,7 @@ def pseudolabels_for_noise(noise):
 
 def labelled_shots(noise):
     """The draws that a kind of noise or of pseudo-labels gives to training."""
-    if noise in PSEUDO_LABELS:
+    if noise in SELECTIONS:
         return "<results>/pseudoshots/{dataset}/{backbone}/{noise}/seed-{seed}.parquet"
     return "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet"
 
@@ -146,7 +146,7 @@ def draws_of_images(wildcards):
     ]
     pseudo = [
         f"<results>/pseudoshots/{wildcards.dataset}/{wildcards.backbone}/{noise}/{seed}"
-        for noise in PSEUDO_LABELS
+        for noise in SELECTIONS
         if noise in grid.kinds_of_labels(config)
     ]
     return imported + pseudo
@@ -224,7 +224,7 @@ def table_numbers(wildcards):
     """What a table shows beside the summary."""
     methods = layouts.TABLES[int(wildcards.number)].methods
     numbers = {"summary": "<results>/summary.parquet"}
-    if any(METHODS[method].labels in PSEUDO_LABELS for method in methods):
+    if any(METHODS[method].labels in SELECTIONS for method in methods):
         numbers["ensembles"] = "<results>/ensembles.parquet"
     if grid.RANDOM_PROMPT in methods:
         numbers["random_prompts"] = random_prompt_files("accuracy.parquet")
