@@ -113,7 +113,7 @@ def test_what_cannot_be_used_is_refused_by_name(model, tag, reason):
         ({"no_causal_mask": True}, "not causal"),
         ({"pool_type": "last"}, "read by 'last', and not at the end token"),
         ({"vocab_size": 32000}, "its vocabulary has 32000 tokens"),
-        ({"proj_type": "none"}, "a text tower with proj_type is not CLIP's"),
+        (
             {"proj_type": "none", "qk_norm": True},
             "a text tower with proj_type, qk_norm is not CLIP's",
         ),
