@@ -1,11 +1,12 @@
 import json
+import re
 import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS
+from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
 from ptnl.config import Rules, study_config
 from ptnl.data import datasets_of, options_of
 from ptnl.errors import InputError
@@ -27,6 +28,7 @@ include: "workflow/rules/common.smk"
 
 validate_config()
 DATASETS = datasets_of(config)
+BACKBONES = backbones_of(config)
 
 
 pathvars:
@@ -37,7 +39,7 @@ pathvars:
 
 wildcard_constraints:
     dataset="|".join(DATASETS),
-    backbone="|".join(BACKBONES),
+    backbone="|".join(map(re.escape, BACKBONES)),
     method="|".join(METHODS),
     noise="|".join([*config["noise"], *SELECTIONS]),
     fp=r"\d+",

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
-from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.registry import SHIPPED
 from ptnl.losses import cross_entropy
 from ptnl.methods.prompt import CONTEXT_STD
 from ptnl.reference import PlainPrompts, plain_step
@@ -57,7 +57,7 @@ class Setting:
 
 def bench_backbone(name: str, device: torch.device) -> LoadedBackbone:
     """A shipped backbone, or one of `UNTRAINED` with random weights, frozen."""
-    if name in BACKBONES:
+    if name in SHIPPED:
         return load_backbone(name, device)
     torch.manual_seed(0)
     model = CLIP(**open_clip.get_model_config(name)).eval().requires_grad_(False)

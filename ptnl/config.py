@@ -40,10 +40,12 @@ def study_config(
     config : config.yaml with everything that the user laid over it
     explicit : what the user laid over it; it wins over the protocol
     """
-    check_config(config, rules.schema)
-    full = with_defaults(config, rules.schema)
+    kept = without_dropped(config)
+    check_config(kept, rules.schema)
+    full = with_defaults(kept, rules.schema)
     preset = protocol_of(full, rules.protocols)
     full = apply_protocol(full, preset, explicit, hyper_parameters(rules.schema))
+    full = without_dropped(full)
     check_config(full, rules.schema)
     return full
 
@@ -68,6 +70,25 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no keys and values")
     return content
+
+
+# What an overlay can take out of a study that lies below it.
+DROPPED_BY_NULL = ("backbones", "methods", "noise")
+
+
+def without_dropped(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without the entries of `backbones`, `methods` and `noise` that are null.
+
+    So an overlay takes out what the file below it put in, as with a JSON merge patch (RFC 7386). A
+    null elsewhere is kept, for the schema to refuse: there it is a value that was forgotten.
+    """
+
+    def kept(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {name: entry for name, entry in value.items() if entry is not None}
+
+    return {key: kept(v) if key in DROPPED_BY_NULL else v for key, v in config.items()}
 
 
 def with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

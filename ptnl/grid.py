@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.registry import (
+    BACKBONES,
+    IMAGE_ENCODERS,
+    SOURCE_KEYS,
+    Shipped,
+    backbones_of,
+)
 from ptnl.data import datasets_of
 from ptnl.errors import InputError
 from ptnl.methods import METHODS
@@ -156,22 +162,42 @@ def _known(key: str, name: str, registry: Mapping[str, Any]) -> None:
         raise InputError(f"config: {key}: {name!r} is unknown; choose from {', '.join(registry)}")
 
 
+def _check_source(name: str, said: Config) -> None:
+    """Refuse a backbone of which the config does not say enough, or too much."""
+    key = f"config: backbones.{name}"
+    if "model" in said:
+        if not said.keys() & {"pretrained", "weights"}:
+            raise InputError(f"{key}: a model needs its open_clip tag (pretrained) or its weights")
+        return
+    if name not in BACKBONES:
+        raise InputError(
+            f"config: backbones: {name!r} is unknown; choose from {', '.join(BACKBONES)}, "
+            "or say which model it is, and its pretrained tag or weights"
+        )
+    if said.keys() & set(SOURCE_KEYS) and isinstance(BACKBONES[name].source, Shipped):
+        raise InputError(f"{key}: the package ships its weights; give yours a name of their own")
+
+
 def check_grid(config: Config) -> None:
     """Refuse what the schema cannot see: unknown names, options of data sets, rates too high."""
     datasets_of(config)
     for method in config["methods"]:
         _known("methods", method, METHODS)
     for backbone, options in config["backbones"].items():
-        _known("backbones", backbone, BACKBONES)
+        _check_source(backbone, options)
         for method in options.get("methods", []):
             _known(f"backbones.{backbone}.methods", method, config["methods"])
+        if "image_encoder" in options:
+            key = f"backbones.{backbone}.image_encoder"
+            _known(key, options["image_encoder"], IMAGE_ENCODERS)
+    backbones = backbones_of(config)
     for dataset, methods in config.get("dataset_methods", {}).items():
         _known("dataset_methods", dataset, dict.fromkeys(config["datasets"]))
         for method in methods:
             _known(f"dataset_methods.{dataset}", method, config["methods"])
     for backbone in config["backbones"]:
         for method in methods_of(config, backbone):
-            if METHODS[method].trains_on == "images" and not BACKBONES[backbone].image_encoder:
+            if METHODS[method].trains_on == "images" and not backbones[backbone].image_encoder:
                 raise InputError(
                     f"config: backbones.{backbone}: {method} needs an image encoder pre-trained "
                     f"with labels only, and {backbone} has none; list its methods without it"
@@ -181,7 +207,7 @@ def check_grid(config: Config) -> None:
         for method in options.get("methods", []):
             _known(f"noise.{noise}.methods", method, METHODS)
         for backbone in options.get("backbones", []):
-            _known(f"noise.{noise}.backbones", backbone, BACKBONES)
+            _known(f"noise.{noise}.backbones", backbone, backbones)
         for fp in options["fps"]:
             if fp > config["shots"]:
                 raise InputError(

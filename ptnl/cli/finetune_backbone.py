@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from ptnl.backbones.image_encoders import load_image_encoder
-from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.registry import IMAGE_ENCODERS
 from ptnl.cli.entry import add_job, parse_job, parser, start
 from ptnl.devices import choose_device
 from ptnl.features import image_batches
@@ -28,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     add_job(arguments)
     arguments.add_argument(
+        "--image-encoder", choices=IMAGE_ENCODERS, required=True, help="trained in its place"
+    )
+    arguments.add_argument(
         "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
     )
     args = parse_job(arguments, argv)
@@ -38,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifest = read_parquet(args.manifest, MANIFEST)
     draws = [read_draw(path) for path in args.shots]
     classes = len(class_names_of(manifest))
-    encoder = load_image_encoder(BACKBONES[args.backbone].image_encoder, classes, device)
+    encoder = load_image_encoder(args.image_encoder, classes, device)
 
     def images(names: pd.Series) -> Iterator[torch.Tensor]:
         paths = [args.receipt.parent / "images" / name for name in names]

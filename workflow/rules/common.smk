@@ -24,6 +24,10 @@ TEXT_TOWER = [
 ]
 
 
+# The modules that load a whole backbone.
+IMAGE_ENCODER = [f"ptnl.backbones.{name}" for name in ("configuration", "loading", "weights")]
+
+
 def doubled(amount):
     """An amount of a resource that doubles whenever a job is tried again, lest it ran out of it."""
 
@@ -72,10 +76,46 @@ def own_manifest(wildcards):
     return options_of(config, wildcards.dataset).get("manifest", [])
 
 
-def backbone_assets(wildcards):
-    """The shipped files of a backbone: new weights redo what was computed with the old ones."""
-    source = BACKBONES[wildcards.backbone]
-    return [f"ptnl/assets/{source.config}", f"ptnl/assets/{source.weights}"]
+def backbone_file(kind):
+    """Input function: a backbone's `config` or `weights`, shipped or fetched.
+
+    New weights redo what was computed with the old ones.
+    """
+
+    def file(wildcards):
+        source = BACKBONES[wildcards.backbone].source
+        if isinstance(source, Shipped):
+            return f"ptnl/assets/{getattr(source, kind)}"
+        return getattr(rules.fetch_backbone.output, kind)
+
+    return file
+
+
+# The inputs of every job that loads a backbone.
+BACKBONE_FILES = {
+    **code("ptnl.backbones.precision"),
+    "model_config": backbone_file("config"),
+    "weights": backbone_file("weights"),
+}
+
+
+def own_backbone_files(wildcards):
+    """The user's own files that a backbone is made of."""
+    source = BACKBONES[wildcards.backbone].source
+    model = [source.model] if source.model.endswith(".json") else []
+    return model + ([source.weights] if source.weights else [])
+
+
+def backbone_source(wildcards):
+    """The options of `fetch_backbone` that say where a backbone comes from."""
+    source = BACKBONES[wildcards.backbone].source
+    options = {
+        "--model": source.model,
+        "--pretrained": source.pretrained,
+        "--file": source.weights,
+        "--sha256": source.sha256,
+    }
+    return shlex.join(word for option in options.items() if option[1] for word in option)
 
 
 def image_encoder_assets(wildcards):

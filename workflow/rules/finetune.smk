@@ -43,10 +43,12 @@ for noise, options in config["noise"].items():
             ),
             settings=lambda wildcards: json.dumps(config["methods"]["finetune"], sort_keys=True),
             folders=run_folders,
+            image_encoder=lambda wildcards: BACKBONES[wildcards.backbone].image_encoder,
             device=config["device"],
         shell:
             "python -m ptnl.cli.finetune_backbone --settings {params.settings:q} "
             "--dataset {wildcards.dataset} --backbone {wildcards.backbone} "
+            "--image-encoder {params.image_encoder} "
             "--manifest {input.manifest} --receipt {input.receipt} "
             "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"

@@ -10,7 +10,7 @@ for noise, fps in grid.kinds_of_labels(config).items():
             f"tune_method_{noise}"
         input:
             unpack(views_of_job),
-            backbone=backbone_assets,
+            **BACKBONE_FILES,
             manifest="<results>/manifests/{dataset}.parquet",
             features="<results>/features/{dataset}/{backbone}.npy",
             shots=expand(
@@ -49,10 +49,13 @@ for noise, fps in grid.kinds_of_labels(config).items():
             ),
             options=method_options,
             folders=run_folders,
+            precision=config["precision"],
             device=config["device"],
         shell:
             "python -m ptnl.cli.tune_method --method {wildcards.method} "
             "{params.options} --dataset {wildcards.dataset} --backbone {wildcards.backbone} "
+            "--model-config {input.model_config} --weights {input.weights} "
+            "--precision {params.precision} "
             "--manifest {input.manifest} "
             "--features {input.features} "
             "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
