@@ -71,8 +71,10 @@ def methods_on(config: Config, dataset: str, backbone: str) -> list[str]:
     return [method for method in methods_of(config, backbone) if method in of_dataset]
 
 
-def noises_of(config: Config, backbone: str, method: str) -> dict[str, tuple[int, ...]]:
-    """Noise kind -> numbers of wrong labels per class, at which a method runs with a backbone.
+def noises_of(
+    config: Config, dataset: str, backbone: str, method: str
+) -> dict[str, tuple[int, ...]]:
+    """Noise kind -> numbers of wrong labels per class, at which a method runs on a data set.
 
     A method that takes its labels from elsewhere has one kind, named after where, and rate 0.
     """
@@ -82,7 +84,8 @@ def noises_of(config: Config, backbone: str, method: str) -> dict[str, tuple[int
     return {
         noise: tuple(options["fps"])
         for noise, options in config["noise"].items()
-        if method in options.get("methods", config["methods"])
+        if dataset in options.get("datasets", config["datasets"])
+        and method in options.get("methods", config["methods"])
         and backbone in options.get("backbones", config["backbones"])
     }
 
@@ -92,7 +95,7 @@ def asks_for(config: Config, dataset: str, backbone: str, method: str, noise: st
     return method in methods_on(config, dataset, backbone) and (
         noise is None
         or METHODS[method].labels != "noise"
-        or noise in noises_of(config, backbone, method)
+        or noise in noises_of(config, dataset, backbone, method)
     )
 
 
@@ -109,7 +112,7 @@ def sweeps(config: Config) -> list[Sweep]:
         for method in methods_on(config, dataset, backbone)
         if method != RANDOM_PROMPT
         for seeds in [tuple(config["seeds"]) if METHODS[method].is_trained else (0,)]
-        for noise, fps in noises_of(config, backbone, method).items()
+        for noise, fps in noises_of(config, dataset, backbone, method).items()
     ]
 
 
@@ -206,6 +209,8 @@ def check_grid(config: Config) -> None:
     for noise, options in config["noise"].items():
         for method in options.get("methods", []):
             _known(f"noise.{noise}.methods", method, METHODS)
+        for dataset in options.get("datasets", []):
+            _known(f"noise.{noise}.datasets", dataset, datasets_of(config))
         for backbone in options.get("backbones", []):
             _known(f"noise.{noise}.backbones", backbone, backbones)
         for fp in options["fps"]:

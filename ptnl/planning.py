@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptnl import layouts
+from ptnl.backbones.registry import Shipped, backbones_of
 from ptnl.grid import (
     RANDOM_PROMPT,
     Run,
@@ -123,6 +124,14 @@ def _zero_shot_labels(dataset: str, backbone: str) -> str:
     return f"<results>/pseudolabels/{dataset}/{backbone}.parquet"
 
 
+def _weights(config: Config, backbone: str) -> tuple[str, ...]:
+    """The files of a backbone that some job makes: none where the package ships it."""
+    if isinstance(backbones_of(config)[backbone].source, Shipped):
+        return ()
+    folder = f"<data>/backbones/{backbone}"
+    return f"{folder}/open_clip_config.json", f"{folder}/open_clip_model.safetensors"
+
+
 def _draw(run: Run) -> str:
     """The labelled draw that a run trains on."""
     if run.noise in SELECTIONS:
@@ -138,6 +147,9 @@ def _views(dataset: str, backbone: str, seed: int) -> tuple[str, str]:
 
 def _candidates(config: Config) -> Iterator[Job]:
     """Every job that the workflow knows for the study, whether or not something asks for it."""
+    for backbone in config["backbones"]:
+        if files := _weights(config, backbone):
+            yield Job("fetch_backbone", (), files, backbone=backbone)
     for dataset in config["datasets"]:
         yield from _draws(config, dataset)
         for backbone in config["backbones"]:
@@ -147,7 +159,7 @@ def _candidates(config: Config) -> Iterator[Job]:
         folder = f"<results>/random_prompts/{dataset}/{backbone}"
         yield Job(
             "evaluate_random_prompts",
-            (_manifest(dataset), _features(dataset, backbone)),
+            (_manifest(dataset), _features(dataset, backbone), *_weights(config, backbone)),
             (f"{folder}/accuracy.parquet", f"{folder}/confusion.parquet"),
             dataset,
             backbone,
@@ -170,9 +182,10 @@ def _draws(config: Config, dataset: str) -> Iterator[Job]:
 def _encodings(config: Config, dataset: str, backbone: str) -> Iterator[Job]:
     manifest, features = _manifest(dataset), _features(dataset, backbone)
     labels = _zero_shot_labels(dataset, backbone)
+    weights = _weights(config, backbone)
     yield Job(
         "encode_images",
-        (_receipt(dataset), manifest),
+        (_receipt(dataset), manifest, *weights),
         (features,),
         dataset,
         backbone,
@@ -181,7 +194,7 @@ def _encodings(config: Config, dataset: str, backbone: str) -> Iterator[Job]:
     zero_shot = Run(dataset, backbone, "zero_shot", "none", 0, 0)
     yield Job(
         "pseudolabel_zeroshot",
-        (manifest, features),
+        (manifest, features, *weights),
         (labels, *_run_files(zero_shot)),
         dataset,
         backbone,
@@ -204,7 +217,7 @@ def _encodings(config: Config, dataset: str, backbone: str) -> Iterator[Job]:
         shots = f"<results>/shots/{dataset}/seed-{seed}.parquet"
         yield Job(
             "encode_views",
-            (_receipt(dataset), shots, *map(_draw, other)),
+            (_receipt(dataset), shots, *map(_draw, other), *weights),
             _views(dataset, backbone, seed),
             dataset,
             backbone,
@@ -244,7 +257,7 @@ def _training(config: Config, sweep: Sweep, of_job: list[Run]) -> Job:
     else:
         stage = "tune_method"
         benchmark = f"{stage}/{sweep.dataset}/{sweep.backbone}/{sweep.method}/{where}.tsv"
-        reads.append(_features(sweep.dataset, sweep.backbone))
+        reads += [_features(sweep.dataset, sweep.backbone), *_weights(config, sweep.backbone)]
         if config["views"] and "epochs" in config["methods"][sweep.method]:
             for seed in dict.fromkeys(run.seed for run in of_job):
                 reads += _views(sweep.dataset, sweep.backbone, seed)
