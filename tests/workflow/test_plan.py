@@ -31,6 +31,7 @@ def test_the_embedded_study(tmp_path):
         "collect_gradients": 1,
         "check_claims": 1,
         "report_noise": 1,
+        "report_cost": 1,
         "make_table": 9,
         "plot_figure": 7,
         "write_report": 1,

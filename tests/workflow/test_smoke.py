@@ -27,6 +27,7 @@ ONE_SWEEP = {
     "plot_figure": 5,  # not Figure 6; Figure 4 only where gradients are measured
     "check_claims": 1,
     "report_noise": 1,
+    "report_cost": 1,
     "write_report": 1,
 }
 
@@ -34,7 +35,7 @@ ONE_SWEEP = {
 def numbers(study: Study) -> pd.DataFrame:
     """The run table without what a clock or a commit decides."""
     runs = read_parquet(study.results / "runs.parquet", RUNS)
-    return runs.drop(columns=["seconds", "commit"])
+    return runs.drop(columns=["job_seconds", "memory_gib", "commit"])
 
 
 def test_every_artefact_is_there(smoke):

@@ -12,7 +12,7 @@ rule evaluate_random_prompts:
             *TEXT_TOWER,
             "ptnl.backbones.text",
         ),
-        backbone=backbone_assets,
+        **BACKBONE_FILES,
         manifest="<results>/manifests/{dataset}.parquet",
         features="<results>/features/{dataset}/{backbone}.npy",
     output:
@@ -20,6 +20,8 @@ rule evaluate_random_prompts:
         confusion="<results>/random_prompts/{dataset}/{backbone}/confusion.parquet",
     log:
         "<logs>/evaluate_random_prompts/{dataset}/{backbone}.log",
+    benchmark:
+        "<results>/benchmarks/evaluate_random_prompts/{dataset}/{backbone}.tsv"
     conda:
         "../../envs/ptnl.yaml"
     threads: 1
@@ -30,10 +32,13 @@ rule evaluate_random_prompts:
         runtime=doubled(60),
     params:
         settings=lambda wildcards: config["methods"]["random_prompt"],
+        precision=config["precision"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.evaluate_random_prompts --dataset {wildcards.dataset} "
-        "--backbone {wildcards.backbone} --manifest {input.manifest} --features {input.features} "
+        "--backbone {wildcards.backbone} "
+        "--model-config {input.model_config} --weights {input.weights} "
+        "--precision {params.precision} --manifest {input.manifest} --features {input.features} "
         "--context-length {params.settings[context_length]} --draws {params.settings[draws]} "
         "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--accuracy {output.accuracy} --confusion {output.confusion} > {log} 2>&1"

@@ -90,6 +90,26 @@ rule report_noise:
         "> {log} 2>&1"
 
 
+rule report_cost:
+    """Jobs, hours, memory and devices by stage and method."""
+    input:
+        **code("ptnl.cli.report_cost", "ptnl.cost", "ptnl.benchmarks"),
+        runs="<results>/runs.parquet",
+    output:
+        csv="<results>/cost.csv",
+        markdown="<results>/cost.md",
+    log:
+        "<logs>/report_cost.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        benchmarks=benchmark_folder,
+        study=config["study"],
+    shell:
+        "python -m ptnl.cli.report_cost --runs {input.runs} --benchmarks {params.benchmarks} "
+        "--study {params.study} --csv {output.csv} --markdown {output.markdown} > {log} 2>&1"
+
+
 rule check_claims:
     """The paper's claims: a verdict and a confidence interval for each."""
     input:
@@ -130,6 +150,7 @@ rule write_report:
         figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),
         claims="<results>/claims.md",
         noise="<results>/noise.md",
+        cost="<results>/cost.md",
     output:
         "<results>/report.html",
     log:
@@ -142,7 +163,7 @@ rule write_report:
     shell:
         "python -m ptnl.cli.write_report --study {params.study} --runs {input.runs} "
         "--tables {input.tables} --figures {input.figures} --claims {input.claims} "
-        "--noise {input.noise} --out {output} > {log} 2>&1"
+        "--noise {input.noise} --cost {input.cost} --out {output} > {log} 2>&1"
 
 
 rule report:
