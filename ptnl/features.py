@@ -43,12 +43,12 @@ def encode_images(
     backbone: LoadedBackbone, paths: Sequence[Path], batch_size: int = 256, threads: int = 1
 ) -> np.ndarray:
     """Image features (len(paths), D) in float16, not normalised, under the test transform."""
-    features = np.empty((len(paths), backbone.model.visual.output_dim), np.float16)
+    features = np.empty((len(paths), backbone.dimensions), np.float16)
     batches = image_batches(paths, backbone.transform, batch_size, threads)
     with tqdm(total=len(paths), unit="image", disable=None) as progress:
         start = 0
         for batch in batches:
-            encoded = backbone.model.encode_image(batch.to(backbone.device))
+            encoded = backbone.encode_image(batch.to(backbone.device))
             features[start : start + len(batch)] = encoded.float().cpu().numpy()
             start += len(batch)
             progress.update(len(batch))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ptnl.backbones.registry import BACKBONES
-from ptnl.data import in_order, title_of
+from ptnl import data
+from ptnl.backbones import registry
 from ptnl.grid import RANDOM_PROMPT
 from ptnl.layouts import NOISE_TITLES, Table, shown
 from ptnl.methods import METHODS
@@ -62,7 +62,7 @@ def table_rows(
     backbone : the primary one
     ensembles : for a table of estimates (see `ptnl.schemas.ENSEMBLES`)
     """
-    datasets = shown(layout, in_order(summary.dataset))
+    datasets = shown(layout, data.in_order(summary.dataset))
     rows = summary[summary.dataset.isin(datasets) & summary.method.isin(layout.methods)]
     if layout.rows != "backbone":
         rows = rows[rows.backbone == backbone]
@@ -121,7 +121,7 @@ def _ordered(rows: pd.DataFrame, layout: Table, datasets: list[str]) -> pd.DataF
     """Rows in the order of the data sets, then of the layout's rows, then of its columns."""
     order = {
         "dataset": datasets,
-        "backbone": list(BACKBONES),
+        "backbone": registry.in_order(rows.backbone),
         "method": list(layout.methods),
         "noise": [*layout.noises, *sorted(set(rows.noise) - set(layout.noises))],
         "estimate": list(ESTIMATES),
@@ -138,7 +138,7 @@ def _titles(layout: Table) -> dict[str, Callable]:
     """How the keys of rows and columns read."""
     return {
         "method": lambda name: METHODS[name].title,
-        "backbone": lambda name: f"{BACKBONES[name].title}-PT",
+        "backbone": lambda name: f"{registry.title_of(name)}-PT",
         "estimate": ESTIMATES.get,
         "noise": NOISE_TITLES.get,
         "rate": lambda rate: f"{rate:g} %",
@@ -205,7 +205,7 @@ def markdown(rows: pd.DataFrame, layout: Table, number: int, origin: Origin) -> 
     ]
     previous = None
     for (dataset, row), values in grid.iterrows():
-        title = title_of(dataset) if dataset != previous else ""
+        title = data.title_of(dataset) if dataset != previous else ""
         lines.append(f"| {' | '.join([title, *([row] if layout.rows else []), *values])} |")
         previous = dataset
     return "\n".join(lines) + "\n"
@@ -234,7 +234,7 @@ def latex(rows: pd.DataFrame, layout: Table, number: int, origin: Origin) -> str
     for (dataset, row), values in grid.iterrows():
         if dataset != previous:
             lines.append(r"    \midrule")
-        title = escaped(title_of(dataset)) if dataset != previous else ""
+        title = escaped(data.title_of(dataset)) if dataset != previous else ""
         words = [title, *([row] if layout.rows else []), *values]
         lines.append(f"    {' & '.join(words)} \\\\")
         previous = dataset

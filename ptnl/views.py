@@ -120,7 +120,7 @@ def _encode_shard(
     features = []
     for _ in range(math.ceil(len(paths) / together)):
         pixels = torch.cat(list(islice(augmented, together)))
-        encoded = backbone.model.encode_image(backbone.normalise(pixels))
+        encoded = backbone.encode_image(backbone.normalise(pixels))
         features.append(encoded.half().unflatten(0, (-1, views)).cpu())
     return torch.cat(features).transpose(0, 1).numpy()
 
@@ -159,7 +159,7 @@ def encode_views(
                 with atomic_path(shard) as temporary:
                     np.save(temporary, features)
             progress.update(len(names) * views)
-    shape = (views, len(images), backbone.model.visual.output_dim)
+    shape = (views, len(images), backbone.dimensions)
     with atomic_path(out) as temporary:
         whole = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
         for start in starts:

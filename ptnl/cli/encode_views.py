@@ -10,9 +10,8 @@ import pandas as pd
 import torch
 
 from ptnl.assets import sha256
-from ptnl.backbones.loading import load_backbone
-from ptnl.backbones.registry import BACKBONES
-from ptnl.cli.entry import add_device, parser, start
+from ptnl.backbones.loading import load_files
+from ptnl.cli.entry import add_backbone_files, add_device, parser, start
 from ptnl.devices import choose_device
 from ptnl.io import read_parquet, write_parquet
 from ptnl.provenance import made_by
@@ -31,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
     )
-    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
+    arguments.add_argument("--backbone", required=True)
+    add_backbone_files(arguments)
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--views", type=int, required=True, help="of each image")
     arguments.add_argument("--transform", choices=TRANSFORMS, required=True)
@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     shots = read_parquet(args.shots, SHOTS)
     draws = [shots[shots.split == "train"], *(read_parquet(p, NOISY_SHOTS) for p in args.draws)]
     images = pd.concat([draw[["image"]] for draw in draws]).drop_duplicates(ignore_index=True)
-    backbone = load_backbone(args.backbone, choose_device(args.device, args.gpu_share))
+    device = choose_device(args.device, args.gpu_share)
+    backbone = load_files(args.backbone, args.model_config, args.weights, device, args.precision)
     augmentation = Augmentation(backbone.image_size, TRANSFORMS[args.transform], args.flips)
     made = made_by(
         "torch",
@@ -60,9 +61,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         train_transform=args.transform,
         flips=args.flips,
         backbone=args.backbone,
+        precision=args.precision,
     )
     # Shards that a killed call left are taken over only by one that would make the same.
-    decides = [made, images.image.tolist(), sha256(args.receipt), backbone.device.type]
+    decides = [made, images.image.tolist(), sha256(args.receipt), sha256(args.weights), device.type]
     fingerprint = hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
     encode_views(
         backbone,

@@ -12,8 +12,8 @@ import pandas as pd
 from ptnl.assets import sha256, verified
 from ptnl.data import DATASETS
 from ptnl.data.archives import Archives
-from ptnl.io import Schema, read_parquet, write_bytes
-from ptnl.schemas import MANIFEST
+from ptnl.io import read_parquet, write_bytes
+from ptnl.schemas import MANIFEST, Schema
 
 IMAGES: Schema = {
     "image": "string",

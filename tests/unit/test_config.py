@@ -5,10 +5,11 @@ import copy
 import pytest
 import yaml
 
-from ptnl.config import check_config, with_defaults
+from ptnl.config import check_config, with_defaults, without_dropped
 from ptnl.data import DATASETS, datasets_of
 from ptnl.errors import InputError
 from ptnl.grid import sweeps
+from ptnl.protocols import apply_protocol, hyper_parameters, merged
 
 
 @pytest.fixture
@@ -75,7 +76,14 @@ def test_the_shipped_config_is_valid(config, schema):
             r"mine.images: not an option of mine; it takes folder, template",
         ),
         ("dataset_options.dtd.sizes", {"trian": 1}, r"sizes.trian'; did you mean 'train'"),
-        ("backbones.RN50", {}, r"backbones: 'RN50' is unknown; choose from mini-rn"),
+        ("backbones.RN51", {}, r"backbones: 'RN51' is unknown; choose from RN50, .*, or say which"),
+        ("backbones.a/b", {}, r"backbones: 'a/b' does not match"),
+        ("backbones.own", {"model": "RN50"}, r"backbones.own: a model needs its open_clip tag"),
+        ("backbones.RN50", {"sha256": "0" * 64}, r"'weights' is a dependency of 'sha256'"),
+        ("backbones.RN50", {"image_encoder": "x"}, r"RN50.image_encoder: 'x' is unknown"),
+        ("backbones.mini-rn", {"weights": "w.pt"}, r"mini-rn: the package ships its weights"),
+        ("backbones.mini-rn", None, r"backbones.mini-rn: None is not of type 'object'"),
+        ("precision", "float16", r"precision: 'float16' is not one of"),
         ("primary_backbone", "mini", r"primary_backbone: 'mini' is unknown"),
         ("backbones.mini-rn.methods", ["nope"], r"backbones.mini-rn.methods: .nope. is unknown"),
     ],
@@ -125,7 +133,11 @@ def test_every_key_is_described_and_typed(schema):
 
 
 def test_hyper_parameters_are_defaulted_and_closed(schema):
-    optional = {("noise", "methods"), ("noise", "backbones")}  # all of the study without them
+    optional = {
+        ("noise", "methods"),
+        ("noise", "datasets"),
+        ("noise", "backbones"),
+    }  # all of the study without them
     for name, node in schema["$defs"].items():
         if node["type"] != "object":
             continue
@@ -154,3 +166,31 @@ def test_every_method_has_its_hyper_parameters(schema):
     from ptnl.methods import METHODS
 
     assert set(schema["properties"]["methods"]["properties"]) == set(METHODS)
+
+
+def test_an_overlay_takes_out_what_a_null_names(config, schema):
+    nothing = {
+        "backbones": {"mini-vit": None},
+        "methods": {"upl": None},
+        "noise": {"confusion": None},
+    }
+    left = without_dropped(merged(config, nothing))
+    check_config(left, schema)
+    assert list(left["backbones"]) == ["mini-rn"]
+    assert "upl" not in left["methods"]
+    assert list(left["noise"]) == ["symmetric"]
+    assert left["methods"].keys() | {"upl"} == config["methods"].keys()
+
+
+def test_a_null_beats_the_protocol(config, schema):
+    """What it takes out does not come back with a preset that has it."""
+    explicit = {"noise": {"confusion": None}}
+    full = with_defaults(without_dropped(merged(config, explicit)), schema)
+    preset = {"noise": {"symmetric": {"fps": [0]}, "confusion": {"fps": [8]}}}
+    with_preset = apply_protocol(full, preset, explicit, hyper_parameters(schema))
+    assert without_dropped(with_preset)["noise"] == {"symmetric": {"fps": [0]}}
+
+
+def test_a_forgotten_value_is_no_null_to_drop(config, schema):
+    with pytest.raises(InputError, match="seeds: None is not of type 'array'"):
+        check_config(without_dropped({**config, "seeds": None}), schema)

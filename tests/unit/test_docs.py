@@ -1,5 +1,8 @@
 """The pages of the documentation do what they say."""
 
+# `compile` below inherits it, for code that is added to ptnl.noise, which has it.
+from __future__ import annotations
+
 import copy
 import re
 import sys

@@ -11,6 +11,7 @@ rule download_dataset:
         "<data>/{dataset}/receipt.json",
     log:
         "<logs>/download_dataset/{dataset}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -34,6 +35,7 @@ rule index_dataset:
         "<results>/manifests/{dataset}.parquet",
     log:
         "<logs>/index_dataset/{dataset}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -52,6 +54,7 @@ rule sample_shots:
         "<results>/shots/{dataset}/seed-{seed}.parquet",
     log:
         "<logs>/sample_shots/{dataset}/seed-{seed}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -82,6 +85,7 @@ for noise, options in config["noise"].items():
             ),
         log:
             f"<logs>/inject_noise/{{dataset}}/{noise}/seed-{{seed}}.log",
+        localrule: True
         conda:
             "../../envs/ptnl.yaml"
         params:

@@ -1,11 +1,39 @@
-# Images -> features -> zero-shot predictions.
+# Backbones and images -> features -> zero-shot predictions.
+
+
+rule fetch_backbone:
+    """Configuration and weights of a backbone that is not shipped, from a file or the network."""
+    input:
+        **code(
+            "ptnl.cli.fetch_backbone",
+            "ptnl.backbones.configuration",
+            "ptnl.backbones.origins",
+            "ptnl.backbones.weights",
+        ),
+        own=own_backbone_files,
+    output:
+        config="<data>/backbones/{backbone}/open_clip_config.json",
+        weights="<data>/backbones/{backbone}/open_clip_model.safetensors",
+        receipt="<data>/backbones/{backbone}/receipt.json",
+    log:
+        "<logs>/fetch_backbone/{backbone}.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        source=backbone_source,
+        downloads=subpath(output.receipt, parent=True),
+        manual=lambda wildcards: workflow.pathvars.apply("<data>/manual"),
+    shell:
+        "python -m ptnl.cli.fetch_backbone --backbone {wildcards.backbone} {params.source} "
+        "--downloads {params.downloads} --manual {params.manual} --config {output.config} "
+        "--weights {output.weights} --receipt {output.receipt} > {log} 2>&1"
 
 
 rule encode_images:
     """Image features of a data set, once per image and backbone, in the manifest's order."""
     input:
-        **code("ptnl.cli.encode_images", "ptnl.features", "ptnl.backbones.loading"),
-        backbone=backbone_assets,
+        **code("ptnl.cli.encode_images", "ptnl.features", *IMAGE_ENCODER),
+        **BACKBONE_FILES,
         receipt="<data>/{dataset}/receipt.json",
         manifest="<results>/manifests/{dataset}.parquet",
     output:
@@ -23,10 +51,13 @@ rule encode_images:
         mem_mb=doubled(4000),
         runtime=doubled(60),
     params:
+        precision=config["precision"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.encode_images --manifest {input.manifest} --receipt {input.receipt} "
         "--backbone {wildcards.backbone} "
+        "--model-config {input.model_config} --weights {input.weights} "
+        "--precision {params.precision} "
         "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--out {output} > {log} 2>&1"
 
@@ -34,13 +65,8 @@ rule encode_images:
 rule encode_views:
     """Augmented views of a seed's training images, as many as the config says, encoded once."""
     input:
-        **code(
-            "ptnl.cli.encode_views",
-            "ptnl.views",
-            "ptnl.features",
-            "ptnl.backbones.loading",
-        ),
-        backbone=backbone_assets,
+        **code("ptnl.cli.encode_views", "ptnl.views", "ptnl.features", *IMAGE_ENCODER),
+        **BACKBONE_FILES,
         receipt="<data>/{dataset}/receipt.json",
         shots="<results>/shots/{dataset}/seed-{seed}.parquet",
         draws=draws_of_images,
@@ -63,10 +89,13 @@ rule encode_views:
         views=config["views"],
         transform=config["train_transform"],
         flips=lambda wildcards: "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips",
+        precision=config["precision"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.encode_views --shots {input.shots} --draws {input.draws} "
-        "--receipt {input.receipt} --backbone {wildcards.backbone} --seed {wildcards.seed} "
+        "--receipt {input.receipt} --backbone {wildcards.backbone} "
+        "--model-config {input.model_config} --weights {input.weights} "
+        "--precision {params.precision} --seed {wildcards.seed} "
         "--views {params.views} --transform {params.transform} {params.flips} "
         "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--out {output.features} --images {output.images} > {log} 2>&1"
@@ -82,7 +111,7 @@ rule pseudolabel_zeroshot:
             "ptnl.methods.zero_shot",
             "ptnl.backbones.text",
         ),
-        backbone=backbone_assets,
+        **BACKBONE_FILES,
         manifest="<results>/manifests/{dataset}.parquet",
         features="<results>/features/{dataset}/{backbone}.npy",
     output:
@@ -91,6 +120,8 @@ rule pseudolabel_zeroshot:
         logits="<results>/runs/{dataset}/{backbone}/zero_shot/none/fp-0/seed-0/logits.npy",
     log:
         "<logs>/pseudolabel_zeroshot/{dataset}/{backbone}.log",
+    benchmark:
+        "<results>/benchmarks/pseudolabel_zeroshot/{dataset}/{backbone}.tsv"
     conda:
         "../../envs/ptnl.yaml"
     threads: 1
@@ -100,6 +131,7 @@ rule pseudolabel_zeroshot:
         mem_mb=doubled(4000),
         runtime=doubled(60),
     params:
+        precision=config["precision"],
         device=config["device"],
         shots=config["shots"],
         template=template,
@@ -108,5 +140,7 @@ rule pseudolabel_zeroshot:
         "python -m ptnl.cli.pseudolabel_zeroshot --manifest {input.manifest} "
         "--features {input.features} --dataset {wildcards.dataset} "
         "--template {params.template:q} --backbone {wildcards.backbone} "
+        "--model-config {input.model_config} --weights {input.weights} "
+        "--precision {params.precision} "
         "--shots {params.shots} --device {params.device} --gpu-share {resources.gpu_share} "
         "--threads {threads} --labels {output.labels} --run {params.run} > {log} 2>&1"
