@@ -1,16 +1,18 @@
-"""Encode every image of a data set once, with the image encoder of a backbone."""
+"""Encode every image of a data set once; a killed call goes on where it was."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from ptnl.assets import sha256
 from ptnl.backbones.loading import choose_device, load_backbone
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.entry import add_device, parser, start
-from ptnl.features import encode_images
-from ptnl.io import atomic_path, read_parquet
+from ptnl.features import ImageEncoder, encoded_batches
+from ptnl.io import read_parquet
+from ptnl.provenance import fingerprint, made_by
+from ptnl.resumable import write_features
 from ptnl.schemas import MANIFEST
 
 
@@ -29,11 +31,17 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(args.threads)
     manifest = read_parquet(args.manifest, MANIFEST)
-    backbone = load_backbone(args.backbone, choose_device(args.device))
+    encoder = ImageEncoder(load_backbone(args.backbone, choose_device(args.device)))
     images = [args.receipt.parent / "images" / name for name in manifest.image]
-    features = encode_images(backbone, images, threads=args.threads)
-    with atomic_path(args.out) as temporary:
-        np.save(temporary, features)
+    made = made_by("torch", "torchvision", "open_clip_torch", backbone=args.backbone)
+    decides = [made, manifest.image.tolist(), sha256(args.receipt), encoder.backbone.device.type]
+    write_features(
+        args.out,
+        (len(images), encoder.dimension),
+        fingerprint(*decides),
+        lambda done: encoded_batches(encoder, images[done:], args.threads),
+        unit="image",
+    )
 
 
 if __name__ == "__main__":
