@@ -16,7 +16,7 @@ from ptnl.images import computed_ahead, read_image, read_pixels
 MIB = 2**20
 # Bytes of a batch in the encoder's most demanding layer. A processor is fastest while they stay
 # near its caches, a GPU while they keep it busy.
-BATCH_BYTES = {"cpu": 64 * MIB, "cuda": 1024 * MIB}
+BATCH_BYTES = {"cpu": 32 * MIB, "cuda": 1024 * MIB}
 AHEAD_BYTES = 64 * MIB  # of images that are decoded and wait for the encoder
 
 
