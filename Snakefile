@@ -9,7 +9,7 @@ from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS
 from ptnl.config import check_config, with_defaults
 from ptnl.data import DATASETS
 from ptnl.errors import InputError
-from ptnl import grid, layouts
+from ptnl import gpus, grid, layouts
 from ptnl.methods import METHODS, PSEUDO_LABELS
 from ptnl.noise import NOISES
 from ptnl.protocols import apply_protocol, hyper_parameters, protocol_of
@@ -53,6 +53,11 @@ include: "workflow/rules/tune.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
+
+
+onstart:
+    if config["device"] == "auto" and workflow.local_exec and not gpus.has_gpu():
+        logger.info("No GPU on this machine: models run on the CPU.")
 
 
 rule all:

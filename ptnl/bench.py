@@ -175,7 +175,7 @@ def _prompts(backbone: LoadedBackbone, names: Sequence[str], setting: Setting) -
 
 def _context(backbone: LoadedBackbone, setting: Setting, *runs: int) -> Tensor:
     """A random context (*runs, M, W) to be trained."""
-    width = backbone.model.token_embedding.embedding_dim
+    width = backbone.tower.width
     context = torch.randn(*runs, setting.context_length, width, device=backbone.device)
     return (CONTEXT_STD * context).requires_grad_()
 
@@ -194,9 +194,9 @@ def _our_work(
 ) -> tuple[Work, Work]:
     """Our text tower, and our step, on cached features, for R runs at once."""
     prompts = [prompt.tokens for prompt in _prompts(backbone, names, setting)]
-    encoder = PromptEncoder(backbone.model, prompts)
+    encoder = PromptEncoder(backbone.tower, prompts)
     context = _context(backbone, setting, runs)
-    dimensions = backbone.model.text_projection.shape[1]
+    dimensions = backbone.tower.dimensions
     features = torch.randn(runs, setting.batch_size, dimensions, device=backbone.device)
     labels = torch.randint(len(names), features.shape[:2], device=backbone.device)
     optimiser = _sgd(context)

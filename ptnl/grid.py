@@ -138,19 +138,6 @@ def runs(config: Config) -> list[Run]:
     return [run for sweep in sweeps(config) for run in sweep.runs]
 
 
-def sweep_of(config: Config, dataset: str, backbone: str, method: str, noise: str) -> Sweep:
-    """The study's sweep of that name; `InputError` where the config does not ask for it."""
-    for sweep in sweeps(config):
-        if (sweep.dataset, sweep.backbone, sweep.method, sweep.noise) == (
-            dataset,
-            backbone,
-            method,
-            noise,
-        ):
-            return sweep
-    raise InputError(f"the config asks for no runs of {dataset}/{backbone}/{method}/{noise}")
-
-
 def _known(key: str, name: str, registry: Mapping[str, Any]) -> None:
     if name not in registry:
         raise InputError(f"config: {key}: {name!r} is unknown; choose from {', '.join(registry)}")

@@ -1,13 +1,17 @@
 """SGD with CoOp's schedule, over many runs at once."""
 
 import math
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+
+# The function behind torch.optim.SGD. The class imports torch's compiler at its first step, which
+# takes longer than many a sweep of small models.
+from torch.optim.sgd import sgd
 from tqdm import tqdm
 
 from ptnl.errors import InputError
@@ -56,7 +60,7 @@ def train_sgd(
     labels_clean: Tensor,
     seeds: list[int],
     loss: Loss,
-    settings: dict,
+    settings: Mapping[str, Any],
     measure_gradients: bool = False,
 ) -> list[pd.DataFrame]:
     """Train the parameters of R independent runs side by side, in place.
@@ -103,15 +107,9 @@ def train_sgd(
     ).to(device)  # (epochs, steps, R, batch)
     rows = torch.arange(runs, device=device)[:, None]
     leaves = [parameters] if isinstance(parameters, Tensor) else list(parameters.values())
-    optimiser = torch.optim.SGD(
-        leaves,
-        lr=rates[0],
-        momentum=settings["momentum"],
-        weight_decay=settings["weight_decay"],
-    )
+    buffers: list[Tensor | None] = [None] * len(leaves)
     history = []
     for epoch, rate in enumerate(tqdm(rates, unit="epoch", disable=None)):
-        optimiser.param_groups[0]["lr"] = rate
         features = features_at(epoch)
         pulls = torch.full((2, runs), torch.nan, device=device)
         if measure_gradients:
@@ -128,10 +126,20 @@ def train_sgd(
             seen, true = labels[rows, batch], labels_clean[rows, batch]
             logits = class_logits(parameters, features[rows, batch])
             batch_loss = loss(logits, seen).mean(dim=1)  # (R,)
-            optimiser.zero_grad(set_to_none=True)
-            batch_loss.sum().backward()
-            norm = torch.stack([leaf.grad.flatten(1).norm(dim=1) for leaf in leaves]).norm(dim=0)
-            optimiser.step()
+            gradients = list(torch.autograd.grad(batch_loss.sum(), leaves))
+            norm = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)
+            with torch.no_grad():
+                sgd(
+                    leaves,
+                    gradients,
+                    buffers,
+                    lr=rate,
+                    momentum=settings["momentum"],
+                    weight_decay=settings["weight_decay"],
+                    dampening=0,
+                    nesterov=False,
+                    maximize=False,
+                )
             guess, clean = logits.detach().argmax(dim=-1), seen == true
             tally += torch.stack(
                 [

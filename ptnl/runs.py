@@ -1,6 +1,7 @@
 """A run's folder: what it holds, and the inputs that runs share."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,26 @@ from torch import Tensor
 from ptnl.errors import InputError
 from ptnl.grid import Run
 from ptnl.io import atomic_path, read_metadata, read_parquet, write_json, write_parquet
-from ptnl.schemas import HISTORY, VIEW_IMAGES
+from ptnl.schemas import HISTORY, NOISY_SHOTS, VIEW_IMAGES
 from ptnl.tuning import TunedRun, top1_accuracy
+
+
+@dataclass(frozen=True)
+class LabelledDraw:
+    """The training images of one run, with the labels that it sees, and where they come from."""
+
+    rows: pd.DataFrame  # see `ptnl.schemas.NOISY_SHOTS`
+    noise: str
+    fp: int
+    seed: int
+    shots: int
+
+
+def read_draw(path: Path) -> LabelledDraw:
+    """A draw with its labels, as `inject_noise` and `sample_pseudolabels` write it."""
+    asked = read_metadata(path)["settings"]
+    origin = {name: asked[name] for name in ("noise", "fp", "seed", "shots")}
+    return LabelledDraw(read_parquet(path, NOISY_SHOTS), **origin)
 
 
 def class_names_of(manifest: pd.DataFrame) -> list[str]:
@@ -152,36 +171,40 @@ def run_metrics(
     write_json(metrics, folder / "metrics.json")
 
 
-def write_run(
-    folder: Path,
-    run: Run,
-    tuned: TunedRun,
-    draw: pd.DataFrame,
+def write_runs(
+    folders: Sequence[Path],
+    sweep: tuple[str, str, str],
+    draws: Sequence[LabelledDraw],
+    tuned: Sequence[TunedRun],
     test_labels: Tensor,
     *,
-    shots: int,
     epochs: int,
     seconds: float,
     device: torch.device,
     made: dict,
-) -> float:
-    """Every file of a trained run. Returns its top-1 accuracy on the test images, in percent."""
-    logits = tuned.test_logits.cpu()
-    accuracy = top1_accuracy(logits, test_labels)
-    write_history(tuned.history, folder, made)
-    write_weights({**tuned.weights, **tuned.buffers}, folder)
-    write_logits(logits, folder)
-    run_metrics(
-        folder,
-        run,
-        shots=shots,
-        rate_realised=100 * float(draw.is_noisy.mean()),
-        shots_per_class=draw.image.nunique() / logits.shape[1],
-        accuracy=accuracy,
-        epochs=epochs,
-        parameters=tuned.parameters,
-        seconds=seconds,
-        device=device,
-        made=made,
-    )
-    return accuracy
+) -> None:
+    """Every file of the runs of a job, which took `seconds` together; says how good each run is.
+
+    `sweep` is their data set, backbone and method.
+    """
+    *_, method = sweep
+    for folder, draw, run in zip(folders, draws, tuned, strict=True):
+        logits = run.test_logits.cpu()
+        accuracy = top1_accuracy(logits, test_labels)
+        write_history(run.history, folder, made)
+        write_weights({**run.weights, **run.buffers}, folder)
+        write_logits(logits, folder)
+        run_metrics(
+            folder,
+            Run(*sweep, draw.noise, draw.fp, draw.seed),
+            shots=draw.shots,
+            rate_realised=100 * float(draw.rows.is_noisy.mean()),
+            shots_per_class=draw.rows.image.nunique() / logits.shape[1],
+            accuracy=accuracy,
+            epochs=epochs,
+            parameters=run.parameters,
+            seconds=seconds / len(tuned),
+            device=device,
+            made=made,
+        )
+        print(f"{method} fp {draw.fp} seed {draw.seed}: {accuracy:.2f} %")

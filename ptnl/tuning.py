@@ -1,6 +1,6 @@
 """What a method gets and what it gives: the interface between the study and its methods."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ptnl.backbones.loading import LoadedBackbone
+from ptnl.backbones.text import TextBackbone
+from ptnl.losses import LOSSES
 from ptnl.methods import Method
+from ptnl.optim import Parameters, train_sgd
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Sweep:
 
     method: Method
     settings: dict[str, Any]
-    backbone: LoadedBackbone
+    backbone: TextBackbone
     class_names: list[str]
     template: str  # hand-crafted prompt of the data set
     seeds: list[int]  # (R)
@@ -51,6 +53,31 @@ class TunedRun:
     def parameters(self) -> int:
         """How many numbers were trained."""
         return sum(weight.numel() for weight in self.weights.values())
+
+
+def train_sweep(
+    sweep: Sweep,
+    parameters: Parameters,
+    class_logits: Callable[[Parameters, Tensor], Tensor],
+    settings: Mapping[str, Any] | None = None,
+) -> list[pd.DataFrame]:
+    """Train what is learnable of a sweep's R runs, in place, by SGD; R histories.
+
+    See `ptnl.optim.train_sgd` for the parameters and logits; `settings` are the sweep's unless a
+    method has its own.
+    """
+    settings = sweep.settings if settings is None else settings
+    return train_sgd(
+        parameters,
+        class_logits,
+        sweep.features_at,
+        sweep.labels,
+        sweep.labels_clean,
+        sweep.seeds,
+        LOSSES[sweep.method.loss](settings),
+        settings,
+        sweep.method.measures_gradients,
+    )
 
 
 def cosine_logits(features: Tensor, class_embeddings: Tensor, logit_scale: float) -> Tensor:

@@ -1,24 +1,24 @@
-"""Loading a CLIP model by name, onto a device, ready for inference."""
+"""Loading a whole CLIP model by name, onto a device, ready for inference."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from open_clip import CLIP, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transform import image_transform
+from open_clip.transformer import ResidualAttentionBlock
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
 from ptnl.assets import verified
 from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.text import check_shapes, expand_state_dict
 from ptnl.errors import InputError
 from ptnl.io import read_json
-
-# Rows of the token embedding that training never touched are left out of a weights file: the rows
-# it holds stand under the first name, the tokens they belong to under the second.
-TOKEN_ROWS, TOKEN_IDS = "token_embedding.rows", "token_embedding.ids"
+from ptnl.text import TextTower, clip_tokenizer
 
 
 @dataclass(frozen=True)
@@ -51,48 +51,40 @@ class LoadedBackbone:
         )
         return (pixels / 255 - mean) / std
 
+    @cached_property
+    def tower(self) -> TextTower:
+        """The text tower, as what trains on features uses it."""
+        return tower_of(self.model)
+
     @property
     def logit_scale(self) -> float:
         """1 / temperature of Eq. 1."""
         return float(self.model.logit_scale.exp())
 
 
-def choose_device(name: str) -> torch.device:
-    """The device that a config names; `auto` is a GPU where there is one, else the CPU."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device {name!r} asked for, but torch finds no GPU")
-    return torch.device(name)
+def tower_of(model: CLIP) -> TextTower:
+    """The text tower of an open_clip model.
 
-
-def expand_state_dict(
-    stored: dict[str, torch.Tensor], vocabulary_size: int
-) -> dict[str, torch.Tensor]:
-    """Stored weights as float32 ones, with a row for every token of the vocabulary."""
-    state = {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in stored.items()
-    }
-    if TOKEN_ROWS in state:
-        rows, ids = state.pop(TOKEN_ROWS), state.pop(TOKEN_IDS).long()
-        state["token_embedding.weight"] = torch.zeros(vocabulary_size, rows.shape[1])
-        state["token_embedding.weight"][ids] = rows
-    return state
-
-
-def _check_shapes(path: Path, model: nn.Module, state: dict[str, torch.Tensor]) -> None:
-    expected = model.state_dict()
-    for name in sorted(expected.keys() | state.keys()):
-        if name not in state:
-            raise InputError(f"{path}: misses the weights {name!r}")
-        if name not in expected:
-            raise InputError(f"{path}: holds {name!r}, which the model does not have")
-        if expected[name].shape != state[name].shape:
+    Refuses one that is not causal, or whose result is not read at the end token.
+    """
+    if model.text_pool_type != "argmax" or model.attn_mask is None:
+        raise InputError("this backbone's text tower is not causal with an end token, as CLIP's is")
+    if not isinstance(model.text_projection, torch.Tensor):
+        raise InputError("this backbone's text tower does not end in a projection matrix")
+    blocks = model.transformer.resblocks
+    for block in blocks:
+        if type(block) is not ResidualAttentionBlock:
             raise InputError(
-                f"{path}: {name!r} has shape {tuple(state[name].shape)}, "
-                f"the model needs {tuple(expected[name].shape)}"
+                f"this backbone's text tower has blocks of type {type(block).__name__}"
             )
+    parts = ("transformer.", "positional_embedding", "ln_final.", "text_projection")
+    return TextTower(
+        token_embedding=model.token_embedding.weight.detach(),
+        weights={n: w.detach() for n, w in model.named_parameters() if n.startswith(parts)},
+        layers=len(blocks),
+        heads=blocks[0].attn.num_heads,
+        gelu=blocks[0].mlp.gelu,
+    )
 
 
 def load_backbone(name: str, device: torch.device) -> LoadedBackbone:
@@ -112,7 +104,8 @@ def load_files(name: str, config: Path, weights: Path, device: torch.device) -> 
     except (OSError, SafetensorError) as error:
         raise InputError(f"{weights}: not readable as safetensors ({error})") from error
     state = expand_state_dict(stored, model.vocab_size)
-    _check_shapes(weights, model, state)
+    shapes = {name: value.shape for name, value in model.state_dict().items()}
+    check_shapes(weights, shapes, state)
     model.load_state_dict(state)
     model.eval().requires_grad_(False)
-    return LoadedBackbone(name, model.to(device), SimpleTokenizer(), device)
+    return LoadedBackbone(name, model.to(device), clip_tokenizer(), device)

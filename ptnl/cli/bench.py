@@ -12,10 +12,10 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ptnl.backbones.loading import choose_device
 from ptnl.backbones.registry import BACKBONES
 from ptnl.bench import UNTRAINED, Setting, as_table, bench_backbone, measure
 from ptnl.cli.entry import add_device, parser, start
+from ptnl.devices import choose_device
 from ptnl.figures.cost import cost_over_classes_and_runs
 from ptnl.figures.style import save
 from ptnl.io import atomic_path, write_parquet
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.parse_args(argv)
 
     torch.set_num_threads(args.threads)
-    device = choose_device(args.device)
+    device = choose_device(args.device, args.gpu_share)
     setting = Setting(reference_classes=args.reference_classes, repeats=args.repeats)
     parts = []
     for name in args.backbones:

@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 
 from ptnl.assets import sha256
-from ptnl.backbones.loading import choose_device, load_backbone
+from ptnl.backbones.loading import load_backbone
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.entry import add_device, parser, start
+from ptnl.devices import choose_device
 from ptnl.features import ImageEncoder, encoded_batches
 from ptnl.io import read_parquet
 from ptnl.provenance import fingerprint, made_by
@@ -31,10 +32,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(args.threads)
     manifest = read_parquet(args.manifest, MANIFEST)
-    encoder = ImageEncoder(load_backbone(args.backbone, choose_device(args.device)))
+    device = choose_device(args.device, args.gpu_share)
+    encoder = ImageEncoder(load_backbone(args.backbone, device))
     images = [args.receipt.parent / "images" / name for name in manifest.image]
     made = made_by("torch", "torchvision", "open_clip_torch", backbone=args.backbone)
-    decides = [made, manifest.image.tolist(), sha256(args.receipt), encoder.backbone.device.type]
+    decides = [made, manifest.image.tolist(), sha256(args.receipt), device.type]
     write_features(
         args.out,
         (len(images), encoder.dimension),

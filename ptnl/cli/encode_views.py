@@ -8,9 +8,10 @@ import pandas as pd
 import torch
 
 from ptnl.assets import sha256
-from ptnl.backbones.loading import choose_device, load_backbone
+from ptnl.backbones.loading import load_backbone
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.entry import add_device, parser, start
+from ptnl.devices import choose_device
 from ptnl.features import ImageEncoder
 from ptnl.io import read_parquet, write_parquet
 from ptnl.provenance import fingerprint, made_by
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     shots = read_parquet(args.shots, SHOTS)
     draws = [shots[shots.split == "train"], *(read_parquet(p, NOISY_SHOTS) for p in args.draws)]
     images = pd.concat([draw[["image"]] for draw in draws]).drop_duplicates(ignore_index=True)
-    backbone = load_backbone(args.backbone, choose_device(args.device))
+    backbone = load_backbone(args.backbone, choose_device(args.device, args.gpu_share))
     encoder = ImageEncoder(backbone)
     augmentation = Augmentation(backbone.image_size, TRANSFORMS[args.transform], args.flips)
     made = made_by(

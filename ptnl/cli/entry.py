@@ -1,9 +1,13 @@
 """What every command-line module shares: how it starts, and how it says that input is bad."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from ptnl.backbones.registry import BACKBONES
+from ptnl.data import DATASETS
 from ptnl.errors import InputError
 
 Main = Callable[[Sequence[str] | None], None]
@@ -16,9 +20,38 @@ def parser(module_doc: str) -> argparse.ArgumentParser:
     )
 
 
+def add_job(arguments: argparse.ArgumentParser) -> None:
+    """The options of a command that trains the runs of a job: on what, how, and where to."""
+    arguments.add_argument("--settings", type=json.loads, required=True, help="JSON, as in config")
+    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
+    arguments.add_argument("--manifest", type=Path, required=True)
+    arguments.add_argument(
+        "--shots", type=Path, nargs="+", required=True, help="labelled draws, one a run"
+    )
+    arguments.add_argument(
+        "--out", type=Path, nargs="+", required=True, help="folders, one a run, in their order"
+    )
+    add_device(arguments)
+
+
+def parse_job(arguments: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """What was said on a command line with the options of `add_job`."""
+    args = arguments.parse_args(argv)
+    if len(args.shots) != len(args.out):
+        raise InputError(f"{len(args.shots)} draws for {len(args.out)} run folders")
+    return args
+
+
 def add_device(arguments: argparse.ArgumentParser) -> None:
     """The options of everything that computes: where, and with how many threads."""
     arguments.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    arguments.add_argument(
+        "--gpu-share",
+        type=int,
+        default=1,
+        help="processes that may share a GPU, with --device auto",
+    )
     arguments.add_argument(
         "--threads", type=int, default=1, help="CPU threads; results are stated for 1"
     )

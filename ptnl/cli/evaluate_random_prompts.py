@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ptnl.backbones.loading import choose_device, load_backbone
 from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.text import load_text_backbone
 from ptnl.cli.entry import add_device, parser, start
 from ptnl.data import DATASETS
+from ptnl.devices import choose_device
 from ptnl.io import read_parquet, write_parquet
 from ptnl.methods.random_prompt import random_prompts
 from ptnl.provenance import made_by
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(args.threads)
     manifest = read_parquet(args.manifest, MANIFEST)
-    backbone = load_backbone(args.backbone, choose_device(args.device))
+    backbone = load_text_backbone(args.backbone, choose_device(args.device, args.gpu_share))
     is_test, labels = split_of(manifest, "test")
     features = read_features(args.features, len(manifest))[is_test].to(backbone.device)
     names = class_names_of(manifest)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ptnl.backbones.loading import choose_device, load_backbone
 from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.text import load_text_backbone
 from ptnl.cli.entry import add_device, parser, start
 from ptnl.data import DATASETS
+from ptnl.devices import choose_device
 from ptnl.grid import Run
 from ptnl.io import read_parquet, write_parquet
 from ptnl.methods.zero_shot import zero_shot_logits
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     started = time.perf_counter()
     manifest = read_parquet(args.manifest, MANIFEST)
-    backbone = load_backbone(args.backbone, choose_device(args.device))
+    backbone = load_text_backbone(args.backbone, choose_device(args.device, args.gpu_share))
     features = read_features(args.features, len(manifest)).to(backbone.device)
     logits = zero_shot_logits(backbone, features, class_names_of(manifest), args.template).cpu()
     confidence, pseudo = logits.softmax(dim=-1).max(dim=-1)

@@ -1,6 +1,5 @@
 """Train all runs of a sweep side by side, one folder a run."""
 
-import json
 import time
 from collections.abc import Sequence
 from importlib import import_module
@@ -8,17 +7,23 @@ from pathlib import Path
 
 import torch
 
-from ptnl.backbones.loading import choose_device, load_backbone
-from ptnl.backbones.registry import BACKBONES
-from ptnl.cli.entry import add_device, parser, start
-from ptnl.data import DATASETS
+from ptnl.backbones.text import load_text_backbone
+from ptnl.cli.entry import add_job, parse_job, parser, start
+from ptnl.devices import choose_device
 from ptnl.errors import InputError
-from ptnl.grid import Run
 from ptnl.io import read_metadata, read_parquet
 from ptnl.methods import METHODS
 from ptnl.provenance import made_by
-from ptnl.runs import class_names_of, draw_rows, read_features, read_views, split_of, write_run
-from ptnl.schemas import MANIFEST, NOISY_SHOTS
+from ptnl.runs import (
+    class_names_of,
+    draw_rows,
+    read_draw,
+    read_features,
+    read_views,
+    split_of,
+    write_runs,
+)
+from ptnl.schemas import MANIFEST
 from ptnl.tuning import Sweep, TunedRun
 
 
@@ -26,48 +31,35 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     choices = [n for n, m in METHODS.items() if m.is_trained and m.trains_on == "features"]
     arguments.add_argument("--method", choices=choices, required=True)
-    arguments.add_argument("--settings", type=json.loads, required=True, help="JSON, as in config")
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    add_job(arguments)
     arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
-    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
-    arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--features", type=Path, required=True)
-    arguments.add_argument(
-        "--shots", type=Path, nargs="+", required=True, help="labelled draws, one a run"
-    )
     arguments.add_argument(
         "--views", type=Path, nargs="*", default=[], help="augmented views (NPY), one a seed"
     )
     arguments.add_argument(
         "--view-images", type=Path, nargs="*", default=[], help="their images, in their order"
     )
-    arguments.add_argument(
-        "--out", type=Path, nargs="+", required=True, help="folders, one a run, in their order"
-    )
-    add_device(arguments)
-    args = arguments.parse_args(argv)
-    if len(args.shots) != len(args.out):
-        raise InputError(f"{len(args.shots)} draws for {len(args.out)} run folders")
+    args = parse_job(arguments, argv)
     if len(args.views) != len(args.view_images):
         raise InputError(f"{len(args.views)} --views, but {len(args.view_images)} --view-images")
 
     torch.set_num_threads(args.threads)
     started = time.perf_counter()
-    device = choose_device(args.device)
+    device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
     features = read_features(args.features, len(manifest)).to(device)
-    draws = [read_parquet(path, NOISY_SHOTS) for path in args.shots]
-    asked = [read_metadata(path)["settings"] for path in args.shots]
+    draws = [read_draw(path) for path in args.shots]
     is_test, test_labels = split_of(manifest, "test")
-    backbone, class_names = load_backbone(args.backbone, device), class_names_of(manifest)
+    backbone, class_names = load_text_backbone(args.backbone, device), class_names_of(manifest)
     method = METHODS[args.method]
     tune = import_module(f"ptnl.methods.{method.module}").tune
     view_files = list(zip(args.views, args.view_images, strict=True))
 
     def train(together: list[int]) -> list[TunedRun]:
         """Train the runs at these positions, whose draws have equally many images."""
-        own = [draws[run] for run in together]
-        seeds = [asked[run]["seed"] for run in together]
+        own = [draws[run].rows for run in together]
+        seeds = [draws[run].seed for run in together]
 
         def labels(column: str) -> torch.Tensor:
             return torch.tensor([draw[column].tolist() for draw in own], device=device)
@@ -91,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # Draws of imported images can hold fewer where one was drawn twice: equal ones train together.
     by_size: dict[int, list[int]] = {}
     for run, draw in enumerate(draws):
-        by_size.setdefault(len(draw), []).append(run)
+        by_size.setdefault(len(draw.rows), []).append(run)
     trained = {
         run: result
         for together in by_size.values()
@@ -99,25 +91,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     tuned = [trained[run] for run in range(len(draws))]
 
-    seconds = (time.perf_counter() - started) / len(tuned)
     augmented = read_metadata(args.view_images[0])["settings"] if view_files else {"views": 0}
     seen = {name: augmented[name] for name in ("views", "train_transform") if name in augmented}
     made = made_by("torch", "open_clip_torch", "numpy", **{**args.settings, **seen})
-    for folder, settings, draw, run in zip(args.out, asked, draws, tuned, strict=True):
-        noise, fp, seed = settings["noise"], settings["fp"], settings["seed"]
-        accuracy = write_run(
-            folder,
-            Run(args.dataset, args.backbone, args.method, noise, fp, seed),
-            run,
-            draw,
-            test_labels,
-            shots=settings["shots"],
-            epochs=args.settings.get("epochs", 0),
-            seconds=seconds,
-            device=device,
-            made=made,
-        )
-        print(f"{args.method} fp {fp} seed {seed}: {accuracy:.2f} %")
+    write_runs(
+        args.out,
+        (args.dataset, args.backbone, args.method),
+        draws,
+        tuned,
+        test_labels,
+        epochs=args.settings.get("epochs", 0),
+        seconds=time.perf_counter() - started,
+        device=device,
+        made=made,
+    )
 
 
 if __name__ == "__main__":

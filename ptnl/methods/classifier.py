@@ -6,10 +6,8 @@ class embeddings themselves, "learned without constraints" (paper, section 4.3).
 
 import torch
 
-from ptnl.losses import LOSSES
 from ptnl.methods.zero_shot import class_embeddings
-from ptnl.optim import train_sgd
-from ptnl.tuning import Sweep, TunedRun, cosine_logits, initial_normal
+from ptnl.tuning import Sweep, TunedRun, cosine_logits, initial_normal, train_sweep
 
 
 def initial_classifier(sweep: Sweep) -> torch.Tensor:
@@ -31,16 +29,7 @@ def tune(sweep: Sweep) -> list[TunedRun]:
         return cosine_logits(features, weights, scale)
 
     weights = initial_classifier(sweep).requires_grad_()
-    histories = train_sgd(
-        weights,
-        class_logits,
-        sweep.features_at,
-        sweep.labels,
-        sweep.labels_clean,
-        sweep.seeds,
-        LOSSES[sweep.method.loss](sweep.settings),
-        sweep.settings,
-    )
+    histories = train_sweep(sweep, weights, class_logits)
     with torch.inference_mode():
         logits = class_logits(weights, sweep.test_features)  # (R, T, C)
     return [

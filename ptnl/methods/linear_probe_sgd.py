@@ -6,9 +6,7 @@ from zero. Only the solver differs: its steps have the gradients that Figure 4 c
 
 import torch
 
-from ptnl.losses import LOSSES
-from ptnl.optim import train_sgd
-from ptnl.tuning import Sweep, TunedRun
+from ptnl.tuning import Sweep, TunedRun, train_sweep
 
 
 def class_logits(weights: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
@@ -22,17 +20,7 @@ def tune(sweep: Sweep) -> list[TunedRun]:
     weights = torch.zeros(
         runs, len(sweep.class_names), dimensions + 1, device=sweep.backbone.device
     ).requires_grad_()
-    histories = train_sgd(
-        weights,
-        class_logits,
-        sweep.features_at,
-        sweep.labels,
-        sweep.labels_clean,
-        sweep.seeds,
-        LOSSES[sweep.method.loss](sweep.settings),
-        sweep.settings,
-        sweep.method.measures_gradients,
-    )
+    histories = train_sweep(sweep, weights, class_logits)
     with torch.inference_mode():
         logits = class_logits(weights, sweep.test_features)
     return [

@@ -6,11 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ptnl.losses import LOSSES
-from ptnl.optim import train_sgd
 from ptnl.text import PromptEncoder, context_prompts
 from ptnl.text.prompts import Prompt
-from ptnl.tuning import Sweep, TunedRun, cosine_logits, initial_normal
+from ptnl.tuning import Sweep, TunedRun, cosine_logits, initial_normal, train_sweep
 
 CONTEXT_STD = 0.02  # CoOp's random initialisation of the context tokens
 
@@ -45,14 +43,14 @@ def sweep_prompts(sweep: Sweep) -> list[Prompt]:
 
 def initial_context(sweep: Sweep) -> Tensor:
     """Random context tokens (R, M, W), each run's from its seed."""
-    width = sweep.backbone.model.token_embedding.embedding_dim
+    width = sweep.backbone.tower.width
     shape = (sweep.settings["context_length"], width)
     return torch.stack([initial_normal(shape, CONTEXT_STD, seed) for seed in sweep.seeds])
 
 
 def token_embeddings(sweep: Sweep, tokens: Sequence[int]) -> Tensor:
     """The backbone's embeddings (R, L, W) of vocabulary tokens, once a run."""
-    rows = sweep.backbone.model.token_embedding.weight[list(tokens)].detach()
+    rows = sweep.backbone.tower.token_embedding[list(tokens)]
     return rows.repeat(len(sweep.seeds), 1, 1)
 
 
@@ -67,24 +65,14 @@ def train_tokens(
     `start` names groups of learnable tokens (R, l, W), which are numbered through in its order.
     """
     backbone = sweep.backbone
-    encoder = PromptEncoder(backbone.model, [prompt.tokens for prompt in prompts])
+    encoder = PromptEncoder(backbone.tower, [prompt.tokens for prompt in prompts])
     scale = backbone.logit_scale  # read once: on a GPU reading it waits for the device
     tokens = torch.cat(list(start.values()), dim=1).to(backbone.device).requires_grad_()
 
     def class_logits(tokens: Tensor, features: Tensor) -> Tensor:
         return cosine_logits(features, encoder(tokens), scale)
 
-    histories = train_sgd(
-        tokens,
-        class_logits,
-        sweep.features_at,
-        sweep.labels,
-        sweep.labels_clean,
-        sweep.seeds,
-        LOSSES[sweep.method.loss](settings),
-        settings,
-        sweep.method.measures_gradients,
-    )
+    histories = train_sweep(sweep, tokens, class_logits, settings)
     with torch.inference_mode():
         embeddings = encoder(tokens)
     sizes = [group.shape[1] for group in start.values()]

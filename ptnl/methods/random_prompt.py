@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ptnl.backbones.loading import LoadedBackbone
+from ptnl.backbones.text import TextBackbone
 from ptnl.methods.prompt import CONTEXT_STD
 from ptnl.text import PromptEncoder, context_prompts
 from ptnl.tuning import cosine_logits, initial_normal
@@ -15,7 +15,7 @@ TOGETHER = 10  # contexts encoded at once
 
 @torch.inference_mode()
 def random_prompts(
-    backbone: LoadedBackbone,
+    backbone: TextBackbone,
     features: Tensor,
     labels: Tensor,
     class_names: list[str],
@@ -40,8 +40,8 @@ def random_prompts(
     a class (row), how many a random prompt takes for which class (column)
     """
     prompts = context_prompts(backbone.tokenizer, class_names, context_length)
-    encoder = PromptEncoder(backbone.model, [prompt.tokens for prompt in prompts])
-    width = backbone.model.token_embedding.embedding_dim
+    encoder = PromptEncoder(backbone.tower, [prompt.tokens for prompt in prompts])
+    width = backbone.tower.width
     classes = len(class_names)
     labels = labels.to(backbone.device)
     accuracy, counts = [], torch.zeros(classes * classes, device=backbone.device)

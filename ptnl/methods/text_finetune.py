@@ -8,10 +8,8 @@ positional embeddings only the rows that the prompts read are copied; the rest h
 import torch
 from torch import Tensor
 
-from ptnl.losses import LOSSES
-from ptnl.optim import train_sgd
-from ptnl.text import PromptEncoder, class_prompts, tower_weights
-from ptnl.tuning import Sweep, TunedRun, cosine_logits
+from ptnl.text import PromptEncoder, class_prompts
+from ptnl.tuning import Sweep, TunedRun, cosine_logits, train_sweep
 
 TOKENS, POSITIONS = "token_embedding.weight", "positional_embedding"
 
@@ -22,32 +20,23 @@ def tune(sweep: Sweep) -> list[TunedRun]:
     Row i of the token embedding belongs to the i-th of the vocabulary tokens that the prompts use,
     in ascending order.
     """
-    model, scale, runs = sweep.backbone.model, sweep.backbone.logit_scale, len(sweep.seeds)
+    tower, scale, runs = sweep.backbone.tower, sweep.backbone.logit_scale, len(sweep.seeds)
     hand_crafted = class_prompts(sweep.backbone.tokenizer, sweep.class_names, sweep.template)
     prompts = [prompt.tokens for prompt in hand_crafted]
     used = sorted({token for prompt in prompts for token in prompt})
     learnable = {token: -1 - row for row, token in enumerate(used)}
-    encoder = PromptEncoder(model, [[learnable[token] for token in prompt] for prompt in prompts])
-    start = {TOKENS: model.token_embedding.weight[used], **tower_weights(model)}
+    encoder = PromptEncoder(tower, [[learnable[token] for token in prompt] for prompt in prompts])
+    start = {TOKENS: tower.token_embedding[used], **tower.weights}
     start[POSITIONS] = start[POSITIONS][: max(map(len, prompts))]
     trained = {
-        name: weight.detach().repeat(runs, *[1] * weight.ndim).requires_grad_()
+        name: weight.repeat(runs, *[1] * weight.ndim).requires_grad_()
         for name, weight in start.items()
     }
 
     def class_logits(trained: dict[str, Tensor], features: Tensor) -> Tensor:
         return cosine_logits(features, encoder(trained[TOKENS], trained), scale)
 
-    histories = train_sgd(
-        trained,
-        class_logits,
-        sweep.features_at,
-        sweep.labels,
-        sweep.labels_clean,
-        sweep.seeds,
-        LOSSES[sweep.method.loss](sweep.settings),
-        sweep.settings,
-    )
+    histories = train_sweep(sweep, trained, class_logits)
     with torch.inference_mode():
         embeddings = encoder(trained[TOKENS], trained)
     return [

@@ -3,20 +3,20 @@
 import torch
 from torch import Tensor
 
-from ptnl.backbones.loading import LoadedBackbone
+from ptnl.backbones.text import TextBackbone
 from ptnl.text import encode_texts, spoken
 from ptnl.tuning import cosine_logits
 
 
-def class_embeddings(backbone: LoadedBackbone, class_names: list[str], template: str) -> Tensor:
+def class_embeddings(backbone: TextBackbone, class_names: list[str], template: str) -> Tensor:
     """Embeddings (C, D) of "a photo of a CLS" and its like (paper, section 3), not normalised."""
     texts = [template.format(spoken(name)) for name in class_names]
-    return encode_texts(backbone.model, backbone.tokenizer, texts)
+    return encode_texts(backbone.tower, texts)
 
 
 @torch.inference_mode()
 def zero_shot_logits(
-    backbone: LoadedBackbone, features: Tensor, class_names: list[str], template: str
+    backbone: TextBackbone, features: Tensor, class_names: list[str], template: str
 ) -> Tensor:
     """Logits (N, C) of image features (N, D) (paper, Eq. 1)."""
     embeddings = class_embeddings(backbone, class_names, template)

@@ -1,20 +1,22 @@
 """Class embeddings from CLIP's text tower, without the work that cannot change them.
 
 `prompts` says which tokens describe a class, `packing` lays the prompts of all classes out in one
-row of tokens, `tower` is open_clip's text tower on such a row, and `encoder` puts them together.
+row of tokens, `tower` is CLIP's text tower on such a row, and `encoder` puts them together. None
+of them imports open_clip.
 """
 
 from ptnl.text.encoder import PromptEncoder, encode_texts
 from ptnl.text.prompts import class_prompts, context_prompts, learn_names, spoken
-from ptnl.text.tower import check_tower, tower_weights
+from ptnl.text.tokenizer import clip_tokenizer
+from ptnl.text.tower import TextTower
 
 __all__ = [
     "PromptEncoder",
-    "check_tower",
+    "TextTower",
     "class_prompts",
+    "clip_tokenizer",
     "context_prompts",
     "encode_texts",
     "learn_names",
     "spoken",
-    "tower_weights",
 ]

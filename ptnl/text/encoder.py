@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-import open_clip
 import torch
-from open_clip import CLIP
-from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from ptnl.errors import InputError
 from ptnl.text.packing import pack
 from ptnl.text.prompts import Tokens, tokenise
-from ptnl.text.tower import Row, Weights, check_tower, project_first, run_tower, tower_weights
+from ptnl.text.tokenizer import clip_tokenizer
+from ptnl.text.tower import Row, TextTower, Weights, project_first, run_tower
 
 # What the activations that wait for the backward pass may take; what does not fit is recomputed.
 ACTIVATION_BYTES = 3 * 2**29
@@ -32,22 +30,20 @@ class PromptEncoder:
     """
 
     def __init__(
-        self, model: CLIP, prompts: Sequence[Tokens], activation_bytes: int = ACTIVATION_BYTES
+        self, tower: TextTower, prompts: Sequence[Tokens], activation_bytes: int = ACTIVATION_BYTES
     ):
-        """Lay out the prompts (see `ptnl.text.prompts`) for the text tower of `model`.
+        """Lay out the prompts (see `ptnl.text.prompts`) for a text tower.
 
-        Raises `InputError` where the tower is none that can be used so, or too short for a prompt.
+        Raises `InputError` where the tower is too short for a prompt.
         """
-        check_tower(model)
-        _check_lengths(model, prompts)
+        _check_lengths(tower, prompts)
         layout = pack(prompts)
-        embeddings = model.token_embedding.weight.detach()
+        embeddings = tower.token_embedding
 
         def on_device(array: np.ndarray) -> Tensor:
             return torch.from_numpy(array).to(embeddings.device)
 
-        self._model = model
-        self._weights = tower_weights(model)
+        self._tower = tower
         self._activation_bytes = activation_bytes
         self._prefix = len(layout.prefix)
         self._blocks, self._size = layout.tokens.shape
@@ -69,20 +65,15 @@ class PromptEncoder:
         # What a training that learns only tokens of the prefix cannot change in the first layer.
         self._first_qkv = None
         if not (learnt >= self._prefix).any():
-            places = model.positional_embedding.detach()[self._positions[self._prefix :]]
+            places = tower.weights["positional_embedding"][self._positions[self._prefix :]]
             suffix = self._fixed[self._prefix :] + places
-            self._first_qkv = project_first(model, self._weights, suffix)
-
-    @property
-    def width(self) -> int:
-        """Size of a token."""
-        return self._fixed.shape[1]
+            self._first_qkv = project_first(tower.weights, suffix)
 
     def __call__(self, tokens: Tensor, weights: Weights | None = None) -> Tensor:
         """Embeddings (R, C, D), not normalised.
 
         tokens : (R, L, W), the learnable tokens
-        weights : where they are trained, the tower's (see `tower_weights`), each with a leading run
+        weights : where they are trained, the tower's, each with a leading run
             axis; without them, the backbone's own
         """
         runs = len(tokens)
@@ -112,16 +103,17 @@ class PromptEncoder:
 
     def _row(self, tokens: Tensor, weights: Weights | None = None) -> Tensor:
         """The row (R, N, W) that enters the tower: tokens and positions."""
-        positions = (weights or self._weights)["positional_embedding"][..., self._positions, :]
+        places = (weights or self._tower.weights)["positional_embedding"]
+        positions = places[..., self._positions, :]
         row = (self._fixed + positions).expand(len(tokens), -1, -1)
         learnt = tokens.to(row.dtype)[:, self._learnt]
         return row.index_add(1, self._learnt_slots, learnt)
 
     def _chunks(self, runs: int, is_trained: bool) -> tuple[int, int]:
         """How many blocks pass the tower together, and how many such chunks keep activations."""
-        layers = len(self._model.transformer.resblocks)
         widths = FROZEN_WIDTHS + is_trained * TRAINED_WIDTHS
-        token_bytes = runs * layers * widths * self.width * self._fixed.element_size()
+        numbers = runs * self._tower.layers * widths * self._tower.width
+        token_bytes = numbers * self._fixed.element_size()
         fitting = self._activation_bytes // token_bytes
         if self._prefix + self._blocks * self._size <= fitting:
             return self._blocks, 1
@@ -148,22 +140,23 @@ class PromptEncoder:
         if weights is None and self._first_qkv is not None:
             first_qkv = self._first_qkv[first * self._size : last * self._size]
         x = torch.cat([prefix, suffix], dim=1)
-        return run_tower(self._model, weights or self._weights, x, row, first_qkv)
+        return run_tower(self._tower, weights or self._tower.weights, x, row, first_qkv)
 
 
-def _check_lengths(model: CLIP, prompts: Sequence[Tokens]) -> None:
+def _check_lengths(tower: TextTower, prompts: Sequence[Tokens]) -> None:
     longest = max(prompts, key=len)
-    if len(longest) > model.context_length:
-        text = open_clip.decode(torch.tensor([token for token in longest[1:-1] if token >= 0]))
+    if len(longest) > tower.context_length:
+        text = clip_tokenizer().decode([token for token in longest[1:-1] if token >= 0])
         learnable = sum(token < 0 for token in longest)
         raise InputError(
             f"the prompt of {text.strip()!r} has {len(longest)} tokens, {learnable} of them "
-            f"learnable, more than the backbone's {model.context_length}"
+            f"learnable, more than the backbone's {tower.context_length}"
         )
 
 
 @torch.no_grad()
-def encode_texts(model: CLIP, tokenizer: SimpleTokenizer, texts: Sequence[str]) -> Tensor:
+def encode_texts(tower: TextTower, texts: Sequence[str]) -> Tensor:
     """Embeddings (texts, D) of whole texts, not normalised."""
-    encoder = PromptEncoder(model, [tokenise(tokenizer, text) for text in texts])
-    return encoder(model.token_embedding.weight[None, :0])[0]
+    tokenizer = clip_tokenizer()
+    encoder = PromptEncoder(tower, [tokenise(tokenizer, text) for text in texts])
+    return encoder(tower.token_embedding[None, :0])[0]

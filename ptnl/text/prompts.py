@@ -5,11 +5,12 @@ has the number -1 - k.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
-from open_clip.tokenizer import SimpleTokenizer
+from typing import TYPE_CHECKING, NamedTuple
 
 from ptnl.errors import InputError
+
+if TYPE_CHECKING:
+    from open_clip.tokenizer import SimpleTokenizer
 
 Tokens = list[int]
 
@@ -36,13 +37,13 @@ def learnable(first: int, count: int) -> Tokens:
     return [-1 - token for token in range(first, first + count)]
 
 
-def tokenise(tokenizer: SimpleTokenizer, text: str) -> Tokens:
+def tokenise(tokenizer: "SimpleTokenizer", text: str) -> Tokens:
     """The tokens of a whole text."""
     return [tokenizer.sot_token_id, *tokenizer.encode(text), tokenizer.eot_token_id]
 
 
 def class_prompts(
-    tokenizer: SimpleTokenizer, class_names: Sequence[str], template: str
+    tokenizer: "SimpleTokenizer", class_names: Sequence[str], template: str
 ) -> list[Prompt]:
     """Hand-crafted prompts, {} the class name. Nothing in them is learnable.
 
@@ -58,7 +59,7 @@ def class_prompts(
 
 
 def context_prompts(
-    tokenizer: SimpleTokenizer, class_names: Sequence[str], length: int, position: str = "end"
+    tokenizer: "SimpleTokenizer", class_names: Sequence[str], length: int, position: str = "end"
 ) -> list[Prompt]:
     """CoOp's prompts: learnable tokens 0 to `length - 1`, shared by all classes, and the name.
 

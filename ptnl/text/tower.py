@@ -5,36 +5,41 @@ trained; frozen ones get no gradients. The results equal those of open_clip's mo
 prompt by itself, up to rounding.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from open_clip import CLIP
-from open_clip.transformer import ResidualAttentionBlock
 from torch import Tensor
 
-from ptnl.errors import InputError
-
 Weights = dict[str, Tensor]
+LAYER_NORM_EPSILON = 1e-5
 
 
-def check_tower(model: CLIP) -> None:
-    """Refuse text towers that are not causal, or whose result is not read at the end token."""
-    if model.text_pool_type != "argmax" or model.attn_mask is None:
-        raise InputError("this backbone's text tower is not causal with an end token, as CLIP's is")
-    if not isinstance(model.text_projection, Tensor):
-        raise InputError("this backbone's text tower does not end in a projection matrix")
-    for block in model.transformer.resblocks:
-        if type(block) is not ResidualAttentionBlock:
-            raise InputError(
-                f"this backbone's text tower has blocks of type {type(block).__name__}"
-            )
+@dataclass(frozen=True)
+class TextTower:
+    """The text tower of a CLIP model: causal, and read at the end token."""
 
+    token_embedding: Tensor  # (V, W), of the vocabulary
+    weights: Weights  # of all behind it, under open_clip's names
+    layers: int
+    heads: int
+    gelu: Callable[[Tensor], Tensor]
 
-def tower_weights(model: CLIP) -> Weights:
-    """Every weight of the text tower behind its token embedding, under open_clip's names."""
-    parts = ("transformer.", "positional_embedding", "ln_final.", "text_projection")
-    return {name: w for name, w in model.named_parameters() if name.startswith(parts)}
+    @property
+    def context_length(self) -> int:
+        """Tokens of a prompt at most."""
+        return len(self.weights["positional_embedding"])
+
+    @property
+    def width(self) -> int:
+        """Size of a token."""
+        return self.token_embedding.shape[1]
+
+    @property
+    def dimensions(self) -> int:
+        """Size of an embedding."""
+        return self.weights["text_projection"].shape[1]
 
 
 @dataclass(frozen=True)
@@ -50,36 +55,34 @@ class Row:
 
 
 def run_tower(
-    model: CLIP, weights: Weights, x: Tensor, row: Row, first_qkv: Tensor | None
+    tower: TextTower, weights: Weights, x: Tensor, row: Row, first_qkv: Tensor | None
 ) -> Tensor:
     """Embeddings (R, C, D) of the prompts in rows of tokens x (R, P + KB, W), block by block.
 
     first_qkv (KB, 3W) holds what the first layer's attention works on outside the prefix, where it
     is known beforehand.
     """
-    *blocks, last = model.transformer.resblocks
-    for number, block in enumerate(blocks):
+    for number in range(tower.layers - 1):
         layer = _layer(weights, number)
         if number == 0 and first_qkv is not None:
-            prefix = _project(block, layer, x[:, : row.prefix])
+            prefix = _project(layer, x[:, : row.prefix])
             qkv = torch.cat([prefix, first_qkv.expand(len(x), -1, -1)], dim=1)
         else:
-            qkv = _project(block, layer, x)
-        x = _residual(block, layer, x, _attend_row(qkv, row, block.attn.num_heads))
-    layer = _layer(weights, len(blocks))
-    x = _last_block(last, layer, x, row)
-    x = _norm(model.ln_final, x, weights["ln_final.weight"], weights["ln_final.bias"])
+            qkv = _project(layer, x)
+        x = _residual(tower, layer, x, _attend_row(qkv, row, tower.heads))
+    x = _last_block(tower, _layer(weights, tower.layers - 1), x, row)
+    x = _norm(x, weights["ln_final.weight"], weights["ln_final.bias"])
     return x @ weights["text_projection"]
 
 
 @torch.no_grad()
-def project_first(model: CLIP, weights: Weights, x: Tensor) -> Tensor:
+def project_first(weights: Weights, x: Tensor) -> Tensor:
     """Queries, keys and values (N, 3W) of tokens x (N, W) in the first layer."""
-    return _project(model.transformer.resblocks[0], _layer(weights, 0), x)
+    return _project(_layer(weights, 0), x)
 
 
-def _project(block: ResidualAttentionBlock, layer: Weights, x: Tensor) -> Tensor:
-    x = _norm(block.ln_1, x, layer["ln_1.weight"], layer["ln_1.bias"])
+def _project(layer: Weights, x: Tensor) -> Tensor:
+    x = _norm(x, layer["ln_1.weight"], layer["ln_1.bias"])
     return _linear(x, layer["attn.in_proj_weight"], layer["attn.in_proj_bias"])
 
 
@@ -102,19 +105,19 @@ def _attend_row(qkv: Tensor, row: Row, heads: int) -> Tensor:
     return torch.cat([mixed_prefix, mixed.reshape(runs, -1, width)], dim=1)
 
 
-def _last_block(block: ResidualAttentionBlock, layer: Weights, x: Tensor, row: Row) -> Tensor:
+def _last_block(tower: TextTower, layer: Weights, x: Tensor, row: Row) -> Tensor:
     """The end tokens (R, C, W) after the last block, in which nothing else is computed."""
     runs, length, width = x.shape
-    normed = _norm(block.ln_1, x, layer["ln_1.weight"], layer["ln_1.bias"])
+    normed = _norm(x, layer["ln_1.weight"], layer["ln_1.bias"])
     weight, bias = layer["attn.in_proj_weight"], layer["attn.in_proj_bias"]
     key_value = _linear(normed, weight[..., width:, :], bias[..., width:])
     query = _linear(normed[:, row.end_slots], weight[..., :width, :], bias[..., :width])
     parts = key_value.split([row.prefix, length - row.prefix], dim=1)
     key, value = _keys_and_values(*parts, row)
     query, bias = query.reshape(len(key), -1, width), row.end_bias.repeat(runs, 1, 1, 1)
-    mixed = _attend(query, key, value, block.attn.num_heads, attn_mask=bias)
+    mixed = _attend(query, key, value, tower.heads, attn_mask=bias)
     mixed = mixed.reshape(runs, -1, width)[:, row.real_ends]
-    return _residual(block, layer, x[:, row.end_slots[row.real_ends]], mixed)
+    return _residual(tower, layer, x[:, row.end_slots[row.real_ends]], mixed)
 
 
 def _keys_and_values(prefix: Tensor, rest: Tensor, row: Row) -> tuple[Tensor, Tensor]:
@@ -130,12 +133,12 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, heads: int, **masking) ->
     return F.scaled_dot_product_attention(query, key, value, **masking).transpose(1, 2).flatten(2)
 
 
-def _residual(block: ResidualAttentionBlock, layer: Weights, x: Tensor, mixed: Tensor) -> Tensor:
+def _residual(tower: TextTower, layer: Weights, x: Tensor, mixed: Tensor) -> Tensor:
     """The rest of a block, once attention has mixed the values."""
     mixed = _linear(mixed, layer["attn.out_proj.weight"], layer["attn.out_proj.bias"])
     x = x + _scaled(mixed, layer.get("ls_1.gamma"))
-    hidden = _norm(block.ln_2, x, layer["ln_2.weight"], layer["ln_2.bias"])
-    hidden = block.mlp.gelu(_linear(hidden, layer["mlp.c_fc.weight"], layer["mlp.c_fc.bias"]))
+    hidden = _norm(x, layer["ln_2.weight"], layer["ln_2.bias"])
+    hidden = tower.gelu(_linear(hidden, layer["mlp.c_fc.weight"], layer["mlp.c_fc.bias"]))
     hidden = _linear(hidden, layer["mlp.c_proj.weight"], layer["mlp.c_proj.bias"])
     return x + _scaled(hidden, layer.get("ls_2.gamma"))
 
@@ -147,11 +150,11 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias[:, None], x, weight.mT)
 
 
-def _norm(module: torch.nn.LayerNorm, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Layer normalisation of x (R, N, W) by weights (W), or (R, W) where every run has its own."""
     if weight.ndim == 1:
-        return F.layer_norm(x, weight.shape, weight, bias, module.eps)
-    return F.layer_norm(x, x.shape[-1:], eps=module.eps) * weight[:, None] + bias[:, None]
+        return F.layer_norm(x, weight.shape, weight, bias, LAYER_NORM_EPSILON)
+    return F.layer_norm(x, x.shape[-1:], eps=LAYER_NORM_EPSILON) * weight[:, None] + bias[:, None]
 
 
 def _scaled(x: Tensor, gamma: Tensor | None) -> Tensor:

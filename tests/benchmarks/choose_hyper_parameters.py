@@ -17,7 +17,7 @@ import torch
 import yaml
 
 from ptnl.backbones.image_encoders import load_image_encoder
-from ptnl.backbones.loading import choose_device, load_backbone
+from ptnl.backbones.loading import load_backbone
 from ptnl.backbones.registry import BACKBONES
 from ptnl.data import DATASETS
 from ptnl.features import image_batches
@@ -58,7 +58,7 @@ def on_features(results: Path, dataset: str, backbone: str, method: str, seeds: 
     draws = [clean_draw(results, dataset, seed) for seed in seeds]
     labels = torch.tensor([draw.label.tolist() for draw in draws])
     is_val, val_labels = split_of(manifest, "val")
-    loaded = load_backbone(backbone, choose_device("cpu"))
+    loaded = load_backbone(backbone, torch.device("cpu"))
 
     def score(settings: dict) -> list[float]:
         sweep = Sweep(
@@ -85,7 +85,7 @@ def on_images(
     """Score a method that trains on the images themselves."""
     manifest = read_parquet(results / f"manifests/{dataset}.parquet", MANIFEST)
     _, val_labels = split_of(manifest, "val")
-    encoder = BACKBONES[backbone].image_encoder, len(class_names_of(manifest)), choose_device("cpu")
+    encoder = BACKBONES[backbone].image_encoder, len(class_names_of(manifest)), torch.device("cpu")
     transform = load_image_encoder(*encoder).transform
 
     def decoded(names: pd.Series) -> torch.Tensor:

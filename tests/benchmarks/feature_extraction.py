@@ -25,8 +25,9 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from ptnl.backbones.loading import LoadedBackbone, choose_device, load_backbone
+from ptnl.backbones.loading import LoadedBackbone, load_backbone
 from ptnl.backbones.registry import BACKBONES
+from ptnl.devices import choose_device
 from ptnl.features import ImageEncoder, central_crop, encoded_batches
 from ptnl.images import read_image, read_pixels
 from ptnl.resumable import write_features

@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 from selection import assign_splits, ink_descriptor, place, seen_before, without_near_duplicates
 
 from ptnl.assets import FOLDER, verified
-from ptnl.backbones.loading import TOKEN_ROWS, load_backbone, load_files
+from ptnl.backbones.loading import load_backbone, load_files
 from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS
+from ptnl.backbones.text import TOKEN_ROWS
 from ptnl.data import DATASETS
 from ptnl.data.embedded import IMAGES
 from ptnl.errors import InputError

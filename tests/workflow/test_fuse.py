@@ -25,7 +25,10 @@ SWEPT = [
 def test_one_job_a_run(tmp_path):
     planned = Study.create(tmp_path, fuse=False).planned()
     assert planned["tune_method_symmetric"] == (16 + 2) * 2 * 2  # with mini-rn and mini-vit
-    assert Study.create(tmp_path).planned()["tune_method_symmetric"] == 16 + 2
+    assert planned["finetune_backbone_symmetric"] == 2 * 2
+    planned = Study.create(tmp_path).planned()
+    assert planned["tune_method_symmetric"] == 16 + 2
+    assert planned["finetune_backbone_symmetric"] == 1
 
 
 def test_a_run_by_its_name(tmp_path):

@@ -50,8 +50,17 @@ def test_views_are_encoded_once_a_seed(tmp_path):
     assert "encode_views" not in Study.create(tmp_path, views=2, backbones=probes).planned()
 
 
-def test_gpu_slots_without_a_gpu(tmp_path):
-    assert Study.create(tmp_path).planned("all_tables", "--resources", "gpu=2")["make_table"] == 9
+def test_gpu_slots_without_a_gpu(tmp_path, monkeypatch):
+    """Planned as with GPUs; and what runs says, once, that it runs on the CPU."""
+    study = Study.create(tmp_path)
+    assert study.planned("all_tables", "--resources", "gpu=2")["make_table"] == 9
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    target = study.results / "pseudolabels/symbols/mini-rn.parquet"
+    said = study.snakemake(str(target), "--resources", "gpu=2")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert (said.stdout + said.stderr).count("No GPU on this machine: models run on the CPU.") == 1
+    log = study.results / "logs/pseudolabel_zeroshot/symbols/mini-rn.log"
+    assert "device: cpu (torch finds no GPU; CUDA_VISIBLE_DEVICES: )" in log.read_text()
 
 
 @pytest.mark.parametrize(

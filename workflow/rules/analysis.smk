@@ -9,11 +9,8 @@ rule evaluate_random_prompts:
             "ptnl.cli.evaluate_random_prompts",
             "ptnl.methods.random_prompt",
             "ptnl.methods.prompt",
-            "ptnl.text.encoder",
-            "ptnl.text.packing",
-            "ptnl.text.prompts",
-            "ptnl.text.tower",
-            "ptnl.backbones.loading",
+            *TEXT_TOWER,
+            "ptnl.backbones.text",
         ),
         backbone=backbone_assets,
         manifest="<results>/manifests/{dataset}.parquet",
@@ -28,7 +25,9 @@ rule evaluate_random_prompts:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=4000,
+        gpu_share=config["gpu_share"],
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
     params:
         settings=lambda wildcards: config["methods"]["random_prompt"],
         device=config["device"],
@@ -36,7 +35,7 @@ rule evaluate_random_prompts:
         "python -m ptnl.cli.evaluate_random_prompts --dataset {wildcards.dataset} "
         "--backbone {wildcards.backbone} --manifest {input.manifest} --features {input.features} "
         "--context-length {params.settings[context_length]} --draws {params.settings[draws]} "
-        "--device {params.device} --threads {threads} "
+        "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--accuracy {output.accuracy} --confusion {output.confusion} > {log} 2>&1"
 
 

@@ -27,6 +27,21 @@ def code(*modules):
     return {name.replace(".", "_"): f"{name.replace('.', '/')}.py" for name in modules}
 
 
+# The modules of the fast text tower.
+TEXT_TOWER = [
+    f"ptnl.text.{name}" for name in ("encoder", "packing", "prompts", "tokenizer", "tower")
+]
+
+
+def doubled(amount):
+    """An amount of a resource that doubles whenever a job is tried again, lest it ran out of it."""
+
+    def of_attempt(wildcards, attempt):
+        return amount * 2 ** (attempt - 1)
+
+    return of_attempt
+
+
 def settings(wildcards):
     """A method's hyper-parameters as JSON: a change reruns that method and no other."""
     return json.dumps(config["methods"][wildcards.method], sort_keys=True)
@@ -106,6 +121,27 @@ def views_of(extension):
         return [f"{folder}/seed-{seed}.{extension}" for seed in seeds]
 
     return files
+
+
+def runs_of_job(fps):
+    """The rates and seeds of a job's runs: all of a sweep, or the one that its path names."""
+    if config["fuse"]:
+        return {"fp": fps, "seed": config["seeds"]}
+    return {"fp": "{fp}", "seed": "{seed}"}
+
+
+def job_name(noise):
+    """What tells the jobs of a method apart, in the paths of their logs."""
+    return noise if config["fuse"] else f"{noise}/fp-{{fp}}/seed-{{seed}}"
+
+
+def run_outputs(method, noise, fps):
+    """The files of a job's runs, by kind."""
+    folder = f"<results>/runs/{{dataset}}/{{backbone}}/{method}/{noise}/fp-{{fp}}/seed-{{seed}}"
+    return {
+        Path(file).stem: expand(f"{folder}/{file}", **runs_of_job(fps), allow_missing=True)
+        for file in reversed(RUN_FILES)  # Snakemake asks for metrics.json most often
+    }
 
 
 def run_folders(wildcards, output):

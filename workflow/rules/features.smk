@@ -4,7 +4,13 @@
 rule encode_images:
     """Image features of a data set, once per image and backbone, in the manifest's order."""
     input:
-        **code("ptnl.cli.encode_images", "ptnl.features", "ptnl.backbones.loading"),
+        **code(
+            "ptnl.cli.encode_images",
+            "ptnl.features",
+            "ptnl.images",
+            "ptnl.resumable",
+            "ptnl.backbones.loading",
+        ),
         backbone=backbone_assets,
         receipt="<data>/{dataset}/receipt.json",
         manifest="<results>/manifests/{dataset}.parquet",
@@ -19,12 +25,15 @@ rule encode_images:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=4000,
+        gpu_share=config["gpu_share"],
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
     params:
         device=config["device"],
     shell:
         "python -m ptnl.cli.encode_images --manifest {input.manifest} --receipt {input.receipt} "
-        "--backbone {wildcards.backbone} --device {params.device} --threads {threads} "
+        "--backbone {wildcards.backbone} "
+        "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--out {output} > {log} 2>&1"
 
 
@@ -35,6 +44,8 @@ rule encode_views:
             "ptnl.cli.encode_views",
             "ptnl.views",
             "ptnl.features",
+            "ptnl.images",
+            "ptnl.resumable",
             "ptnl.backbones.loading",
         ),
         backbone=backbone_assets,
@@ -53,7 +64,9 @@ rule encode_views:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=4000,
+        gpu_share=config["gpu_share"],
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
     params:
         views=config["views"],
         transform=config["train_transform"],
@@ -63,7 +76,7 @@ rule encode_views:
         "python -m ptnl.cli.encode_views --shots {input.shots} --draws {input.draws} "
         "--receipt {input.receipt} --backbone {wildcards.backbone} --seed {wildcards.seed} "
         "--views {params.views} --transform {params.transform} {params.flips} "
-        "--device {params.device} --threads {threads} "
+        "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--out {output.features} --images {output.images} > {log} 2>&1"
 
 
@@ -72,13 +85,10 @@ rule pseudolabel_zeroshot:
     input:
         **code(
             "ptnl.cli.pseudolabel_zeroshot",
-            "ptnl.text.encoder",
-            "ptnl.text.packing",
-            "ptnl.text.prompts",
-            "ptnl.text.tower",
+            *TEXT_TOWER,
             "ptnl.tuning",
             "ptnl.methods.zero_shot",
-            "ptnl.backbones.loading",
+            "ptnl.backbones.text",
         ),
         backbone=backbone_assets,
         manifest="<results>/manifests/{dataset}.parquet",
@@ -94,7 +104,9 @@ rule pseudolabel_zeroshot:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=4000,
+        gpu_share=config["gpu_share"],
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
     params:
         device=config["device"],
         shots=config["shots"],
@@ -104,5 +116,5 @@ rule pseudolabel_zeroshot:
         "python -m ptnl.cli.pseudolabel_zeroshot --manifest {input.manifest} "
         "--features {input.features} --dataset {wildcards.dataset} "
         "--template {params.template:q} --backbone {wildcards.backbone} "
-        "--shots {params.shots} --device {params.device} "
+        "--shots {params.shots} --device {params.device} --gpu-share {resources.gpu_share} "
         "--threads {threads} --labels {output.labels} --run {params.run} > {log} 2>&1"

@@ -5,7 +5,7 @@
 for noise, options in config["noise"].items():
 
     rule:
-        """All runs of a fine-tuning sweep, one after the other in one process."""
+        """The runs of a job, fine-tuned one after the other in one process."""
         name:
             f"finetune_backbone_{noise}"
         input:
@@ -21,42 +21,25 @@ for noise, options in config["noise"].items():
             manifest="<results>/manifests/{dataset}.parquet",
             receipt="<data>/{dataset}/receipt.json",
             shots=expand(
-                "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet",
+                labelled_shots(noise),
                 noise=noise,
-                fp=options["fps"],
-                seed=config["seeds"],
+                **runs_of_job(options["fps"]),
                 allow_missing=True,
             ),
         output:
-            **{
-                Path(file).stem: expand(
-                    "<results>/runs/{dataset}/{backbone}/finetune/{noise}/fp-{fp}/seed-{seed}/{file}",
-                    noise=noise,
-                    fp=options["fps"],
-                    seed=config["seeds"],
-                    file=file,
-                    allow_missing=True,
-                )
-                for file in RUN_FILES
-            },
+            **run_outputs("finetune", noise, options["fps"]),
         log:
-            expand(
-                "<logs>/finetune_backbone/{dataset}/{backbone}/{noise}.log",
-                noise=noise,
-                allow_missing=True,
-            ),
+            f"<logs>/finetune_backbone/{{dataset}}/{{backbone}}/{job_name(noise)}.log",
         benchmark:
-            expand(
-                "<results>/benchmarks/finetune_backbone/{dataset}/{backbone}/{noise}.tsv",
-                noise=noise,
-                allow_missing=True,
-            )[0]
+            f"<results>/benchmarks/finetune_backbone/{{dataset}}/{{backbone}}/{job_name(noise)}.tsv"
         conda:
             "../../envs/ptnl.yaml"
         threads: 1
         resources:
             gpu=1,
-            mem_mb=8000,
+            gpu_share=config["gpu_share"],
+            mem_mb=doubled(8000),
+            runtime=doubled(60),
         params:
             settings=lambda wildcards: json.dumps(config["methods"]["finetune"], sort_keys=True),
             folders=run_folders,
@@ -65,5 +48,5 @@ for noise, options in config["noise"].items():
             "python -m ptnl.cli.finetune_backbone --settings {params.settings:q} "
             "--dataset {wildcards.dataset} --backbone {wildcards.backbone} "
             "--manifest {input.manifest} --receipt {input.receipt} "
-            "--device {params.device} --threads {threads} "
+            "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"

@@ -4,14 +4,6 @@
 
 for noise, fps in grid.kinds_of_labels(config).items():
 
-    # The runs of a job: all rates and seeds of a sweep, or the one that its path names.
-    if config["fuse"]:
-        runs = {"fp": fps, "seed": config["seeds"]}
-        job = noise
-    else:
-        runs = {"fp": "{fp}", "seed": "{seed}"}
-        job = f"{noise}/fp-{{fp}}/seed-{{seed}}"
-
     rule:
         """The runs of a job, trained side by side in one process."""
         name:
@@ -21,15 +13,12 @@ for noise, fps in grid.kinds_of_labels(config).items():
                 "ptnl.cli.tune_method",
                 "ptnl.tuning",
                 "ptnl.lbfgs",
-                "ptnl.text.encoder",
-                "ptnl.text.packing",
-                "ptnl.text.prompts",
-                "ptnl.text.tower",
+                *TEXT_TOWER,
                 "ptnl.losses",
                 "ptnl.optim",
                 "ptnl.methods.zero_shot",
                 "ptnl.methods.prompt",
-                "ptnl.backbones.loading",
+                "ptnl.backbones.text",
             ),
             method=method_code,
             backbone=backbone_assets,
@@ -40,24 +29,15 @@ for noise, fps in grid.kinds_of_labels(config).items():
             shots=expand(
                 labelled_shots(noise),
                 noise=noise,
-                **runs,
+                **runs_of_job(fps),
                 allow_missing=True,
             ),
         output:
-            **{
-                Path(file).stem: expand(
-                    "<results>/runs/{dataset}/{backbone}/{method}/{noise}/fp-{fp}/seed-{seed}/{file}",
-                    noise=noise,
-                    **runs,
-                    file=file,
-                    allow_missing=True,
-                )
-                for file in reversed(RUN_FILES)  # Snakemake asks for metrics.json most often
-            },
+            **run_outputs("{method}", noise, fps),
         log:
-            f"<logs>/tune_method/{{dataset}}/{{backbone}}/{{method}}/{job}.log",
+            f"<logs>/tune_method/{{dataset}}/{{backbone}}/{{method}}/{job_name(noise)}.log",
         benchmark:
-            f"<results>/benchmarks/tune_method/{{dataset}}/{{backbone}}/{{method}}/{job}.tsv"
+            f"<results>/benchmarks/tune_method/{{dataset}}/{{backbone}}/{{method}}/{job_name(noise)}.tsv"
         wildcard_constraints:
             method="|".join(name for name in METHODS if METHODS[name].trains_on == "features"),
         conda:
@@ -65,7 +45,9 @@ for noise, fps in grid.kinds_of_labels(config).items():
         threads: 1
         resources:
             gpu=1,
-            mem_mb=4000,
+            gpu_share=config["gpu_share"],
+            mem_mb=doubled(4000),
+            runtime=doubled(60),
         params:
             settings=settings,
             template=template,
@@ -76,6 +58,7 @@ for noise, fps in grid.kinds_of_labels(config).items():
             "--settings {params.settings:q} --dataset {wildcards.dataset} "
             "--template {params.template:q} --backbone {wildcards.backbone} "
             "--manifest {input.manifest} "
-            "--features {input.features} --device {params.device} --threads {threads} "
+            "--features {input.features} "
+            "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
             "--views {input.views} --view-images {input.view_images} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"

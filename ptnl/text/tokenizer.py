@@ -1,0 +1,28 @@
+"""CLIP's tokenizer: open_clip's own, without the rest of open_clip.
+
+Importing open_clip imports torchvision, timm and torch's compiler, which takes longer than many a
+job that needs the tokenizer alone.
+"""
+
+import sys
+from functools import cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from open_clip.tokenizer import SimpleTokenizer
+
+MODULE = "open_clip.tokenizer"
+
+
+@cache
+def clip_tokenizer() -> "SimpleTokenizer":
+    """The tokenizer that all of CLIP's models share."""
+    if MODULE not in sys.modules:
+        file = Path(find_spec("open_clip").origin).with_name("tokenizer.py")
+        spec = spec_from_file_location(MODULE, file)
+        # Under its own name, so that a later import of open_clip finds this one.
+        sys.modules[MODULE] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[MODULE])
+    return sys.modules[MODULE].SimpleTokenizer()
