@@ -20,11 +20,17 @@ def test_the_page_holds_everything_in_one_file():
         tables={2: "**Table 2.** Second.", 1: "| A | B |\n|---|---:|\n| a & b | 1 |"},
         figures={2: svg},
         claims="- it **holds**",
+        data=["| Data |\n|---|\n| photographs |", "**Warning:** off"],
         noise="| fp |\n|---|\n| 2 |",
     )
     assert page.index("a &amp; b") < page.index("<strong>Table 2.</strong>")
     assert base64.b64encode(svg).decode() in page
     assert "<strong>holds</strong>" in page
+    assert (
+        page.index("photographs")
+        < page.index("<strong>Warning:</strong>")
+        < page.index("<td>2</td>")
+    )
     assert not re.search(r'(src|href)="(?!#|data:)', page)
     anchors = set(re.findall(r'href="#(\w+)"', page))
     assert anchors == set(re.findall(r'<h2 id="(\w+)"', page))

@@ -29,9 +29,13 @@ rule index_dataset:
         "<logs>/index_dataset/{dataset}.log",
     conda:
         "../../envs/ptnl.yaml"
+    threads: 1
+    params:
+        on_bad_image=config["on_bad_image"],
     shell:
         "python -m ptnl.cli.index_dataset --dataset {wildcards.dataset} "
-        "--receipt {input.receipt} --out {output} > {log} 2>&1"
+        "--receipt {input.receipt} --on-bad-image {params.on_bad_image} --threads {threads} "
+        "--out {output} > {log} 2>&1"
 
 
 rule sample_shots:
