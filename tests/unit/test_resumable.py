@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -87,6 +88,21 @@ def test_only_the_same_features_are_taken_over(tmp_path, often, identity, shape)
     write_features(out, shape, identity, again, "view")
     assert again.starts == [0 if identity == "b" else 6]
     np.testing.assert_array_equal(np.load(out), whole())
+
+
+def test_parts_are_not_kept(tmp_path):
+    """Memory stays flat: of what was given before, nothing is left when the next part is due."""
+    given = []
+
+    def parts(done: int) -> Iterator[np.ndarray]:
+        for start in range(0, SHAPE[1], 2):
+            assert all(part() is None for part in given[:-1])
+            part = whole()[:, start : start + 2].copy()
+            given.append(weakref.ref(part))
+            yield part
+
+    write_features(tmp_path / "f.npy", SHAPE, "a", parts, "view")
+    assert len(given) == 5
 
 
 def test_features_of_another_number_of_images_are_refused(tmp_path):
