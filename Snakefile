@@ -1,18 +1,21 @@
 import json
+import os
+import re
+import shlex
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS
-from ptnl.config import check_config, with_defaults
-from ptnl.data import DATASETS
+from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
+from ptnl.config import Rules, study_config
+from ptnl.data import datasets_of, options_of
 from ptnl.errors import InputError
 from ptnl import gpus, grid, layouts
-from ptnl.methods import METHODS, PSEUDO_LABELS
+from ptnl.methods import METHODS
 from ptnl.noise import NOISES
-from ptnl.protocols import apply_protocol, hyper_parameters, protocol_of
+from ptnl.provenance import checksum
+from ptnl.pseudo import SELECTIONS
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
 min_version("9.20")
@@ -25,6 +28,8 @@ include: "workflow/rules/common.smk"
 
 
 validate_config()
+DATASETS = datasets_of(config)
+BACKBONES = backbones_of(config)
 
 
 pathvars:
@@ -35,9 +40,9 @@ pathvars:
 
 wildcard_constraints:
     dataset="|".join(DATASETS),
-    backbone="|".join(BACKBONES),
+    backbone="|".join(map(re.escape, BACKBONES)),
     method="|".join(METHODS),
-    noise="|".join([*config["noise"], *PSEUDO_LABELS]),
+    noise="|".join([*config["noise"], *SELECTIONS]),
     fp=r"\d+",
     seed=r"\d+",
     number=r"\d+",
@@ -72,5 +77,6 @@ rule all:
         rules.report_data.output,
         rules.check_zeroshot.output if grid.zero_shot_runs(config) else [],
         rules.report_noise.output,
+        rules.report_cost.output,
         rules.write_report.output,
     localrule: True

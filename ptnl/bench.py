@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
-from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.registry import SHIPPED
 from ptnl.losses import cross_entropy
 from ptnl.methods.prompt import CONTEXT_STD
 from ptnl.reference import PlainPrompts, plain_step
@@ -57,7 +57,7 @@ class Setting:
 
 def bench_backbone(name: str, device: torch.device) -> LoadedBackbone:
     """A shipped backbone, or one of `UNTRAINED` with random weights, frozen."""
-    if name in BACKBONES:
+    if name in SHIPPED:
         return load_backbone(name, device)
     torch.manual_seed(0)
     model = CLIP(**open_clip.get_model_config(name)).eval().requires_grad_(False)
@@ -147,6 +147,13 @@ def fastest(device: torch.device, repeats: int, work: dict[str, Work]) -> dict[s
     """Seconds of a call of each work: the best of some rounds, in which they take turns."""
     rounds = [{name: _seconds(device, call) for name, call in work.items()} for _ in range(repeats)]
     return {name: min(times[name] for times in rounds) for name in work}
+
+
+def product_gflops(device: torch.device) -> float:
+    """1e9 floating point operations a second in a product of large square matrices."""
+    side = PEAK_SIDE[device.type]
+    a, b = torch.randn(2, side, side, device=device)
+    return 2 * side**3 / fastest(device, 3, {"product": lambda: a @ b})["product"] / 1e9
 
 
 def peak_gib(device: torch.device, work: Work) -> float:

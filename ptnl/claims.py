@@ -351,7 +351,7 @@ def printed_difference(comparison: Comparison, numbers: pd.DataFrame) -> tuple[f
     points, and how many these are; None where there are none. Where tables disagree, the later
     counts.
     """
-    cells = numbers[numbers.backbone == "rn50"].drop_duplicates(CELL, keep="last")
+    cells = numbers[numbers.backbone == "RN50"].drop_duplicates(CELL, keep="last")
     values = cells.rename(columns={"mean": "value"}).assign(seed=0)
     plus, minus = (
         sum(condition.of(values) for condition in side)

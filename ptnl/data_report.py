@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ptnl.data import DATASETS
+from ptnl.data import title_of
 
 SPLITS = ("train", "val", "test")
 
@@ -44,7 +44,7 @@ def markdown(table: pd.DataFrame, skipped: Mapping[str, list[str]], study: str) 
         "|---|---:|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {DATASETS[row.dataset].title} | {row.classes} | {row.train} | {row.val} | {row.test} "
+        f"| {title_of(row.dataset)} | {row.classes} | {row.train} | {row.val} | {row.test} "
         f"| {row.skipped} |"
         for row in table.itertuples()
     ]
@@ -53,7 +53,7 @@ def markdown(table: pd.DataFrame, skipped: Mapping[str, list[str]], study: str) 
             listed = ", ".join(f"`{image}`" for image in images)
             lines += [
                 "",
-                f"Skipped of {DATASETS[name].title}: {listed}. Its few-shot draws are not those of "
+                f"Skipped of {title_of(name)}: {listed}. Its few-shot draws are not those of "
                 "the whole data set.",
             ]
     return "\n".join(lines) + "\n"

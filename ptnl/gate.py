@@ -7,7 +7,7 @@ functions of the zero-shot runs.
 
 import pandas as pd
 
-from ptnl.data import DATASETS
+from ptnl.data import title_of
 from ptnl.published import beside
 
 TABLE = 5  # the paper's, whose first column is zero-shot CLIP
@@ -66,7 +66,7 @@ def markdown(compared: pd.DataFrame, study: str, protocol: str) -> str:
         known = row.verdict != UNKNOWN
         numbers = f"{row.published:.2f} | {row.difference:+.2f}" if known else "– | –"
         lines.append(
-            f"| {DATASETS[row.dataset].title} | {row.backbone} | {row.accuracy:.2f} | {numbers} "
+            f"| {title_of(row.dataset)} | {row.backbone} | {row.accuracy:.2f} | {numbers} "
             f"| {row.verdict} |"
         )
     return "\n".join(lines) + "\n"

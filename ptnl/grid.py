@@ -4,10 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ptnl.backbones.registry import BACKBONES
-from ptnl.data import DATASETS
+from ptnl.backbones.registry import (
+    BACKBONES,
+    IMAGE_ENCODERS,
+    SOURCE_KEYS,
+    Shipped,
+    backbones_of,
+)
+from ptnl.data import datasets_of
 from ptnl.errors import InputError
-from ptnl.methods import METHODS, PSEUDO_LABELS
+from ptnl.methods import METHODS
+from ptnl.pseudo import SELECTIONS
 
 Config = Mapping[str, Any]
 RANDOM_PROMPT = "random_prompt"
@@ -58,8 +65,16 @@ def methods_of(config: Config, backbone: str) -> list[str]:
     return config["backbones"][backbone].get("methods", list(config["methods"]))
 
 
-def noises_of(config: Config, backbone: str, method: str) -> dict[str, tuple[int, ...]]:
-    """Noise kind -> numbers of wrong labels per class, at which a method runs with a backbone.
+def methods_on(config: Config, dataset: str, backbone: str) -> list[str]:
+    """The methods that run on a data set with a backbone, in the order of the config."""
+    of_dataset = config.get("dataset_methods", {}).get(dataset, config["methods"])
+    return [method for method in methods_of(config, backbone) if method in of_dataset]
+
+
+def noises_of(
+    config: Config, dataset: str, backbone: str, method: str
+) -> dict[str, tuple[int, ...]]:
+    """Noise kind -> numbers of wrong labels per class, at which a method runs on a data set.
 
     A method that takes its labels from elsewhere has one kind, named after where, and rate 0.
     """
@@ -69,17 +84,18 @@ def noises_of(config: Config, backbone: str, method: str) -> dict[str, tuple[int
     return {
         noise: tuple(options["fps"])
         for noise, options in config["noise"].items()
-        if method in options.get("methods", config["methods"])
+        if dataset in options.get("datasets", config["datasets"])
+        and method in options.get("methods", config["methods"])
         and backbone in options.get("backbones", config["backbones"])
     }
 
 
-def asks_for(config: Config, backbone: str, method: str, noise: str | None) -> bool:
-    """Whether the study runs a method with a backbone, under a noise kind that concerns it."""
-    return method in methods_of(config, backbone) and (
+def asks_for(config: Config, dataset: str, backbone: str, method: str, noise: str | None) -> bool:
+    """Whether the study runs a method on a data set, under a noise kind that concerns it."""
+    return method in methods_on(config, dataset, backbone) and (
         noise is None
         or METHODS[method].labels != "noise"
-        or noise in noises_of(config, backbone, method)
+        or noise in noises_of(config, dataset, backbone, method)
     )
 
 
@@ -93,10 +109,10 @@ def sweeps(config: Config) -> list[Sweep]:
         Sweep(dataset, backbone, method, noise, fps, seeds)
         for dataset in config["datasets"]
         for backbone in config["backbones"]
-        for method in methods_of(config, backbone)
+        for method in methods_on(config, dataset, backbone)
         if method != RANDOM_PROMPT
         for seeds in [tuple(config["seeds"]) if METHODS[method].is_trained else (0,)]
-        for noise, fps in noises_of(config, backbone, method).items()
+        for noise, fps in noises_of(config, dataset, backbone, method).items()
     ]
 
 
@@ -106,7 +122,7 @@ def random_prompts(config: Config) -> list[tuple[str, str]]:
         (dataset, backbone)
         for dataset in config["datasets"]
         for backbone in config["backbones"]
-        if RANDOM_PROMPT in methods_of(config, backbone)
+        if RANDOM_PROMPT in methods_on(config, dataset, backbone)
     ]
 
 
@@ -135,7 +151,13 @@ def zero_shot_runs(config: Config) -> list[Run]:
 
 def pseudo_label_runs(config: Config) -> list[Run]:
     """The runs that train on pseudo-labels."""
-    return [run for run in runs(config) if run.noise in PSEUDO_LABELS]
+    return [run for run in runs(config) if run.noise in SELECTIONS]
+
+
+def pseudo_labels_of(config: Config, dataset: str, backbone: str) -> list[str]:
+    """The kinds of pseudo-labels that runs on a data set with a backbone train on."""
+    methods = methods_on(config, dataset, backbone)
+    return [kind for kind in SELECTIONS if kind in {METHODS[m].labels for m in methods}]
 
 
 def runs(config: Config) -> list[Run]:
@@ -148,19 +170,42 @@ def _known(key: str, name: str, registry: Mapping[str, Any]) -> None:
         raise InputError(f"config: {key}: {name!r} is unknown; choose from {', '.join(registry)}")
 
 
+def _check_source(name: str, said: Config) -> None:
+    """Refuse a backbone of which the config does not say enough, or too much."""
+    key = f"config: backbones.{name}"
+    if "model" in said:
+        if not said.keys() & {"pretrained", "weights"}:
+            raise InputError(f"{key}: a model needs its open_clip tag (pretrained) or its weights")
+        return
+    if name not in BACKBONES:
+        raise InputError(
+            f"config: backbones: {name!r} is unknown; choose from {', '.join(BACKBONES)}, "
+            "or say which model it is, and its pretrained tag or weights"
+        )
+    if said.keys() & set(SOURCE_KEYS) and isinstance(BACKBONES[name].source, Shipped):
+        raise InputError(f"{key}: the package ships its weights; give yours a name of their own")
+
+
 def check_grid(config: Config) -> None:
-    """Refuse what the schema cannot see: unknown names, and rates that no draw can hold."""
-    for dataset in config["datasets"]:
-        _known("datasets", dataset, DATASETS)
+    """Refuse what the schema cannot see: unknown names, options of data sets, rates too high."""
+    datasets_of(config)
     for method in config["methods"]:
         _known("methods", method, METHODS)
     for backbone, options in config["backbones"].items():
-        _known("backbones", backbone, BACKBONES)
+        _check_source(backbone, options)
         for method in options.get("methods", []):
             _known(f"backbones.{backbone}.methods", method, config["methods"])
+        if "image_encoder" in options:
+            key = f"backbones.{backbone}.image_encoder"
+            _known(key, options["image_encoder"], IMAGE_ENCODERS)
+    backbones = backbones_of(config)
+    for dataset, methods in config.get("dataset_methods", {}).items():
+        _known("dataset_methods", dataset, dict.fromkeys(config["datasets"]))
+        for method in methods:
+            _known(f"dataset_methods.{dataset}", method, config["methods"])
     for backbone in config["backbones"]:
         for method in methods_of(config, backbone):
-            if METHODS[method].trains_on == "images" and not BACKBONES[backbone].image_encoder:
+            if METHODS[method].trains_on == "images" and not backbones[backbone].image_encoder:
                 raise InputError(
                     f"config: backbones.{backbone}: {method} needs an image encoder pre-trained "
                     f"with labels only, and {backbone} has none; list its methods without it"
@@ -169,8 +214,10 @@ def check_grid(config: Config) -> None:
     for noise, options in config["noise"].items():
         for method in options.get("methods", []):
             _known(f"noise.{noise}.methods", method, METHODS)
+        for dataset in options.get("datasets", []):
+            _known(f"noise.{noise}.datasets", dataset, datasets_of(config))
         for backbone in options.get("backbones", []):
-            _known(f"noise.{noise}.backbones", backbone, BACKBONES)
+            _known(f"noise.{noise}.backbones", backbone, backbones)
         for fp in options["fps"]:
             if fp > config["shots"]:
                 raise InputError(

@@ -22,7 +22,11 @@ def hyper_parameters(schema: Mapping[str, Any]) -> dict[str, Set[str]]:
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Two nested mappings as one, where `above` wins; as Snakemake merges config files."""
+    """Two nested mappings as one, where `above` wins; as Snakemake merges config files.
+
+    A null of `above` replaces what is below, as any value does; `ptnl.config.without_dropped` then
+    leaves both out.
+    """
     both = dict(below)
     for key, value in above.items():
         if isinstance(value, Mapping) and isinstance(below.get(key), Mapping):

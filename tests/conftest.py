@@ -1,5 +1,7 @@
 """Fixtures: a tiny CLIP of open_clip's own classes, and the repository's root."""
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,14 @@ TINY = {
         "layers": 3,
     },
 }
+
+
+def pytest_collection_modifyitems(items) -> None:
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason="torch finds no GPU"))
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +58,17 @@ def tiny_clip() -> CLIP:
 @pytest.fixture(scope="session")
 def tiny_backbone(tiny_clip, tokenizer) -> LoadedBackbone:
     return LoadedBackbone("tiny", tiny_clip, tokenizer, torch.device("cpu"))
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A disk of one megabyte of its own; skipped for users who may not mount one."""
+    folder = tmp_path / "small_disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("only root may mount a small disk")
+    yield folder
+    subprocess.run(["umount", folder], check=True)

@@ -1,21 +1,22 @@
-"""Loading a whole CLIP model by name, onto a device, ready for inference."""
+"""Loading a whole CLIP model from its files, onto a device, ready for inference."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from open_clip import CLIP, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from open_clip import CLIP
 from open_clip.tokenizer import SimpleTokenizer
-from open_clip.transform import image_transform
+from open_clip.transform import PreprocessCfg, image_transform_v2
 from open_clip.transformer import ResidualAttentionBlock
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
-from ptnl.assets import verified
-from ptnl.backbones.registry import BACKBONES
+from ptnl.assets import FOLDER, intact
+from ptnl.backbones.configuration import build, preprocessing
+from ptnl.backbones.precision import choose_dtypes, computing_in
+from ptnl.backbones.registry import shipped
 from ptnl.backbones.text import check_shapes, expand_state_dict
+from ptnl.backbones.weights import read_weights
 from ptnl.errors import InputError
 from ptnl.io import read_json
 from ptnl.text import TextTower, clip_tokenizer
@@ -29,6 +30,9 @@ class LoadedBackbone:
     model: CLIP
     tokenizer: SimpleTokenizer
     device: torch.device
+    # Its size counts for nothing: that of the image encoder does.
+    preprocess: PreprocessCfg = field(default_factory=PreprocessCfg)
+    dtype: torch.dtype = torch.float32  # of the products in the image encoder
 
     @property
     def image_size(self) -> int:
@@ -39,17 +43,25 @@ class LoadedBackbone:
     @property
     def transform(self) -> nn.Module:
         """The test transform: PIL image -> normalised tensor (3, size, size)."""
-        return image_transform(
-            self.image_size, False, mean=OPENAI_DATASET_MEAN, std=OPENAI_DATASET_STD
-        )
+        return image_transform_v2(replace(self.preprocess, size=self.image_size), is_train=False)
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """What the image encoder takes, of uint8 images (..., 3, size, size)."""
         mean, std = (
             torch.tensor(values, device=pixels.device)[:, None, None]
-            for values in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+            for values in (self.preprocess.mean, self.preprocess.std)
         )
         return (pixels / 255 - mean) / std
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        """Features (B, D) of normalised images (B, 3, size, size), not normalised themselves."""
+        with computing_in(self.dtype, self.device):
+            return self.model.encode_image(images)
+
+    @property
+    def dimensions(self) -> int:
+        """Size of an image feature."""
+        return self.model.text_projection.shape[1]
 
     @cached_property
     def tower(self) -> TextTower:
@@ -88,24 +100,34 @@ def tower_of(model: CLIP) -> TextTower:
 
 
 def load_backbone(name: str, device: torch.device) -> LoadedBackbone:
-    """The backbone `name` of the registry, frozen, in evaluation mode, in float32.
+    """The backbone `name` that the package ships, frozen, in evaluation mode, in float32.
 
     Raises `InputError` where the weights are missing, altered, or of the wrong shape.
     """
-    source = BACKBONES[name]
-    return load_files(name, verified(source.config), verified(source.weights), device)
+    source = shipped(name)
+    return load_files(name, FOLDER / source.config, FOLDER / source.weights, device)
 
 
-def load_files(name: str, config: Path, weights: Path, device: torch.device) -> LoadedBackbone:
-    """Like `load_backbone`, from an open_clip model configuration and safetensors weights."""
-    model = CLIP(**read_json(config))
-    try:
-        stored = load_file(weights)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{weights}: not readable as safetensors ({error})") from error
-    state = expand_state_dict(stored, model.vocab_size)
+def load_files(
+    name: str, config: Path, weights: Path, device: torch.device, precision: str = "float32"
+) -> LoadedBackbone:
+    """Like `load_backbone`, from a configuration and safetensors weights.
+
+    See `ptnl.backbones.configuration` for the one, `ptnl.backbones.precision` for what `precision`
+    means. The weights are float32.
+    """
+    described = read_json(intact(config))
+    model = build(described)
+    state = expand_state_dict(read_weights(intact(weights)), model.vocab_size)
     shapes = {name: value.shape for name, value in model.state_dict().items()}
     check_shapes(weights, shapes, state)
     model.load_state_dict(state)
     model.eval().requires_grad_(False)
-    return LoadedBackbone(name, model.to(device), clip_tokenizer(), device)
+    return LoadedBackbone(
+        name,
+        model.to(device),
+        clip_tokenizer(),
+        device,
+        preprocessing(described),
+        choose_dtypes(device, precision).image,
+    )

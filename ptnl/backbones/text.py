@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ptnl.assets import verified
-from ptnl.backbones.registry import BACKBONES
+from ptnl.assets import FOLDER, intact
+from ptnl.backbones.precision import choose_dtypes
+from ptnl.backbones.registry import shipped
 from ptnl.errors import InputError
 from ptnl.io import read_json
 from ptnl.text.tokenizer import clip_tokenizer
@@ -46,25 +47,30 @@ class TextBackbone:
 
 
 def load_text_backbone(name: str, device: torch.device) -> TextBackbone:
-    """The text side of the backbone `name` of the registry, in float32.
+    """The text side of the backbone `name` that the package ships.
 
     Raises `InputError` where the weights are missing, altered, or of the wrong shape.
     """
-    source = BACKBONES[name]
-    return read_text_backbone(name, verified(source.config), verified(source.weights), device)
+    source = shipped(name)
+    return read_text_backbone(name, FOLDER / source.config, FOLDER / source.weights, device)
 
 
 def read_text_backbone(
-    name: str, config: Path, weights: Path, device: torch.device
+    name: str, config: Path, weights: Path, device: torch.device, precision: str = "float32"
 ) -> TextBackbone:
-    """Like `load_text_backbone`, from an open_clip model configuration and safetensors weights."""
+    """Like `load_text_backbone`, from a configuration and safetensors weights.
+
+    See `ptnl.backbones.configuration` for the one, `ptnl.backbones.precision` for what `precision`
+    means. The weights are float32.
+    """
     try:
-        with safe_open(weights, "pt") as file:
+        with safe_open(intact(weights), "pt") as file:
             names = [name for name in file.keys() if not name.startswith(IMAGE_ENCODER)]  # noqa: SIM118
             stored = {name: file.get_tensor(name) for name in names}
     except (OSError, SafetensorError) as error:
         raise InputError(f"{weights}: not readable as safetensors ({error})") from error
-    said = read_json(config)
+    said = read_json(intact(config))
+    said = said.get("model_cfg", said)
     text = {**DEFAULTS, **said["text_cfg"]}
     if unknown := text.keys() - KNOWN:
         raise InputError(f"{config}: a text tower with {', '.join(sorted(unknown))} is not CLIP's")
@@ -78,6 +84,7 @@ def read_text_backbone(
         layers=text["layers"],
         heads=text["heads"],
         gelu=quick_gelu if said.get("quick_gelu") else F.gelu,
+        dtype=choose_dtypes(device, precision).text,
     )
     return TextBackbone(name, tower, clip_tokenizer(), device, scale)
 

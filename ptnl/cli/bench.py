@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.registry import SHIPPED
 from ptnl.bench import UNTRAINED, Setting, as_table, bench_backbone, measure
 from ptnl.cli.entry import add_device, parser, start
 from ptnl.devices import choose_device
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--backbones",
         nargs="+",
-        choices=(*BACKBONES, *UNTRAINED),
+        choices=(*SHIPPED, *UNTRAINED),
         default=["mini-rn", "ViT-B-32"],
         help="shipped ones, or open_clip's by their names there, with random weights",
     )
@@ -73,11 +73,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     setting = Setting(reference_classes=args.reference_classes, repeats=args.repeats)
     parts = []
     for name in args.backbones:
-        shipped = name in BACKBONES
+        is_shipped = name in SHIPPED
         backbone = bench_backbone(name, device)
-        for classes in getattr(args, "classes", [10, 37, 101] if shipped else [37]):
+        for classes in getattr(args, "classes", [10, 37, 101] if is_shipped else [37]):
             print(f"{name}, {classes} classes", file=sys.stderr, flush=True)
-            runs = getattr(args, "runs", [1, 2, 4, 16] if shipped else [1, 4])
+            runs = getattr(args, "runs", [1, 2, 4, 16] if is_shipped else [1, 4])
             parts.append(measure(backbone, classes, runs, setting))
     bench = pd.concat(parts, ignore_index=True)
     write_parquet(bench, args.out, BENCH, made_by("torch", "open-clip-torch", **vars(setting)))

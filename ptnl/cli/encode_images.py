@@ -6,9 +6,8 @@ from pathlib import Path
 import torch
 
 from ptnl.assets import sha256
-from ptnl.backbones.loading import load_backbone
-from ptnl.backbones.registry import BACKBONES
-from ptnl.cli.entry import add_device, parser, start
+from ptnl.backbones.loading import load_files
+from ptnl.cli.entry import add_backbone_files, add_device, parser, start
 from ptnl.devices import choose_device
 from ptnl.features import ImageEncoder, encoded_batches
 from ptnl.io import read_parquet
@@ -23,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
     )
-    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
+    arguments.add_argument("--backbone", required=True)
+    add_backbone_files(arguments)
     arguments.add_argument(
         "--out", type=Path, required=True, help="features (NPY): (images, D), float16"
     )
@@ -33,10 +33,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     manifest = read_parquet(args.manifest, MANIFEST)
     device = choose_device(args.device, args.gpu_share)
-    encoder = ImageEncoder(load_backbone(args.backbone, device))
+    backbone = load_files(args.backbone, args.model_config, args.weights, device, args.precision)
+    encoder = ImageEncoder(backbone)
     images = [args.receipt.parent / "images" / name for name in manifest.image]
-    made = made_by("torch", "torchvision", "open_clip_torch", backbone=args.backbone)
-    decides = [made, manifest.image.tolist(), sha256(args.receipt), device.type]
+    made = made_by(
+        "torch",
+        "torchvision",
+        "open_clip_torch",
+        backbone=args.backbone,
+        precision=args.precision,
+    )
+    files = [sha256(path) for path in (args.receipt, args.model_config, args.weights)]
+    decides = [made, manifest.image.tolist(), files, device.type]
     write_features(
         args.out,
         (len(images), encoder.dimension),

@@ -8,9 +8,8 @@ import pandas as pd
 import torch
 
 from ptnl.assets import sha256
-from ptnl.backbones.loading import load_backbone
-from ptnl.backbones.registry import BACKBONES
-from ptnl.cli.entry import add_device, parser, start
+from ptnl.backbones.loading import load_files
+from ptnl.cli.entry import add_backbone_files, add_device, parser, start
 from ptnl.devices import choose_device
 from ptnl.features import ImageEncoder
 from ptnl.io import read_parquet, write_parquet
@@ -31,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
     )
-    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
+    arguments.add_argument("--backbone", required=True)
+    add_backbone_files(arguments)
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--views", type=int, required=True, help="of each image")
     arguments.add_argument("--transform", choices=TRANSFORMS, required=True)
@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     shots = read_parquet(args.shots, SHOTS)
     draws = [shots[shots.split == "train"], *(read_parquet(p, NOISY_SHOTS) for p in args.draws)]
     images = pd.concat([draw[["image"]] for draw in draws]).drop_duplicates(ignore_index=True)
-    backbone = load_backbone(args.backbone, choose_device(args.device, args.gpu_share))
+    device = choose_device(args.device, args.gpu_share)
+    backbone = load_files(args.backbone, args.model_config, args.weights, device, args.precision)
     encoder = ImageEncoder(backbone)
     augmentation = Augmentation(backbone.image_size, TRANSFORMS[args.transform], args.flips)
     made = made_by(
@@ -61,9 +62,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         train_transform=args.transform,
         flips=args.flips,
         backbone=args.backbone,
+        precision=args.precision,
     )
     names = images.image.tolist()
-    decides = [made, names, sha256(args.receipt), backbone.device.type]
+    files = [sha256(path) for path in (args.receipt, args.model_config, args.weights)]
+    decides = [made, names, files, device.type]
     write_features(
         args.out,
         (args.views, len(names), encoder.dimension),

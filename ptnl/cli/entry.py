@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ptnl.backbones.registry import BACKBONES
-from ptnl.data import DATASETS
 from ptnl.errors import InputError
 
 Main = Callable[[Sequence[str] | None], None]
@@ -23,8 +21,8 @@ def parser(module_doc: str) -> argparse.ArgumentParser:
 def add_job(arguments: argparse.ArgumentParser) -> None:
     """The options of a command that trains the runs of a job: on what, how, and where to."""
     arguments.add_argument("--settings", type=json.loads, required=True, help="JSON, as in config")
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
-    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
+    arguments.add_argument("--dataset", required=True)
+    arguments.add_argument("--backbone", required=True)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument(
         "--shots", type=Path, nargs="+", required=True, help="labelled draws, one a run"
@@ -41,6 +39,20 @@ def parse_job(arguments: argparse.ArgumentParser, argv: Sequence[str] | None) ->
     if len(args.shots) != len(args.out):
         raise InputError(f"{len(args.shots)} draws for {len(args.out)} run folders")
     return args
+
+
+def add_backbone_files(arguments: argparse.ArgumentParser) -> None:
+    """The options of everything that loads a CLIP model: its files, and how it computes."""
+    arguments.add_argument(
+        "--model-config", type=Path, required=True, help="open_clip configuration (JSON)"
+    )
+    arguments.add_argument("--weights", type=Path, required=True, help="weights (safetensors)")
+    arguments.add_argument(
+        "--precision",
+        choices=("auto", "float32"),
+        default="auto",
+        help="of the large products; auto: half-precision on GPUs",
+    )
 
 
 def add_device(arguments: argparse.ArgumentParser) -> None:

@@ -6,10 +6,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ptnl.backbones.registry import BACKBONES
-from ptnl.backbones.text import load_text_backbone
-from ptnl.cli.entry import add_device, parser, start
-from ptnl.data import DATASETS
+from ptnl.backbones.text import read_text_backbone
+from ptnl.cli.entry import add_backbone_files, add_device, parser, start
 from ptnl.devices import choose_device
 from ptnl.io import read_parquet, write_parquet
 from ptnl.methods.random_prompt import random_prompts
@@ -20,8 +18,9 @@ from ptnl.schemas import CONFUSION, MANIFEST, RANDOM_PROMPTS
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
-    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
+    arguments.add_argument("--dataset", required=True)
+    arguments.add_argument("--backbone", required=True)
+    add_backbone_files(arguments)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--features", type=Path, required=True)
     arguments.add_argument("--context-length", type=int, default=16)
@@ -33,7 +32,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(args.threads)
     manifest = read_parquet(args.manifest, MANIFEST)
-    backbone = load_text_backbone(args.backbone, choose_device(args.device, args.gpu_share))
+    device = choose_device(args.device, args.gpu_share)
+    backbone = read_text_backbone(
+        args.backbone, args.model_config, args.weights, device, args.precision
+    )
     is_test, labels = split_of(manifest, "test")
     features = read_features(args.features, len(manifest))[is_test].to(backbone.device)
     names = class_names_of(manifest)

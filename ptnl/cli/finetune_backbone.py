@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from ptnl.backbones.image_encoders import load_image_encoder
-from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.registry import IMAGE_ENCODERS
 from ptnl.cli.entry import add_job, parse_job, parser, start
 from ptnl.devices import choose_device
 from ptnl.features import image_batches
@@ -17,7 +17,7 @@ from ptnl.losses import LOSSES
 from ptnl.methods import METHODS
 from ptnl.methods.finetune import Draw, tune
 from ptnl.provenance import made_by
-from ptnl.runs import LabelledDraw, class_names_of, read_draw, split_of, write_runs
+from ptnl.runs import LabelledDraw, class_names_of, job_cost, read_draw, split_of, write_runs
 from ptnl.schemas import MANIFEST
 
 METHOD = "finetune"
@@ -27,6 +27,9 @@ DECODED_TOGETHER = 256  # images
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     add_job(arguments)
+    arguments.add_argument(
+        "--image-encoder", choices=IMAGE_ENCODERS, required=True, help="trained in its place"
+    )
     arguments.add_argument(
         "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
     )
@@ -38,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifest = read_parquet(args.manifest, MANIFEST)
     draws = [read_draw(path) for path in args.shots]
     classes = len(class_names_of(manifest))
-    encoder = load_image_encoder(BACKBONES[args.backbone].image_encoder, classes, device)
+    encoder = load_image_encoder(args.image_encoder, classes, device)
 
     def images(names: pd.Series) -> Iterator[torch.Tensor]:
         paths = [args.receipt.parent / "images" / name for name in names]
@@ -66,8 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         tuned,
         test_labels,
         epochs=args.settings["epochs"],
-        seconds=time.perf_counter() - started,
-        device=device,
+        cost=job_cost(started, len(tuned), device),
         made=made,
     )
 

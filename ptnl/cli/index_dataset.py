@@ -1,12 +1,14 @@
 """Write a data set's manifest: every image with its label, class name and split."""
 
+import json
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 from ptnl.cli.entry import parser, start
-from ptnl.data import DATASETS
+from ptnl.data import dataset_of, expected_sizes
+from ptnl.data.splits import check_manifest
 from ptnl.errors import InputError
 from ptnl.io import read_json, write_parquet
 from ptnl.provenance import made_by
@@ -15,7 +17,10 @@ from ptnl.schemas import MANIFEST
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--dataset", required=True)
+    arguments.add_argument(
+        "--options", type=json.loads, default={}, help="JSON, as in dataset_options of the config"
+    )
     arguments.add_argument("--receipt", type=Path, required=True, help="of download_dataset")
     arguments.add_argument("--out", type=Path, required=True, help="manifest (Parquet)")
     arguments.add_argument(
@@ -29,8 +34,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.parse_args(argv)
 
     receipt = read_json(args.receipt)
-    manifest = import_module(f"ptnl.data.{DATASETS[args.dataset].module}").index(args.dataset)
+    if receipt.get("options", {}) != args.options:
+        raise InputError(f"{args.receipt}: made with other options; delete it to start anew")
+    dataset = dataset_of(args.dataset, args.options)
     images = args.receipt.parent / "images"
+    index = import_module(f"ptnl.data.{dataset.module}").index
+    try:
+        manifest = index(args.dataset, images, args.options)
+        check_manifest(manifest, expected_sizes(dataset, args.options))
+    except InputError as error:
+        raise InputError(f"{args.dataset}: {error}") from error
     absent = [image for image in manifest.image if not (images / image).is_file()]
     if absent:
         raise InputError(

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from ptnl import __version__
 from ptnl.cli.entry import start
 
 NO_COMMANDS = {"__init__", "entry", "main"}
+TOOLS = {"bench", "data", "summary"}  # called by hand; no step of the workflow needs them
 
 
 def commands() -> dict[str, str]:
@@ -25,13 +27,20 @@ def overview() -> str:
     """What `ptnl --help` says."""
     known = commands()
     width = max(map(len, known))
+
+    def listed(names: Iterable[str]) -> list[str]:
+        return [f"  {name:<{width}}  {known[name]}" for name in names]
+
     lines = [
         f"ptnl {__version__}: prompt tuning of vision-language models with noisy labels",
         "",
         "usage: ptnl COMMAND [options]     ptnl COMMAND --help",
         "",
-        "The commands are the steps of the workflow, which `snakemake` runs in their order:",
-        *(f"  {name:<{width}}  {line}" for name, line in known.items()),
+        "Tools:",
+        *listed(name for name in known if name in TOOLS),
+        "",
+        "Steps of the workflow, which `snakemake` runs in their order:",
+        *listed(name for name in known if name not in TOOLS),
     ]
     return "\n".join(lines)
 

@@ -7,16 +7,14 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ptnl.backbones.registry import BACKBONES
-from ptnl.backbones.text import load_text_backbone
-from ptnl.cli.entry import add_device, parser, start
-from ptnl.data import DATASETS
+from ptnl.backbones.text import read_text_backbone
+from ptnl.cli.entry import add_backbone_files, add_device, parser, start
 from ptnl.devices import choose_device
 from ptnl.grid import Run
 from ptnl.io import read_parquet, write_parquet
 from ptnl.methods.zero_shot import zero_shot_logits
 from ptnl.provenance import made_by
-from ptnl.runs import class_names_of, read_features, run_metrics, split_of, write_logits
+from ptnl.runs import class_names_of, job_cost, read_features, run_metrics, split_of, write_logits
 from ptnl.schemas import MANIFEST, PSEUDO_LABELS
 from ptnl.tuning import top1_accuracy
 
@@ -25,9 +23,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--features", type=Path, required=True)
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--dataset", required=True)
     arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
-    arguments.add_argument("--backbone", choices=BACKBONES, required=True)
+    arguments.add_argument("--backbone", required=True)
+    add_backbone_files(arguments)
     arguments.add_argument("--shots", type=int, required=True, help="of the study, for its table")
     arguments.add_argument("--labels", type=Path, required=True, help="pseudo-labels (Parquet)")
     arguments.add_argument("--run", type=Path, required=True, help="folder of the zero-shot run")
@@ -37,7 +36,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     started = time.perf_counter()
     manifest = read_parquet(args.manifest, MANIFEST)
-    backbone = load_text_backbone(args.backbone, choose_device(args.device, args.gpu_share))
+    device = choose_device(args.device, args.gpu_share)
+    backbone = read_text_backbone(
+        args.backbone, args.model_config, args.weights, device, args.precision
+    )
     features = read_features(args.features, len(manifest)).to(backbone.device)
     logits = zero_shot_logits(backbone, features, class_names_of(manifest), args.template).cpu()
     confidence, pseudo = logits.softmax(dim=-1).max(dim=-1)
@@ -68,8 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         accuracy=accuracy,
         epochs=0,
         parameters=0,
-        seconds=time.perf_counter() - started,
-        device=backbone.device,
+        cost=job_cost(started, 1, backbone.device),
         made=made,
     )
 

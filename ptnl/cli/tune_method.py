@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from ptnl.backbones.text import load_text_backbone
-from ptnl.cli.entry import add_job, parse_job, parser, start
+from ptnl.backbones.text import read_text_backbone
+from ptnl.cli.entry import add_backbone_files, add_job, parse_job, parser, start
 from ptnl.devices import choose_device
 from ptnl.errors import InputError
 from ptnl.io import read_metadata, read_parquet
@@ -17,6 +17,7 @@ from ptnl.provenance import made_by
 from ptnl.runs import (
     class_names_of,
     draw_rows,
+    job_cost,
     read_draw,
     read_features,
     read_views,
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     choices = [n for n, m in METHODS.items() if m.is_trained and m.trains_on == "features"]
     arguments.add_argument("--method", choices=choices, required=True)
     add_job(arguments)
+    add_backbone_files(arguments)
     arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
     arguments.add_argument("--features", type=Path, required=True)
     arguments.add_argument(
@@ -51,7 +53,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     features = read_features(args.features, len(manifest)).to(device)
     draws = [read_draw(path) for path in args.shots]
     is_test, test_labels = split_of(manifest, "test")
-    backbone, class_names = load_text_backbone(args.backbone, device), class_names_of(manifest)
+    backbone = read_text_backbone(
+        args.backbone, args.model_config, args.weights, device, args.precision
+    )
+    class_names = class_names_of(manifest)
     method = METHODS[args.method]
     tune = import_module(f"ptnl.methods.{method.module}").tune
     view_files = list(zip(args.views, args.view_images, strict=True))
@@ -101,8 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         tuned,
         test_labels,
         epochs=args.settings.get("epochs", 0),
-        seconds=time.perf_counter() - started,
-        device=device,
+        cost=job_cost(started, len(tuned), device),
         made=made,
     )
 

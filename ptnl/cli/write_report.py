@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--data", type=Path, nargs="+", required=True, help="on the data sets, Markdown"
     )
     arguments.add_argument("--noise", type=Path, required=True, help="Markdown")
+    arguments.add_argument("--cost", type=Path, required=True, help="Markdown")
     arguments.add_argument("--out", type=Path, required=True, help="HTML")
     args = arguments.parse_args(argv)
 
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.claims.read_text(),
         [path.read_text() for path in args.data],
         args.noise.read_text(),
+        args.cost.read_text(),
     )
     write_text(report, args.out)
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.data import DATASETS
+from ptnl.data import in_order
 from ptnl.figures.style import LINES, STYLE, caption, label_lines, panels
 from ptnl.layouts import Figure as Layout
 from ptnl.layouts import shown
@@ -36,21 +36,22 @@ def accuracy_over_rate(summary: pd.DataFrame, layout: Layout, origin: Origin) ->
         & summary.noise.isin(layout.noises)
         & summary.method.isin(layout.methods)
     ]
-    datasets = shown(layout, [name for name in DATASETS if name in set(rows.dataset)])
+    datasets = shown(layout, in_order(rows.dataset))
     with mpl.rc_context(STYLE):
         figure, placed = panels(datasets, 3.7, 3.1)
         for dataset, axes in placed.items():
             part = rows[rows.dataset == dataset]
-            ends = {}
+            ends = []
             for method in layout.methods:
                 points = part[part.method == method].sort_values("rate")
                 _draw_line(axes, points, method)
                 label = layout.labels.get(method, METHODS[method].title)
-                ends[method] = (points["mean"].iloc[-1], label, LINES[method].colour)
+                last = part.rate.max(), points["mean"].iloc[-1]
+                ends.append((*last, label, LINES[method].colour))
             axes.set_xlabel("Wrong labels (%)")
             axes.set_xticks(sorted(part.rate.unique()))
             axes.xaxis.set_major_formatter("{x:g}")
-            label_lines(axes, part.rate.max(), ends)
+            label_lines(axes, ends)
             axes.set_ylabel("Top-1 accuracy (%)")
         caption(figure, f"Mean and sd over {int(rows.n.max())} seeds, {origin}")
     return figure

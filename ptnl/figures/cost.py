@@ -1,12 +1,11 @@
 """What a step costs, over classes and over runs that are trained side by side (`ptnl bench`)."""
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.figures.style import STYLE, caption, label_lines, spread_labels
+from ptnl.figures.style import STYLE, caption, label_lines
 
 # Okabe & Ito's palette, safe for the colour-blind: one colour a backbone.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
@@ -52,24 +51,24 @@ def _draw_over_classes(axes: Axes, bench: pd.DataFrame, colours: dict[str, str])
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     _count_axis(axes, rows.classes)
-    _label_log_lines(axes, ends)
+    label_lines(axes, ends)
 
 
 def _draw_over_runs(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) -> None:
-    ends = {}
+    ends = []
     for backbone, colour in colours.items():
         points = bench[bench.backbone == backbone]
         most = points.classes.max()
         points = points[points.classes == most].sort_values("runs")
         cost = 100 * points.step_seconds / points.step_seconds.iloc[0]
         axes.plot(points.runs, cost, "-o", color=colour, ms=4.5)
-        ends[backbone] = (cost.iloc[-1], f"{backbone}, {most} classes", colour)
+        ends.append((bench.runs.max(), cost.iloc[-1], f"{backbone}, {most} classes", colour))
     axes.set_ylim(bottom=0)
     axes.set_title("Runs side by side (ours)", loc="left", fontweight="bold")
     axes.set_xlabel("Runs")
     axes.set_ylabel("Seconds a run (% of the leftmost)")
     _count_axis(axes, bench.runs)
-    label_lines(axes, bench.runs.max(), ends)
+    label_lines(axes, ends)
 
 
 def _count_axis(axes: Axes, counts: pd.Series) -> None:
@@ -78,20 +77,3 @@ def _count_axis(axes: Axes, counts: pd.Series) -> None:
     axes.set_xscale("log")
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
-
-
-def _label_log_lines(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
-    """Like `label_lines` on a logarithmic scale, of (x, y, text, colour), each at its own x."""
-    low, high = np.log10(axes.get_ylim())
-    heights = np.log10([y for _, y, _, _ in ends])
-    places = 10 ** spread_labels(heights, 0.075 * (high - low))
-    for (x, _, text, colour), place in zip(ends, places, strict=True):
-        axes.annotate(
-            text,
-            (x, place),
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            annotation_clip=False,
-        )

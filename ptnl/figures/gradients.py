@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ptnl.data import DATASETS
+from ptnl.data import in_order
 from ptnl.figures.style import GREY, LINES, STYLE, caption, label_lines, panels
 from ptnl.layouts import Figure as Layout
 from ptnl.layouts import shown
@@ -21,12 +21,12 @@ def gradient_ratio(gradients: pd.DataFrame, layout: Layout, origin: Origin) -> F
     rows = gradients[
         (gradients.backbone == origin.backbone) & gradients.method.isin(layout.methods)
     ]
-    datasets = shown(layout, [name for name in DATASETS if name in set(rows.dataset)])
+    datasets = shown(layout, in_order(rows.dataset))
     with mpl.rc_context(STYLE):
         figure, placed = panels(datasets, 3.7, 3.1)
         for dataset, axes in placed.items():
             part = rows[rows.dataset == dataset]
-            ends = {}
+            ends = []
             axes.axhline(1, color=GREY, linewidth=0.8)
             for method in layout.methods:
                 line = LINES[method]
@@ -41,10 +41,11 @@ def gradient_ratio(gradients: pd.DataFrame, layout: Layout, origin: Origin) -> F
                     alpha=0.12,
                     linewidth=0,
                 )
-                ends[method] = (mean.iloc[-1], METHODS[method].title, line.colour)
+                last = part.epoch.max(), mean.iloc[-1]
+                ends.append((*last, METHODS[method].title, line.colour))
             axes.set_xlabel("Epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            label_lines(axes, part.epoch.max(), ends)
+            label_lines(axes, ends)
             axes.set_ylabel("Noisy-to-clean gradient ratio")
         rate = 100 * (rows.fp / rows.shots).max()
         caption(

@@ -1,7 +1,7 @@
 """What all figures share: style, line styles, panels, direct labels, saving."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.data import DATASETS
+from ptnl.data import title_of
 
 STYLE = {
     "font.size": 9,
@@ -65,7 +65,7 @@ def panels(datasets: list[str], width: float, height: float) -> tuple[Figure, di
         axes.remove()
     placed = dict(zip(datasets, grid, strict=False))
     for name, axes in placed.items():
-        axes.set_title(DATASETS[name].title, loc="left", fontweight="bold")
+        axes.set_title(title_of(name), loc="left", fontweight="bold")
     return figure, placed
 
 
@@ -93,14 +93,16 @@ def spread_labels(positions: np.ndarray, distance: float) -> np.ndarray:
     return spread
 
 
-def label_lines(axes: Axes, x: float, ends: Mapping[str, tuple[float, str, str]]) -> None:
-    """Name lines at their right end `x`, moved apart where the names would touch.
+def label_lines(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Name lines at their right ends, moved apart where the names would touch.
 
-    ends : method -> (y at the end, text, colour)
+    ends : (x, y, text, colour) of every line, once the axes have their scale and their limits
     """
-    low, high = axes.get_ylim()
-    places = spread_labels(np.array([y for y, _, _ in ends.values()]), 0.075 * (high - low))
-    for (_, text, colour), place in zip(ends.values(), places, strict=True):
+    scale = axes.yaxis.get_transform()
+    low, high = scale.transform(axes.get_ylim())
+    heights = scale.transform(np.array([y for _, y, _, _ in ends]))
+    places = scale.inverted().transform(spread_labels(heights, 0.075 * (high - low)))
+    for (x, _, text, colour), place in zip(ends, places, strict=True):
         axes.annotate(
             text,
             (x, place),

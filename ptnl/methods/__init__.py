@@ -5,9 +5,6 @@ Importing it never imports torch: the Snakefile reads it.
 
 from dataclasses import dataclass
 
-# Ways to choose pseudo-labelled training images (see `ptnl.pseudo`); in paths, kinds of noise.
-PSEUDO_LABELS = ("pseudo_confident", "pseudo_random")
-
 
 @dataclass(frozen=True)
 class Method:
@@ -18,7 +15,7 @@ class Method:
     loss: str  # name in `ptnl.losses.LOSSES`; empty where nothing is trained
     start: str = ""  # classifiers: where the weights start, "random" or "text"
     # Where training labels come from: "noise" (each noise kind of the study), one of
-    # `PSEUDO_LABELS`, or "none" where nothing is trained.
+    # `ptnl.pseudo.SELECTIONS` (in paths, a kind of noise), or "none" where nothing is trained.
     labels: str = "noise"
     trains_on: str = "features"  # of the images, once encoded; or on "images" themselves
     measures_gradients: bool = False  # those of wrong and of right labels, every epoch (Figure 4)

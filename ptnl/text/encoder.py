@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from ptnl.backbones.precision import computing_in
 from ptnl.errors import InputError
 from ptnl.text.packing import pack
 from ptnl.text.prompts import Tokens, tokenise
@@ -72,10 +73,19 @@ class PromptEncoder:
     def __call__(self, tokens: Tensor, weights: Weights | None = None) -> Tensor:
         """Embeddings (R, C, D), not normalised.
 
+        Their last steps are in the type of the tokens, and so is all that is computed without
+        gradients, as what a run ends with; see `TextTower.dtype` for the rest.
+
         tokens : (R, L, W), the learnable tokens
         weights : where they are trained, the tower's, each with a leading run
             axis; without them, the backbone's own
         """
+        if torch.is_grad_enabled():
+            with computing_in(self._tower.dtype, tokens.device):
+                return self._embed(tokens, weights)
+        return self._embed(tokens, weights)
+
+    def _embed(self, tokens: Tensor, weights: Weights | None) -> Tensor:
         runs = len(tokens)
         row = self._row(tokens, weights)
         prefix, suffix = row[:, : self._prefix], row[:, self._prefix :]

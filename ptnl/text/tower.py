@@ -25,6 +25,7 @@ class TextTower:
     layers: int
     heads: int
     gelu: Callable[[Tensor], Tensor]
+    dtype: torch.dtype = torch.float32  # of the products while gradients are recorded
 
     @property
     def context_length(self) -> int:

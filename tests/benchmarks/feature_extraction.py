@@ -22,13 +22,14 @@ from pathlib import Path
 import numpy as np
 import open_clip
 import torch
+from open_clip.transform import PreprocessCfg
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
-from ptnl.backbones.registry import BACKBONES
+from ptnl.backbones.registry import BACKBONES, Shipped
 from ptnl.devices import choose_device
-from ptnl.features import ImageEncoder, central_crop, encoded_batches
+from ptnl.features import ImageEncoder, encoded_batches, prepared
 from ptnl.images import read_image, read_pixels
 from ptnl.resumable import write_features
 
@@ -61,7 +62,7 @@ def photographs(folder: Path, count: int, width: int, height: int) -> list[Path]
 
 
 def backbone_of(name: str, device: torch.device) -> LoadedBackbone:
-    if name in BACKBONES:
+    if name in BACKBONES and isinstance(BACKBONES[name].source, Shipped):
         return load_backbone(name, device)
     torch.manual_seed(0)
     model = open_clip.create_model(name).eval().requires_grad_(False).to(device)
@@ -89,7 +90,7 @@ def plain(backbone: LoadedBackbone, paths: Sequence[Path], threads: int) -> np.n
         num_workers=threads,
         pin_memory=device.type == "cuda",
     )
-    encode = backbone.model.encode_image
+    encode = backbone.encode_image
     return torch.cat([encode(batch.to(device)).half().cpu() for batch in loader]).numpy()
 
 
@@ -126,10 +127,10 @@ def prepare(paths: Sequence[Path], size: int, rounds: int) -> None:
     transform = open_clip.image_transform(size, is_train=False)
     ways: dict[str, Callable[[Path], object]] = {
         "plain transform": lambda path: transform(read_image(path)),
-        "Pillow, then our crop": lambda path: central_crop(
-            torch.from_numpy(np.array(read_image(path))).permute(2, 0, 1), size
+        "Pillow, then our crop": lambda path: prepared(
+            torch.from_numpy(np.array(read_image(path))).permute(2, 0, 1), size, PreprocessCfg()
         ),
-        "ours": lambda path: central_crop(read_pixels(path), size),
+        "ours": lambda path: prepared(read_pixels(path), size, PreprocessCfg()),
     }
     best = dict.fromkeys(ways, np.inf)
     for _ in range(rounds):

@@ -14,7 +14,8 @@ from ptnl.schemas import MANIFEST
 @pytest.fixture
 def receipt(tmp_path):
     path = tmp_path / "symbols" / "receipt.json"
-    download_dataset.main(["--dataset", "symbols", "--out", str(path)])
+    manual = str(tmp_path / "manual")
+    download_dataset.main(["--dataset", "symbols", "--manual", manual, "--out", str(path)])
     return path
 
 

@@ -5,8 +5,11 @@ import copy
 import pytest
 import yaml
 
-from ptnl.config import check_config, with_defaults
+from ptnl.config import check_config, with_defaults, without_dropped
+from ptnl.data import DATASETS, datasets_of
 from ptnl.errors import InputError
+from ptnl.grid import sweeps
+from ptnl.protocols import apply_protocol, hyper_parameters, merged
 
 
 @pytest.fixture
@@ -39,8 +42,48 @@ def test_the_shipped_config_is_valid(config, schema):
             [0, 17],
             r"noise.symmetric: 17 wrong labels do not",
         ),
-        ("datasets", ["icon"], r"datasets: 'icon' is unknown; choose from icons, symbols"),
-        ("backbones.RN50", {}, r"backbones: 'RN50' is unknown; choose from mini-rn"),
+        ("datasets", ["icon"], r"datasets: 'icon' is unknown; choose from icons, symbols, .*own"),
+        ("dataset_options.dtdd", {"splits": "native"}, r"datasets: 'dtdd' is unknown; choose"),
+        ("dataset_options.dtd", {"splits": "mine"}, r"dtd.splits: 'mine' is not one of"),
+        ("dataset_options.dtd", {"split": "coop"}, r"unknown key 'dataset_options.dtd.split'; did"),
+        ("dataset_options.dtd", {"folder": "x"}, r"dtd.folder: not an option of dtd; it takes spl"),
+        ("dataset_options.icons", {"flips": True}, r"not an option of icons; it takes none"),
+        ("dataset_options.fgvc_aircraft", {"splits": "coop"}, r"aircraft; it takes source, sizes"),
+        (
+            "dataset_options.my birds",
+            {"folder": "x"},
+            r"dataset_options: 'my birds' does not match",
+        ),
+        ("dataset_options.mine", {"folder": "x"}, r"mine.template: missing; it is the hand-crafte"),
+        (
+            "dataset_options.mine",
+            {"folder": "x", "template": "a {class}."},
+            r"mine.template: 'a {class}.' does not hold {} once",
+        ),
+        (
+            "dataset_options.mine",
+            {"folder": "x", "manifest": "y", "template": "a {}."},
+            r"dataset_options.mine: has a folder and a manifest; give one",
+        ),
+        (
+            "dataset_options.mine",
+            {"manifest": "y", "template": "a {}."},
+            r"mine.images: missing; the folder that the manifest's paths start from",
+        ),
+        (
+            "dataset_options.mine",
+            {"folder": "x", "images": "y", "template": "a {}."},
+            r"mine.images: not an option of mine; it takes folder, template",
+        ),
+        ("dataset_options.dtd.sizes", {"trian": 1}, r"sizes.trian'; did you mean 'train'"),
+        ("backbones.RN51", {}, r"backbones: 'RN51' is unknown; choose from RN50, .*, or say which"),
+        ("backbones.a/b", {}, r"backbones: 'a/b' does not match"),
+        ("backbones.own", {"model": "RN50"}, r"backbones.own: a model needs its open_clip tag"),
+        ("backbones.RN50", {"sha256": "0" * 64}, r"'weights' is a dependency of 'sha256'"),
+        ("backbones.RN50", {"image_encoder": "x"}, r"RN50.image_encoder: 'x' is unknown"),
+        ("backbones.mini-rn", {"weights": "w.pt"}, r"mini-rn: the package ships its weights"),
+        ("backbones.mini-rn", None, r"backbones.mini-rn: None is not of type 'object'"),
+        ("precision", "float16", r"precision: 'float16' is not one of"),
         ("primary_backbone", "mini", r"primary_backbone: 'mini' is unknown"),
         ("backbones.mini-rn.methods", ["nope"], r"backbones.mini-rn.methods: .nope. is unknown"),
     ],
@@ -50,11 +93,28 @@ def test_a_mistake_is_named(config, schema, path, value, sentence):
     *parents, key = path.split(".")
     place = broken
     for parent in parents:
-        place = place[parent]
+        place = place.setdefault(parent, {})
     place[key] = value
     with pytest.raises(InputError, match=sentence) as caught:
         check_config(broken, schema)
     assert "\n" not in str(caught.value)
+
+
+def test_data_sets_of_ones_own_are_part_of_a_study(config, schema):
+    own = {
+        "my_birds": {"folder": "birds", "template": "a photo of a {}, a type of bird."},
+        "signs": {"manifest": "s.csv", "images": "s", "template": "{}.", "flips": False},
+        "dtd": {"splits": "native"},
+    }
+    config["datasets"] = ["my_birds", "dtd", "signs"]
+    config["dataset_options"] = own
+    check_config(config, schema)
+    known = datasets_of(config)
+    assert known["my_birds"].title == "My birds"
+    assert (known["signs"].flips, known["signs"].template) == (False, "{}.")
+    assert known["dtd"] == DATASETS["dtd"]
+    assert {sweep.dataset for sweep in sweeps(with_defaults(config, schema))} == set(own)
+    assert with_defaults(config, schema)["dataset_options"] == own
 
 
 def test_every_key_is_described_and_typed(schema):
@@ -73,7 +133,11 @@ def test_every_key_is_described_and_typed(schema):
 
 
 def test_hyper_parameters_are_defaulted_and_closed(schema):
-    optional = {("noise", "methods"), ("noise", "backbones")}  # all of the study without them
+    optional = {
+        ("noise", "methods"),
+        ("noise", "datasets"),
+        ("noise", "backbones"),
+    }  # all of the study without them
     for name, node in schema["$defs"].items():
         if node["type"] != "object":
             continue
@@ -102,3 +166,31 @@ def test_every_method_has_its_hyper_parameters(schema):
     from ptnl.methods import METHODS
 
     assert set(schema["properties"]["methods"]["properties"]) == set(METHODS)
+
+
+def test_an_overlay_takes_out_what_a_null_names(config, schema):
+    nothing = {
+        "backbones": {"mini-vit": None},
+        "methods": {"upl": None},
+        "noise": {"confusion": None},
+    }
+    left = without_dropped(merged(config, nothing))
+    check_config(left, schema)
+    assert list(left["backbones"]) == ["mini-rn"]
+    assert "upl" not in left["methods"]
+    assert list(left["noise"]) == ["symmetric"]
+    assert left["methods"].keys() | {"upl"} == config["methods"].keys()
+
+
+def test_a_null_beats_the_protocol(config, schema):
+    """What it takes out does not come back with a preset that has it."""
+    explicit = {"noise": {"confusion": None}}
+    full = with_defaults(without_dropped(merged(config, explicit)), schema)
+    preset = {"noise": {"symmetric": {"fps": [0]}, "confusion": {"fps": [8]}}}
+    with_preset = apply_protocol(full, preset, explicit, hyper_parameters(schema))
+    assert without_dropped(with_preset)["noise"] == {"symmetric": {"fps": [0]}}
+
+
+def test_a_forgotten_value_is_no_null_to_drop(config, schema):
+    with pytest.raises(InputError, match="seeds: None is not of type 'array'"):
+        check_config(without_dropped({**config, "seeds": None}), schema)

@@ -1,12 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch import nn
 
 from ptnl import features
 from ptnl.errors import InputError
-from ptnl.features import ImageEncoder, central_crop, encoded_batches
+from ptnl.features import ImageEncoder, encoded_batches, prepared
 from ptnl.runs import class_names_of, read_features
 from tests.unit.pictures import photograph, tensor
 
@@ -33,20 +36,36 @@ def test_features_are_the_image_encoders_in_order(tiny_backbone, pictures):
     np.testing.assert_allclose(encoded, expected, rtol=5e-3, atol=5e-3)
 
 
+def levels_apart(image: Image.Image, size: int, preprocess: PreprocessCfg) -> torch.Tensor:
+    """By how many of 255 levels ours differs from open_clip's transform of Pillow's image."""
+    grey = replace(preprocess, size=size, mean=(0.0,) * 3, std=(1.0,) * 3)
+    plain = (255 * image_transform_v2(grey, is_train=False)(image)).round().int()
+    return (prepared(tensor(image), size, preprocess).int() - plain).abs()
+
+
 @pytest.mark.parametrize(("height", "width"), [(375, 500), (500, 333), (224, 224)])
 @pytest.mark.parametrize("size", [224, 64])
 def test_the_crop_is_the_models_within_a_level_of_grey(height, width, size):
     """Against CLIP's own transform of Pillow's image, pixel by pixel."""
-    from open_clip.transform import image_transform
-
-    image = photograph(0, height, width)
-    ours = central_crop(tensor(image), size).int()
-    plain = image_transform(size, False, mean=(0.0,) * 3, std=(1.0,) * 3)(image)
-    difference = (ours - (255 * plain).round().int()).abs()
+    image, preprocess = photograph(0, height, width), PreprocessCfg()
+    difference = levels_apart(image, size, preprocess)
     assert difference.max() <= 1
     assert difference.float().mean() < 0.01
     if (height, width) == (size, size):
         assert difference.max() == 0
+
+
+@pytest.mark.parametrize(
+    "preprocess",
+    [PreprocessCfg(resize_mode="squash"), PreprocessCfg(interpolation="bilinear")],
+)
+def test_other_models_transforms(preprocess):
+    assert levels_apart(photograph(0, 375, 500), 224, preprocess).max() <= 1
+
+
+def test_a_transform_that_is_not_known_is_refused():
+    with pytest.raises(InputError, match="resized by 'longest'"):
+        prepared(torch.zeros(3, 8, 9), 4, PreprocessCfg(resize_mode="longest"))
 
 
 def test_batches_fit_the_budget(tiny_backbone, pictures, monkeypatch):
@@ -97,6 +116,9 @@ def test_features_that_do_not_fit_the_manifest_are_refused(tmp_path):
     assert read_features(tmp_path / "f.npy", 3).shape == (3, 2)
     with pytest.raises(InputError, match=r"f\.npy: 3 features for 4 images"):
         read_features(tmp_path / "f.npy", 4)
+    np.save(tmp_path / "f.npy", np.array([[1, np.inf]], np.float16))
+    with pytest.raises(InputError, match=r"f.npy: features that are not finite; .*float32"):
+        read_features(tmp_path / "f.npy", 1)
 
 
 def test_a_label_without_images_is_refused():

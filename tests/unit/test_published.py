@@ -49,7 +49,7 @@ def test_ranges(numbers):
     assert numbers["mean"].between(3, 95).all()
     assert numbers.sd.dropna().between(0.4, 12).all()
     assert numbers.sd.notna().equals(numbers.table.isin([4, 8, 9]))
-    assert set(numbers.backbone) == {"rn50", "vit-b-32"}
+    assert set(numbers.backbone) == {"RN50", "ViT-B-32"}
     assert set(numbers.noise) == {"none", "symmetric", "confusion"}
     assert ((numbers.noise == "none") == numbers.table.isin([5, 8])).all()
     assert set(numbers[numbers.noise == "symmetric"].rate) == {0, 12.5, 25, 50}
@@ -118,7 +118,7 @@ def test_sentences_that_the_tables_do_not_bear_out(numbers):
 def test_a_cell_beside_ours(numbers):
     ours = pd.DataFrame(
         [
-            ("dtd", "rn50", "prompt_ce", "confusion", 50.0, 40.0),
+            ("dtd", "RN50", "prompt_ce", "confusion", 50.0, 40.0),
             ("icons", "mini-rn", "prompt_ce", "confusion", 50.0, 50.0),
         ],
         columns=[*CELL, "mean"],

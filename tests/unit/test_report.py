@@ -4,7 +4,7 @@ import base64
 import re
 
 from ptnl.aggregate import runs_table
-from ptnl.report import cost, render_report
+from ptnl.report import render_report
 from tests.unit.test_results import metrics
 
 RUNS = runs_table(
@@ -22,6 +22,7 @@ def test_the_page_holds_everything_in_one_file():
         claims="- it **holds**",
         data=["| Data |\n|---|\n| photographs |", "**Warning:** off"],
         noise="| fp |\n|---|\n| 2 |",
+        cost="| Hours |\n|---:|\n| 3.5 |",
     )
     assert page.index("a &amp; b") < page.index("<strong>Table 2.</strong>")
     assert base64.b64encode(svg).decode() in page
@@ -31,12 +32,7 @@ def test_the_page_holds_everything_in_one_file():
         < page.index("<strong>Warning:</strong>")
         < page.index("<td>2</td>")
     )
+    assert page.index("Cost</h2>") < page.index("3.5") < page.index("Environment</h2>")
     assert not re.search(r'(src|href)="(?!#|data:)', page)
     anchors = set(re.findall(r'href="#(\w+)"', page))
     assert anchors == set(re.findall(r'<h2 id="(\w+)"', page))
-
-
-def test_cost_is_counted_by_method():
-    table = cost(RUNS)
-    assert table.Method.tolist() == ["Prompt tuning", "Linear probe", "All"]
-    assert table.Runs.tolist() == [2, 2, 4]

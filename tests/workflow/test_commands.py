@@ -5,9 +5,7 @@ import sys
 
 import pytest
 
-from ptnl.cli.main import commands
-
-BY_HAND = {"bench", "summary"}  # commands whose results no step of the workflow needs
+from ptnl.cli.main import TOOLS, commands
 
 
 def ptnl(*arguments: str) -> subprocess.CompletedProcess:
@@ -21,7 +19,7 @@ def ptnl(*arguments: str) -> subprocess.CompletedProcess:
 
 def test_every_command_is_a_rule_that_reruns_when_it_is_edited(root):
     rules = "".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
-    for name in commands().keys() - BY_HAND:
+    for name in commands().keys() - TOOLS:
         assert f"python -m ptnl.cli.{name} " in rules
         assert f'"ptnl.cli.{name}"' in rules
 

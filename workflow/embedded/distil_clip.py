@@ -17,26 +17,21 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 import yaml
-from captions import draw_look
+from checkpoints import Checkpoint
+from drawings import Drawings, painted_batch
 from muon import Muon
 from open_clip import CLIP
 from pretrain_clip import (
-    CHECKPOINT_SECONDS,
     EVALUATE_STEPS,
-    Drawings,
     Vocabulary,
-    compose,
     contrastive_loss,
     encode_text,
-    mean_feature_norm,
     name_weights,
-    random_affine,
+    save_trained,
     zero_shot_accuracy,
 )
 from torch import Tensor, nn
 from tqdm import tqdm
-
-from ptnl.io import atomic_path
 
 
 def load_teacher(spec: dict, path: Path, vocabulary: Vocabulary) -> CLIP:
@@ -122,27 +117,19 @@ def main() -> None:
         )
         for optim in optims
     ]
-    first = 0
-    if args.checkpoint.exists():
-        state = torch.load(args.checkpoint, weights_only=True)
-        student.load_state_dict(state["model"])
-        for part, saved_state in zip([*optims, *schedules], state["training"], strict=True):
-            part.load_state_dict(saved_state)
-        first = state["step"]
-        print(f"resumed at step {first}")
+    training = {f"training_{number}": part for number, part in enumerate([*optims, *schedules])}
+    checkpoint = Checkpoint(args.checkpoint, model=student, **training)
+    first = checkpoint.resume()
 
     trained = [p for p in student.parameters() if p.requires_grad]
-    saved, started, running = time.monotonic(), time.monotonic(), []
+    started, running = time.monotonic(), []
     for step in tqdm(range(first, steps), initial=first, total=steps, disable=None):
         whole = step >= (1 - hp["whole_images"]) * steps
         student.visual.patch_dropout.prob = 0.0 if whole else hp["patch_dropout"]
         rng = np.random.default_rng([hp["seed"], step])
         torch.manual_seed(int(rng.integers(2**31)))  # patch dropout
         index = rng.choice(len(rows), size=hp["batch_size"], p=weight)
-        look = draw_look(rng, len(index))
-        images = compose(
-            drawings.paint(index, look.ink, look.paper), look.paper, random_affine(rng, len(index))
-        )
+        images, _ = painted_batch(drawings, index, rng)
         with torch.no_grad():
             target = F.normalize(teacher.encode_image(images), dim=-1)
         image = F.normalize(student.encode_image(images), dim=-1)
@@ -155,7 +142,7 @@ def main() -> None:
         student.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(trained, 1.0)
-        for part in (*optims, *schedules):
+        for part in training.values():
             part.step()
         running.append((contrastive.item(), agreement.item()))
         if (step + 1) % EVALUATE_STEPS == 0:
@@ -170,27 +157,9 @@ def main() -> None:
                 flush=True,
             )
             running = []
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            with atomic_path(args.checkpoint) as temporary:
-                torch.save(
-                    {
-                        "model": student.state_dict(),
-                        "training": [part.state_dict() for part in (*optims, *schedules)],
-                        "step": step + 1,
-                    },
-                    temporary,
-                )
-            saved = time.monotonic()
+        checkpoint.save_if_due(step + 1)
 
-    with atomic_path(args.out) as temporary:
-        torch.save(
-            {
-                "model": student.state_dict(),
-                "token_ids": torch.from_numpy(vocabulary.ids),
-                "feature_norm": mean_feature_norm(student, list(datasets.values())),
-            },
-            temporary,
-        )
+    save_trained(student, vocabulary, list(datasets.values()), args.out)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 import yaml
-from captions import COLOURS, PALETTE, all_words, captions, draw_look
+from captions import all_words, captions
+from checkpoints import Checkpoint
+from drawings import Drawings, painted_batch
 from open_clip import CLIP, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.tokenizer import SimpleTokenizer
 from PIL import Image
@@ -25,7 +27,6 @@ from tqdm import tqdm
 
 from ptnl.io import atomic_path
 
-CHECKPOINT_SECONDS = 120
 EVALUATE_STEPS = 250
 
 
@@ -53,60 +54,11 @@ class Vocabulary:
         return torch.tensor([row + [0] * (width - len(row)) for row in rows])
 
 
-class Drawings:
-    """All drawings in memory: opacity of the monochrome ones, RGBA of the coloured ones."""
-
-    def __init__(self, rows: pd.DataFrame):
-        self.name = rows.name.to_numpy()
-        self.coloured = rows.coloured.to_numpy()
-        self.slot = np.where(self.coloured, np.cumsum(self.coloured), np.cumsum(~self.coloured)) - 1
-        self.opacity = np.empty((int((~self.coloured).sum()), 64, 64), np.uint8)
-        self.rgba = np.empty((int(self.coloured.sum()), 64, 64, 4), np.uint8)
-        for i, png in enumerate(tqdm(rows.png, desc="decode", disable=None)):
-            store = self.rgba if self.coloured[i] else self.opacity
-            store[self.slot[i]] = np.asarray(Image.open(io.BytesIO(png)))
-
-    def paint(self, index: np.ndarray, ink: np.ndarray, paper: np.ndarray) -> torch.Tensor:
-        """Drawings as premultiplied RGBA (batch, 4, 64, 64) in [0, 1], monochrome ones in `ink`."""
-        out = torch.empty(len(index), 4, 64, 64)
-        colour = torch.tensor([PALETTE[COLOURS[i]] for i in ink]) / 255
-        own = self.coloured[index]
-        if (~own).any():
-            opacity = torch.from_numpy(self.opacity[self.slot[index[~own]]]).float()[:, None] / 255
-            painted = opacity * colour[~own][:, :, None, None]
-            out[~own] = torch.cat([painted, opacity], dim=1)
-        if own.any():
-            rgba = torch.from_numpy(self.rgba[self.slot[index[own]]]).permute(0, 3, 1, 2) / 255
-            out[own] = torch.cat([rgba[:, :3] * rgba[:, 3:], rgba[:, 3:]], dim=1)
-        return out
-
-
 def name_weights(rows: pd.DataFrame, shared: float) -> np.ndarray:
     """How likely each drawing is drawn: `shared` times likelier where several sets use its name."""
     sets_per_name = rows.groupby("name").icon_set.nunique()
     weight = np.where(rows.name.map(sets_per_name) > 1, shared, 1.0)
     return weight / weight.sum()
-
-
-def random_affine(rng: np.random.Generator, batch_size: int) -> torch.Tensor:
-    """Small scalings, shifts and turns (batch, 2, 3); no flips, which would change the name."""
-    angle = rng.normal(0, math.radians(4), batch_size)
-    scale = 1 / rng.uniform(0.75, 1.1, batch_size)
-    aspect = np.exp(rng.normal(0, 0.05, batch_size))
-    shift = rng.uniform(-0.12, 0.12, (2, batch_size))
-    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
-    theta = [[cos * aspect, -sin, shift[0]], [sin, cos / aspect, shift[1]]]
-    return torch.tensor(np.array(theta), dtype=torch.float32).permute(2, 0, 1)
-
-
-def compose(painted: torch.Tensor, paper: np.ndarray, theta: torch.Tensor) -> torch.Tensor:
-    """Moved drawings on their paper, normalised as CLIP's images are: (batch, 3, 64, 64)."""
-    grid = F.affine_grid(theta, list(painted.shape), align_corners=False)
-    moved = F.grid_sample(painted, grid, align_corners=False)
-    colour = (torch.tensor([PALETTE[COLOURS[i]] for i in paper]) / 255)[:, :, None, None]
-    image = moved[:, :3] + (1 - moved[:, 3:]) * colour
-    mean, std = (torch.tensor(v)[:, None, None] for v in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
-    return ((image - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 def encode_text(model: CLIP, tokens: torch.Tensor) -> torch.Tensor:
@@ -161,9 +113,20 @@ def zero_shot_accuracy(model: CLIP, vocabulary: Vocabulary, table: pd.DataFrame)
     return float(100 * (guess.numpy() == table.label[table.split == "val"].to_numpy()).mean())
 
 
-def mean_feature_norm(model: CLIP, tables: list[pd.DataFrame]) -> float:
-    """Mean norm of the image features of the data sets' validation images."""
-    return torch.cat([validation_features(model, t) for t in tables]).norm(dim=-1).mean().item()
+def save_trained(
+    model: CLIP, vocabulary: Vocabulary, tables: list[pd.DataFrame], out: Path
+) -> None:
+    """The trained model, its tokens, and the mean norm of the validation images' features."""
+    features = torch.cat([validation_features(model, table) for table in tables])
+    with atomic_path(out) as temporary:
+        torch.save(
+            {
+                "model": model.state_dict(),
+                "token_ids": torch.from_numpy(vocabulary.ids),
+                "feature_norm": features.norm(dim=-1).mean().item(),
+            },
+            temporary,
+        )
 
 
 def main() -> None:
@@ -199,24 +162,15 @@ def main() -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, hp["learning_rate"], total_steps=steps, pct_start=hp["warmup"]
     )
-    first = 0
-    if args.checkpoint.exists():
-        state = torch.load(args.checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        first = state["step"]
-        print(f"resumed at step {first}")
+    checkpoint = Checkpoint(args.checkpoint, model=model, optimiser=optimiser, schedule=schedule)
+    first = checkpoint.resume()
 
-    saved, started, running = time.monotonic(), time.monotonic(), 0.0
+    started, running = time.monotonic(), 0.0
     for step in tqdm(range(first, steps), initial=first, total=steps, disable=None):
         rng = np.random.default_rng([hp["seed"], step])
         torch.manual_seed(int(rng.integers(2**31)))  # patch dropout
         index = rng.choice(len(rows), size=hp["batch_size"], p=weight)
-        look = draw_look(rng, len(index))
-        images = compose(
-            drawings.paint(index, look.ink, look.paper), look.paper, random_affine(rng, len(index))
-        )
+        images, look = painted_batch(drawings, index, rng)
         names = drawings.name[index]
         texts = captions(look, list(names), drawings.coloured[index])
         image = F.normalize(model.encode_image(images), dim=-1)
@@ -243,28 +197,9 @@ def main() -> None:
                 flush=True,
             )
             running = 0.0
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            with atomic_path(args.checkpoint) as temporary:
-                torch.save(
-                    {
-                        "model": model.state_dict(),
-                        "optimiser": optimiser.state_dict(),
-                        "schedule": schedule.state_dict(),
-                        "step": step + 1,
-                    },
-                    temporary,
-                )
-            saved = time.monotonic()
+        checkpoint.save_if_due(step + 1)
 
-    with atomic_path(args.out) as temporary:
-        torch.save(
-            {
-                "model": model.state_dict(),
-                "token_ids": torch.from_numpy(vocabulary.ids),
-                "feature_norm": mean_feature_norm(model, list(datasets.values())),
-            },
-            temporary,
-        )
+    save_trained(model, vocabulary, list(datasets.values()), args.out)
 
 
 if __name__ == "__main__":

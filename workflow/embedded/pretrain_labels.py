@@ -15,15 +15,9 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 import yaml
-from captions import draw_look
-from pretrain_clip import (
-    CHECKPOINT_SECONDS,
-    EVALUATE_STEPS,
-    Drawings,
-    compose,
-    parameter_groups,
-    random_affine,
-)
+from checkpoints import Checkpoint
+from drawings import Drawings, painted_batch
+from pretrain_clip import EVALUATE_STEPS, parameter_groups
 from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
@@ -81,23 +75,14 @@ def main() -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, hp["learning_rate"], total_steps=steps, pct_start=hp["warmup"]
     )
-    first = 0
-    if args.checkpoint.exists():
-        state = torch.load(args.checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        first = state["step"]
-        print(f"resumed at step {first}")
+    checkpoint = Checkpoint(args.checkpoint, model=model, optimiser=optimiser, schedule=schedule)
+    first = checkpoint.resume()
 
-    saved, started, sums = time.monotonic(), time.monotonic(), np.zeros(2)
+    started, sums = time.monotonic(), np.zeros(2)
     for step in tqdm(range(first, steps), initial=first, total=steps, disable=None):
         rng = np.random.default_rng([hp["seed"], step])
         index = rng.choice(len(rows), size=hp["batch_size"], replace=False)
-        look = draw_look(rng, len(index))
-        images = compose(
-            drawings.paint(index, look.ink, look.paper), look.paper, random_affine(rng, len(index))
-        )
+        images, _ = painted_batch(drawings, index, rng)
         images = F.interpolate(images, size=size, mode="bicubic", antialias=True)
         logits, label = model(images), labels[index]
         loss = F.cross_entropy(logits, label, label_smoothing=hp["label_smoothing"])
@@ -117,18 +102,7 @@ def main() -> None:
                 f"named, {rate:.0f} drawings/s",
                 flush=True,
             )
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            with atomic_path(args.checkpoint) as temporary:
-                torch.save(
-                    {
-                        "model": model.state_dict(),
-                        "optimiser": optimiser.state_dict(),
-                        "schedule": schedule.state_dict(),
-                        "step": step + 1,
-                    },
-                    temporary,
-                )
-            saved = time.monotonic()
+        checkpoint.save_if_due(step + 1)
 
     with atomic_path(args.weights) as temporary:
         save_file(shipped(model), temporary)

@@ -25,7 +25,6 @@ from ptnl.sampling import draw_shots
 from ptnl.tuning import top1_accuracy
 
 SEEDS = (1, 2, 3, 4)
-PENALTY = 30.0  # c of the linear probe, as in config.yaml
 
 
 @torch.inference_mode()
@@ -40,7 +39,7 @@ def features_of(backbone: LoadedBackbone, table: pd.DataFrame) -> torch.Tensor:
     )
 
 
-def measure(backbone: LoadedBackbone, dataset: str) -> dict[str, float]:
+def measure(backbone: LoadedBackbone, dataset: str, c: float) -> dict[str, float]:
     """Zero-shot and 16-shot linear-probe accuracy (percent) on the test images of a data set."""
     table = read_parquet(verified(f"{dataset}.parquet"), IMAGES)
     names = class_names_of(table)
@@ -53,9 +52,7 @@ def measure(backbone: LoadedBackbone, dataset: str) -> dict[str, float]:
         shots = draw_shots(table, 16, seed)
         rows.append(table.index[table.image.isin(shots.image[shots.split == "train"])].tolist())
     drawn = torch.tensor(rows)  # (seeds, images)
-    weights, bias, _ = fit(
-        features[drawn], labels[drawn], len(names), LOSSES["ce"]({}), PENALTY, 1000
-    )
+    weights, bias, _ = fit(features[drawn], labels[drawn], len(names), LOSSES["ce"]({}), c, 1000)
     scores = linear_logits(features[is_test].double(), weights, bias)
     probes = [top1_accuracy(own, test_labels) for own in scores]
     return {
@@ -114,8 +111,8 @@ def distilled_lines(name: str, recipe: dict) -> list[str]:
     ]
 
 
-def card(config: dict, pairs: pd.DataFrame) -> str:
-    """The model card as Markdown."""
+def card(config: dict, c: float, pairs: pd.DataFrame) -> str:
+    """The model card as Markdown; `c` is the linear probe's inverse penalty."""
     backbones = {name: load_backbone(name, torch.device("cpu")) for name in config["backbones"]}
     lines = [
         "# Model card: mini-rn and mini-vit",
@@ -127,7 +124,7 @@ def card(config: dict, pairs: pd.DataFrame) -> str:
         "tuning where no CLIP weights can be had, and for nothing else: they know no photographs,",
         "and numbers obtained with them are not the paper's.",
         "",
-        "## What it is",
+        "## What they are",
         "",
         "| | image encoder | image parameters | text parameters, without tokens | embedding | "
         "logit scale | file |",
@@ -148,7 +145,7 @@ def card(config: dict, pairs: pd.DataFrame) -> str:
     hp = config["pretraining"]
     lines += [
         "",
-        "## What it learnt from",
+        "## What they learnt from",
         "",
         f"{len(pairs):,} drawings with {pairs.name.nunique():,} names, of "
         f"{pairs.icon_set.nunique()} icon sets of `{config['package']}`, permissively licensed.",
@@ -162,17 +159,17 @@ def card(config: dict, pairs: pd.DataFrame) -> str:
         f"{hp['samples']:,} drawings seen.",
         *(line for student in config["distillation"].items() for line in distilled_lines(*student)),
         "",
-        "## What it can do",
+        "## What they can do",
         "",
         "Top-1 accuracy (%) on test images of icon sets that pre-training never saw; linear probe",
-        f"on 16 clean shots, c = {PENALTY:g}, mean and sd, seeds {SEEDS[0]} to {SEEDS[-1]}.",
+        f"on 16 clean shots, c = {c:g}, mean and sd, seeds {SEEDS[0]} to {SEEDS[-1]}.",
         "",
         "| data set | classes | test images | backbone | zero-shot | linear probe |",
         "|---|---:|---:|---|---:|---:|",
     ]
     for dataset in config["datasets"]:
         for name, backbone in backbones.items():
-            found = measure(backbone, dataset)
+            found = measure(backbone, dataset, c)
             lines.append(
                 f"| {dataset} | {found['classes']} | {found['test']} | {name} "
                 f"| {found['zero_shot']:.1f} | {found['probe']:.1f} ± {found['probe_sd']:.1f} |"
@@ -185,11 +182,13 @@ def card(config: dict, pairs: pd.DataFrame) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="config.yaml of the build")
+    parser.add_argument("--study", type=Path, required=True, help="config.yaml of the study")
     parser.add_argument("--pairs", type=Path, required=True, help="what pre-training saw")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     pairs = pd.read_parquet(args.pairs, columns=["name", "icon_set"])
-    write_text(card(yaml.safe_load(args.config.read_text()), pairs), args.out)
+    config, study = (yaml.safe_load(path.read_text()) for path in (args.config, args.study))
+    write_text(card(config, study["methods"]["linear_probe"]["c"], pairs), args.out)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ rule evaluate_random_prompts:
             *TEXT_TOWER,
             "ptnl.backbones.text",
         ),
-        backbone=backbone_assets,
+        **BACKBONE_FILES,
         manifest="<results>/manifests/{dataset}.parquet",
         features="<results>/features/{dataset}/{backbone}.npy",
     output:
@@ -20,6 +20,8 @@ rule evaluate_random_prompts:
         confusion="<results>/random_prompts/{dataset}/{backbone}/confusion.parquet",
     log:
         "<logs>/evaluate_random_prompts/{dataset}/{backbone}.log",
+    benchmark:
+        "<results>/benchmarks/evaluate_random_prompts/{dataset}/{backbone}.tsv"
     conda:
         "../../envs/ptnl.yaml"
     threads: 1
@@ -30,10 +32,13 @@ rule evaluate_random_prompts:
         runtime=doubled(60),
     params:
         settings=lambda wildcards: config["methods"]["random_prompt"],
+        precision=config["precision"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.evaluate_random_prompts --dataset {wildcards.dataset} "
-        "--backbone {wildcards.backbone} --manifest {input.manifest} --features {input.features} "
+        "--backbone {wildcards.backbone} "
+        "--model-config {input.model_config} --weights {input.weights} "
+        "--precision {params.precision} --manifest {input.manifest} --features {input.features} "
         "--context-length {params.settings[context_length]} --draws {params.settings[draws]} "
         "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--accuracy {output.accuracy} --confusion {output.confusion} > {log} 2>&1"
@@ -52,6 +57,7 @@ rule sample_pseudolabels:
         ),
     log:
         "<logs>/sample_pseudolabels/{dataset}/{backbone}/{noise}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -74,6 +80,7 @@ rule ensemble_runs:
         "<results>/ensembles.parquet",
     log:
         "<logs>/ensemble_runs.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -93,6 +100,7 @@ rule collect_gradients:
         "<results>/gradients.parquet",
     log:
         "<logs>/collect_gradients.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:

@@ -1,4 +1,32 @@
-# Images -> features -> zero-shot predictions.
+# Backbones and images -> features -> zero-shot predictions.
+
+
+rule fetch_backbone:
+    """Configuration and weights of a backbone that is not shipped, from a file or the network."""
+    input:
+        **code(
+            "ptnl.cli.fetch_backbone",
+            "ptnl.backbones.configuration",
+            "ptnl.backbones.origins",
+            "ptnl.backbones.weights",
+        ),
+        own=own_backbone_files,
+    output:
+        config="<data>/backbones/{backbone}/open_clip_config.json",
+        weights="<data>/backbones/{backbone}/open_clip_model.safetensors",
+        receipt="<data>/backbones/{backbone}/receipt.json",
+    log:
+        "<logs>/fetch_backbone/{backbone}.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        source=backbone_source,
+        downloads=subpath(output.receipt, parent=True),
+        manual=lambda wildcards: workflow.pathvars.apply("<data>/manual"),
+    shell:
+        "python -m ptnl.cli.fetch_backbone --backbone {wildcards.backbone} {params.source} "
+        "--downloads {params.downloads} --manual {params.manual} --config {output.config} "
+        "--weights {output.weights} --receipt {output.receipt} > {log} 2>&1"
 
 
 rule encode_images:
@@ -9,9 +37,9 @@ rule encode_images:
             "ptnl.features",
             "ptnl.images",
             "ptnl.resumable",
-            "ptnl.backbones.loading",
+            *IMAGE_ENCODER,
         ),
-        backbone=backbone_assets,
+        **BACKBONE_FILES,
         receipt="<data>/{dataset}/receipt.json",
         manifest="<results>/manifests/{dataset}.parquet",
     output:
@@ -29,10 +57,13 @@ rule encode_images:
         mem_mb=doubled(4000),
         runtime=doubled(60),
     params:
+        precision=config["precision"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.encode_images --manifest {input.manifest} --receipt {input.receipt} "
         "--backbone {wildcards.backbone} "
+        "--model-config {input.model_config} --weights {input.weights} "
+        "--precision {params.precision} "
         "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--out {output} > {log} 2>&1"
 
@@ -46,9 +77,9 @@ rule encode_views:
             "ptnl.features",
             "ptnl.images",
             "ptnl.resumable",
-            "ptnl.backbones.loading",
+            *IMAGE_ENCODER,
         ),
-        backbone=backbone_assets,
+        **BACKBONE_FILES,
         receipt="<data>/{dataset}/receipt.json",
         shots="<results>/shots/{dataset}/seed-{seed}.parquet",
         draws=draws_of_images,
@@ -71,10 +102,13 @@ rule encode_views:
         views=config["views"],
         transform=config["train_transform"],
         flips=lambda wildcards: "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips",
+        precision=config["precision"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.encode_views --shots {input.shots} --draws {input.draws} "
-        "--receipt {input.receipt} --backbone {wildcards.backbone} --seed {wildcards.seed} "
+        "--receipt {input.receipt} --backbone {wildcards.backbone} "
+        "--model-config {input.model_config} --weights {input.weights} "
+        "--precision {params.precision} --seed {wildcards.seed} "
         "--views {params.views} --transform {params.transform} {params.flips} "
         "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--out {output.features} --images {output.images} > {log} 2>&1"
@@ -90,7 +124,7 @@ rule pseudolabel_zeroshot:
             "ptnl.methods.zero_shot",
             "ptnl.backbones.text",
         ),
-        backbone=backbone_assets,
+        **BACKBONE_FILES,
         manifest="<results>/manifests/{dataset}.parquet",
         features="<results>/features/{dataset}/{backbone}.npy",
     output:
@@ -99,6 +133,8 @@ rule pseudolabel_zeroshot:
         logits="<results>/runs/{dataset}/{backbone}/zero_shot/none/fp-0/seed-0/logits.npy",
     log:
         "<logs>/pseudolabel_zeroshot/{dataset}/{backbone}.log",
+    benchmark:
+        "<results>/benchmarks/pseudolabel_zeroshot/{dataset}/{backbone}.tsv"
     conda:
         "../../envs/ptnl.yaml"
     threads: 1
@@ -108,6 +144,7 @@ rule pseudolabel_zeroshot:
         mem_mb=doubled(4000),
         runtime=doubled(60),
     params:
+        precision=config["precision"],
         device=config["device"],
         shots=config["shots"],
         template=template,
@@ -116,5 +153,7 @@ rule pseudolabel_zeroshot:
         "python -m ptnl.cli.pseudolabel_zeroshot --manifest {input.manifest} "
         "--features {input.features} --dataset {wildcards.dataset} "
         "--template {params.template:q} --backbone {wildcards.backbone} "
+        "--model-config {input.model_config} --weights {input.weights} "
+        "--precision {params.precision} "
         "--shots {params.shots} --device {params.device} --gpu-share {resources.gpu_share} "
         "--threads {threads} --labels {output.labels} --run {params.run} > {log} 2>&1"

@@ -9,15 +9,6 @@ for noise, options in config["noise"].items():
         name:
             f"finetune_backbone_{noise}"
         input:
-            **code(
-                "ptnl.cli.finetune_backbone",
-                "ptnl.methods.finetune",
-                "ptnl.features",
-                "ptnl.images",
-                "ptnl.losses",
-                "ptnl.optim",
-                "ptnl.backbones.image_encoders",
-            ),
             encoder=image_encoder_assets,
             manifest="<results>/manifests/{dataset}.parquet",
             receipt="<data>/{dataset}/receipt.json",
@@ -42,12 +33,23 @@ for noise, options in config["noise"].items():
             mem_mb=doubled(8000),
             runtime=doubled(60),
         params:
+            code=checksum(
+                "ptnl.cli.finetune_backbone",
+                "ptnl.methods.finetune",
+                "ptnl.features",
+                "ptnl.images",
+                "ptnl.losses",
+                "ptnl.optim",
+                "ptnl.backbones.image_encoders",
+            ),
             settings=lambda wildcards: json.dumps(config["methods"]["finetune"], sort_keys=True),
             folders=run_folders,
+            image_encoder=lambda wildcards: BACKBONES[wildcards.backbone].image_encoder,
             device=config["device"],
         shell:
             "python -m ptnl.cli.finetune_backbone --settings {params.settings:q} "
             "--dataset {wildcards.dataset} --backbone {wildcards.backbone} "
+            "--image-encoder {params.image_encoder} "
             "--manifest {input.manifest} --receipt {input.receipt} "
             "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"

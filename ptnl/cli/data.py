@@ -1,0 +1,90 @@
+"""Say what is there of the data sets' archives, fetch it, or verify it anew."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptnl.cli.entry import parser, start
+from ptnl.download import fetch, say
+from ptnl.errors import InputError
+from ptnl.inventory import archives_folder, chosen, table
+from ptnl.receipts import verify
+from ptnl.sources import Source, load_sources
+
+ACTIONS = {
+    "status": "which files are there, partial or missing, and where",
+    "fetch": "download what is missing, or take it from DATA_ROOT/manual; optional files and those "
+    "that can only be put there by hand have to be named",
+    "verify": "compute all checksums anew; bad files are named, with exit status 2",
+}
+
+
+def fetch_all(sources: Sequence[Source], data_root: Path) -> None:
+    """Fetch the files one by one; what fails is named in the end, and does not keep the others."""
+    failed = []
+    for source in sources:
+        folder = archives_folder(data_root, source.dataset)
+        try:
+            print(fetch(source, folder, data_root / "manual"))
+        except InputError as error:
+            say(str(error))
+            failed.append(source.name)
+    if failed:
+        raise InputError(f"{len(failed)} of {len(sources)} files failed: {', '.join(failed)}")
+
+
+def verify_all(sources: Sequence[Source], data_root: Path) -> None:
+    """Verify every file that is there; an `InputError` names the bad ones."""
+    paths = {s: archives_folder(data_root, s.dataset) / s.name for s in sources}
+    there = {source: path for source, path in paths.items() if path.is_file()}
+    bad = []
+    for source, path in there.items():
+        wrong = verify(source, path)
+        print(f"{path}: {wrong or 'right'}")
+        if wrong:
+            bad.append(source.name)
+    print(f"{len(there)} of {len(sources)} files are there, {len(there) - len(bad)} are right")
+    if bad:
+        raise InputError(f"bad files: {', '.join(bad)}; `ptnl data fetch` replaces them")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "names", metavar="NAME", nargs="*", help="data sets or files; all where none is named"
+    )
+    shared.add_argument(
+        "--data-root",
+        metavar="DIR",
+        type=Path,
+        default=Path("results/data"),
+        help="data_root of the config; results/data where it is not given",
+    )
+    shared.add_argument(
+        "--sources",
+        metavar="YAML",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="tables in the form of ptnl/sources.yaml, whose files replace those of the same name",
+    )
+    actions = arguments.add_subparsers(dest="action", required=True)
+    for name, purpose in ACTIONS.items():
+        actions.add_parser(name, parents=[shared], help=purpose, description=purpose)
+    args = arguments.parse_args(argv)
+
+    sources = chosen(load_sources(*args.sources), args.names)
+    if args.action == "status":
+        print("\n".join(table(sources, args.data_root)))
+        print(f"`ptnl data fetch NAME` also takes what you put into {args.data_root / 'manual'}")
+    elif args.action == "verify":
+        verify_all(sources, args.data_root)
+    else:
+        named = {source for source in sources if source.name in args.names}
+        usual = {source for source in sources if source.urls and not source.optional}
+        fetch_all([s for s in sources if s in named | usual], args.data_root)
+
+
+if __name__ == "__main__":
+    start(main)

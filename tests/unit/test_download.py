@@ -1,0 +1,552 @@
+"""Files come whole and verified, or not at all: against a real server with faults."""
+
+import errno
+import hashlib
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections import namedtuple
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ptnl import locking, transfer
+from ptnl.download import fetch
+from ptnl.errors import InputError
+from ptnl.receipts import is_verified, read_receipt, verify
+from ptnl.sources import Source
+from ptnl.transfer import Patience
+from tests.faulty_server import Fault, serving
+
+CONTENT = random.Random(0).randbytes(20_000)
+OTHER = random.Random(1).randbytes(20_000)
+HASTY = Patience(attempts=3, pause=0.001, longest_pause=0.01, connect=2, read=0.2)
+
+
+def source_of(*urls: str, content: bytes = CONTENT, **known) -> Source:
+    known = known or {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    return Source("a.tar", "set", urls, **known)
+
+
+class Said(list):
+    """What was reported."""
+
+    def __call__(self, sentence: str) -> None:
+        self.append(sentence)
+
+    def __contains__(self, words: str) -> bool:
+        return any(words in sentence for sentence in self)
+
+
+@pytest.fixture(scope="module")
+def running():
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running):
+    running.files, running.faults, running.always = {"a.tar": CONTENT}, {}, {}
+    running.asked.clear()
+    running.sent.clear()
+    running.validators = True
+    return running
+
+
+@pytest.fixture
+def said():
+    return Said()
+
+
+def leftovers(folder: Path) -> set[str]:
+    """Files in the folder that are not the file, its receipt and its lock."""
+    return {path.name for path in folder.iterdir()} - {"a.tar", "a.tar.receipt.json", ".a.tar.lock"}
+
+
+def test_a_file_comes_once(server, tmp_path, said):
+    source = source_of(server.url("a.tar"))
+    path = fetch(source, tmp_path, report=said, patience=HASTY)
+    assert path == tmp_path / "a.tar"
+    assert path.read_bytes() == CONTENT
+    assert leftovers(tmp_path) == set()
+    assert read_receipt(path).origin == server.url("a.tar")
+    server.files.clear()
+    assert fetch(source, tmp_path, report=said, patience=HASTY) == path
+    assert len(server.asked) == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(cuts=st.lists(st.integers(0, len(CONTENT)), max_size=2), known=st.booleans())
+def test_a_download_cut_anywhere_is_continued(running, cuts, known):
+    running.files, running.validators = {"a.tar": CONTENT}, True
+    running.faults = {"a.tar": [Fault(cut=cut) for cut in cuts]}
+    running.asked.clear()
+    with TemporaryDirectory() as folder:
+        source = source_of(running.url("a.tar"), **({} if known else {"optional": True}))
+        path = fetch(source, Path(folder), report=Said(), patience=HASTY)
+        assert path.read_bytes() == CONTENT
+        assert leftovers(Path(folder)) == set()
+    there, begins = 0, []
+    for cut in [*cuts, len(CONTENT)]:
+        begins.append(f"bytes={there}-" if there else "")
+        there = min(there + cut, len(CONTENT))
+        if there == len(CONTENT):
+            break
+    assert [begin for _, begin in running.asked] == begins
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_later_process_continues(server, tmp_path, said, known):
+    source = source_of(server.url("a.tar"), **({} if known else {"optional": True}))
+    server.always["a.tar"] = Fault(cut=0)
+    server.faults["a.tar"] = [Fault(cut=7000)]
+    with pytest.raises(InputError, match=r"a\.tar: could not be fetched .*cut after 7000 bytes"):
+        fetch(source, tmp_path, report=said, patience=HASTY)
+    assert (tmp_path / "a.tar.part").read_bytes() == CONTENT[:7000]
+    assert not (tmp_path / "a.tar").exists()
+    server.always.clear()
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert server.asked[-1] == ("a.tar", "bytes=7000-")
+    assert "from byte 7,000" in said
+    assert leftovers(tmp_path) == set()
+
+
+def begun(folder: Path, content: bytes, url: str = "", validator: str = "") -> None:
+    """The part that a killed process left."""
+    (folder / "a.tar.part").write_bytes(content)
+    (folder / "a.tar.part.json").write_text(json.dumps({"url": url, "validator": validator}))
+
+
+def test_a_file_that_changed_on_its_server_starts_over(server, tmp_path, said):
+    begun(tmp_path, OTHER[:900], server.url("a.tar"), '"old"')
+    source = source_of(server.url("a.tar"), optional=True)
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert server.asked == [("a.tar", "bytes=900-")]  # If-Range: the server sent all of it
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_servers_that_name_a_file_differently(server, tmp_path, said, known):
+    """A checksum makes the ETag unneeded; without one the second server sends all of it."""
+    server.faults["a.tar"] = [Fault(cut=5000, headers={"ETag": '"of another server"'})]
+    source = source_of(server.url("a.tar"), **({} if known else {"optional": True}))
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert [begin for _, begin in server.asked] == ["", "bytes=5000-"]
+    assert server.sent == [5000, 15_000 if known else 20_000]
+
+
+@pytest.mark.parametrize("headers", [{"ETag": 'W/"weak"'}, {"ETag": "", "Last-Modified": "then"}])
+def test_what_stands_for_a_file_that_is_not_known(server, tmp_path, said, headers):
+    """A weak ETag never; the date does."""
+    server.faults["a.tar"] = [Fault(cut=5000, headers=headers), Fault(headers=headers)]
+    source = source_of(server.url("a.tar"), optional=True)
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    weak = "Last-Modified" not in headers
+    assert [begin for _, begin in server.asked] == ["", "" if weak else "bytes=5000-"]
+
+
+def test_a_part_waits_for_its_own_url(server, tmp_path, said):
+    """Without a checksum; another URL that fails does not cost what is there."""
+    validator = f'"{hashlib.md5(CONTENT).hexdigest()}"'
+    begun(tmp_path, CONTENT[:900], server.url("a.tar"), validator)
+    source = source_of(server.url("missing"), server.url("a.tar"), optional=True)
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert server.asked == [("missing", ""), ("a.tar", "bytes=900-")]
+
+
+def test_without_checksum_or_validator_nothing_is_continued(server, tmp_path, said):
+    server.validators = False
+    begun(tmp_path, OTHER[:900], server.url("a.tar"))
+    source = source_of(server.url("a.tar"), optional=True)
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert server.asked == [("a.tar", "")]
+
+
+def test_a_wrong_beginning_costs_one_more_download(server, tmp_path, said):
+    begun(tmp_path, OTHER[:900])
+    path = fetch(source_of(server.url("a.tar")), tmp_path, report=said, patience=HASTY)
+    assert path.read_bytes() == CONTENT
+    assert [begin for _, begin in server.asked] == ["bytes=900-", ""]
+    assert "sha256 is" in said
+
+
+@pytest.mark.parametrize("beginning", [CONTENT, CONTENT + b"more", OTHER])
+@pytest.mark.parametrize("known", ["bytes", "md5"])
+def test_a_part_as_long_as_the_file(server, tmp_path, said, beginning, known):
+    """Complete but for its name, too long, or of another file: 416, or not even asked."""
+    begun(tmp_path, beginning)
+    md5 = hashlib.md5(CONTENT).hexdigest()
+    source = source_of(
+        server.url("a.tar"), md5=md5, bytes=len(CONTENT) if known == "bytes" else None
+    )
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert leftovers(tmp_path) == set()
+
+
+def test_a_server_that_knows_no_ranges_starts_over(server, tmp_path, said):
+    server.faults["a.tar"] = [Fault(cut=5000), Fault(ignores_range=True)]
+    source = source_of(server.url("a.tar"))
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert [begin for _, begin in server.asked] == ["", "bytes=5000-"]
+
+
+def test_a_wrong_range_is_not_appended(server, tmp_path, said):
+    wrong = Fault(status=206, headers={"Content-Range": "bytes 0-19999/20000"})
+    server.faults["a.tar"] = [Fault(cut=5000), wrong]
+    source = source_of(server.url("a.tar"), optional=True)
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert "sent another range than was asked for" in said
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_an_answer_without_length_is_measured(server, tmp_path, said, tells_length):
+    server.faults["a.tar"] = [Fault(cut=5000, tells_length=tells_length)]
+    server.always["a.tar"] = Fault(tells_length=tells_length)
+    source = source_of(server.url("a.tar"))
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert "cut after 5000 bytes" in said
+
+
+def test_a_stalled_server_is_left(server, tmp_path, said):
+    released = threading.Event()
+    server.faults["a.tar"] = [Fault(cut=3000, stall=released)]
+    try:
+        path = fetch(source_of(server.url("a.tar")), tmp_path, report=said, patience=HASTY)
+    finally:
+        released.set()
+    assert path.read_bytes() == CONTENT
+    assert "stalled" in said
+    assert server.asked[-1] == ("a.tar", "bytes=3000-")
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_a_busy_server_is_asked_again(server, tmp_path, said, status):
+    server.faults["a.tar"] = [Fault(status=status)] * 2
+    source = source_of(server.url("a.tar"))
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert len(server.asked) == 3
+    assert f"HTTP {status}" in said
+
+
+@pytest.mark.parametrize("form", ["seconds", "date", "never"])
+def test_a_server_says_how_long_to_wait(server, tmp_path, said, form, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(transfer.time, "sleep", pauses.append)
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=7.9), usegmt=True)
+    value = {"seconds": "7", "date": later, "never": "sometime"}[form]
+    server.faults["a.tar"] = [Fault(status=503, headers={"Retry-After": value})]
+    patience = Patience(attempts=2, pause=0.5, longest_pause=30)
+    fetch(source_of(server.url("a.tar")), tmp_path, report=said, patience=patience)
+    low, high = (0.25, 0.5) if form == "never" else (5, 8)
+    assert len(pauses) == 1
+    assert low <= pauses[0] <= high
+
+
+def test_pauses_grow_and_end(server, tmp_path, said, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(transfer.time, "sleep", pauses.append)
+    server.always["a.tar"] = Fault(status=500)
+    patience = Patience(attempts=6, pause=1, longest_pause=5)
+    with pytest.raises(InputError, match=r"HTTP 500 .*, 6 times in a row"):
+        fetch(source_of(server.url("a.tar")), tmp_path, report=said, patience=patience)
+    limits = [min(5, most) for most in (1, 2, 4, 8, 16)]
+    assert all(m / 2 <= pause <= m for pause, m in zip(pauses, limits, strict=True))
+
+
+def test_attempts_are_counted_anew_when_bytes_came(server, tmp_path, said):
+    content = bytes(5 << 20)
+    server.files["a.tar"] = content
+    server.faults["a.tar"] = [Fault(cut=1 << 20)] * 4
+    source = source_of(server.url("a.tar"), content=content)
+    path = fetch(source, tmp_path, report=said, patience=Patience(attempts=2, pause=0.001))
+    assert path.stat().st_size == len(content)
+
+
+def test_mirrors_follow_in_order_and_each_reason_is_kept(server, tmp_path, said):
+    server.files |= {"short": CONTENT[:-1], "wrong": OTHER}
+    names = ("missing", "short", "wrong", "a.tar")
+    source = source_of(*map(server.url, names))
+    path = fetch(source, tmp_path, report=said, patience=HASTY)
+    assert path.read_bytes() == CONTENT
+    assert read_receipt(path).origin == server.url("a.tar")
+    assert [asked.partition("?")[0] for asked, _ in server.asked] == list(names)
+    with pytest.raises(InputError) as error:
+        fetch(source_of(*source.urls[:3]), tmp_path / "b", Path("by-hand"), said, HASTY)
+    found = hashlib.sha256(OTHER).hexdigest()
+    assert str(error.value) == (
+        f"a.tar: could not be fetched ({server.url('missing')}: HTTP 404 Not Found; "
+        f"{server.url('short')}: offers 19999 bytes, expected 20000; "
+        f"{server.url('wrong')}: sha256 is {found}, expected {source.sha256}); "
+        "put it at by-hand/a.tar"
+    )
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {".a.tar.lock"}
+
+
+def test_a_mirror_continues_what_another_began(server, tmp_path, said):
+    server.files["mirror"] = CONTENT
+    server.faults["a.tar"] = [Fault(cut=8000), Fault(status=404)]
+    source = source_of(server.url("a.tar"), server.url("mirror"))
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert server.asked[-1] == ("mirror", "bytes=8000-")
+
+
+def test_a_server_that_is_not_there(tmp_path, said, server):
+    gone = "http://127.0.0.1:9/a.tar"
+    source = source_of(gone, server.url("a.tar"))
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert f"{gone}: connection lost ([Errno 111] Connection refused), 3 times in a row" in said
+
+
+def test_redirects_are_followed_with_the_range(server, tmp_path, said):
+    server.always["moved"] = Fault(status=302, headers={"Location": server.url("a.tar")}, body=b"")
+    server.faults["a.tar"] = [Fault(cut=100)]
+    source = source_of(server.url("moved"))
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert server.asked[-1] == ("a.tar", "bytes=100-")
+
+
+def test_redirects_end(server, tmp_path, said):
+    server.always["loop"] = Fault(status=302, headers={"Location": server.url("loop")}, body=b"")
+    with pytest.raises(InputError, match="loop: Exceeded 30 redirects"):
+        fetch(source_of(server.url("loop")), tmp_path, report=said, patience=HASTY)
+
+
+PAGE = """<html><head><title>Google Drive - Virus scan warning</title></head><body>
+<form id="download-form" action="{action}" method="get">
+<input type="hidden" name="id" value="ID"><input type="hidden" name="confirm" value="t">
+<input type="hidden" name="uuid" value="1-2"></form></body></html>"""
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+def test_drive_asks_and_is_answered(server, tmp_path, said, monkeypatch):
+    monkeypatch.setattr(transfer, "DRIVE", server.url("drive"))
+    page = PAGE.format(action="/a.tar").encode()
+    server.always["drive"] = Fault(headers=HTML, body=page, ignores_range=True)
+    server.faults["a.tar"] = [Fault(cut=100)]
+    source = source_of("drive:ID")
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert [asked for asked, _ in server.asked] == [
+        "drive?id=ID&export=download&confirm=t",
+        "a.tar?id=ID&confirm=t&uuid=1-2",
+    ] * 2
+    assert server.asked[-1][1] == "bytes=100-"
+
+
+@pytest.mark.parametrize("url", ["drive:ID", "plain"])
+def test_a_web_page_is_not_the_file(server, tmp_path, said, monkeypatch, url):
+    monkeypatch.setattr(transfer, "DRIVE", server.url("drive"))
+    page = b"<html><title>Google Drive -\n Quota exceeded</title></html>"
+    server.always["drive"] = server.always["plain"] = Fault(headers=HTML, body=page)
+    source = source_of(server.url(url) if url == "plain" else url, optional=True)
+    with pytest.raises(InputError, match=r"a web page \(Google Drive - Quota exceeded\) instead"):
+        fetch(source, tmp_path, report=said, patience=HASTY)
+    assert not (tmp_path / "a.tar").exists()
+
+
+ZIP = io.BytesIO()
+with zipfile.ZipFile(ZIP, "w", zipfile.ZIP_DEFLATED) as file:
+    file.writestr("set/before.jpg", random.Random(2).randbytes(3 << 20))
+    file.writestr("set/a.tar", CONTENT)
+    file.writestr("set/behind.jpg", random.Random(3).randbytes(3 << 20))
+
+
+@pytest.mark.parametrize("fault", [Fault(), Fault(status=503), Fault(cut=10)])
+def test_one_file_of_a_zip(server, tmp_path, said, fault):
+    """Without the zip: much less than its 6 MB are sent, again where an answer fails."""
+    server.files["set.zip"] = ZIP.getvalue()
+    server.faults["set.zip"] = [Fault(), fault]
+    source = source_of(server.url("set.zip#set/a.tar"))
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert len(server.asked) < 12
+    ranges = [[*map(int, wanted.removeprefix("bytes=").split("-"))] for _, wanted in server.asked]
+    assert sum(last + 1 - first for first, last in ranges) < 5 << 20
+    assert leftovers(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault", "reason"),
+    [
+        ("set/none", ZIP.getvalue(), Fault(), "There is no item named 'set/none'"),
+        ("set/a.tar", OTHER, Fault(), "File is not a zip file"),
+        ("set/a.tar", ZIP.getvalue(), Fault(ignores_range=True), "sends no ranges"),
+    ],
+)
+def test_a_file_that_a_zip_does_not_give(server, tmp_path, said, name, content, fault, reason):
+    server.files["set.zip"] = content
+    server.always["set.zip"] = fault
+    source = source_of(server.url(f"set.zip#{name}"), server.url("a.tar"))
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert reason in said
+
+
+def test_an_unpublished_checksum_is_recorded(server, tmp_path, said):
+    source = source_of(server.url("a.tar"), optional=True)
+    path = fetch(source, tmp_path, report=said, patience=HASTY)
+    assert "nobody published its checksum" in said
+    assert read_receipt(path).sha256 == hashlib.sha256(CONTENT).hexdigest()
+    path.write_bytes(OTHER)
+    assert "but was" in verify(source, path)
+
+
+def test_a_changed_file_is_hashed_again(server, tmp_path, said):
+    source = source_of(server.url("a.tar"))
+    path = fetch(source, tmp_path, report=said, patience=HASTY)
+    os.utime(path, (1, 1))
+    assert not is_verified(source, path)
+    fetch(source, tmp_path, report=said, patience=HASTY)
+    assert is_verified(source, path)
+    assert len(server.asked) == 1
+    path.write_bytes(OTHER)
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert f"{path}: sha256 is" in said
+
+
+def test_a_receipt_of_another_checksum_does_not_count(server, tmp_path, said):
+    path = fetch(source_of(server.url("a.tar"), optional=True), tmp_path, report=said)
+    assert not is_verified(source_of(content=OTHER), path)
+    with pytest.raises(InputError, match="there is no URL for it"):
+        fetch(source_of(content=OTHER), tmp_path, report=said)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_dropped_by_hand_is_taken(tmp_path, said, monkeypatch, links):
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(18, "cross")))
+    manual = tmp_path / "manual"
+    manual.mkdir()
+    (manual / "a.tar").write_bytes(CONTENT)
+    path = fetch(source_of("http://127.0.0.1:9/a.tar"), tmp_path / "here", manual, said, HASTY)
+    assert path.read_bytes() == CONTENT
+    assert path.samefile(manual / "a.tar") == links
+    assert f"taken from {manual / 'a.tar'} ({'hard link' if links else 'copy'})" in said
+    assert leftovers(tmp_path / "here") == set()
+
+
+def test_a_wrong_file_dropped_by_hand_is_refused(server, tmp_path, said):
+    (tmp_path / "a.tar").write_bytes(OTHER)
+    source = source_of(server.url("a.tar"))
+    path = fetch(source, tmp_path / "here", tmp_path, said, HASTY)
+    assert path.read_bytes() == CONTENT
+    assert f"{tmp_path / 'a.tar'}: refused, sha256 is" in said
+    assert (tmp_path / "a.tar").read_bytes() == OTHER
+    with pytest.raises(InputError, match=r"a\.tar: sha256 is .*; there is no URL for it"):
+        fetch(source_of(), tmp_path / "there", tmp_path, said, HASTY)
+
+
+def test_a_short_file_dropped_by_hand_is_refused(tmp_path, said):
+    (tmp_path / "a.tar").write_bytes(CONTENT[:-1])
+    with pytest.raises(InputError, match=r"a\.tar: has 19999 bytes, expected 20000; there is no"):
+        fetch(source_of(), tmp_path / "there", tmp_path, said, HASTY)
+
+
+def test_a_receipt_that_is_none_is_named(server, tmp_path, said):
+    path = fetch(source_of(server.url("a.tar")), tmp_path, report=said)
+    (tmp_path / "a.tar.receipt.json").write_text('{"bytes": 1}')
+    with pytest.raises(InputError, match=r"a\.tar\.receipt\.json: not a receipt .*delete it"):
+        is_verified(source_of(), path)
+
+
+PROCESS = """
+import sys
+from pathlib import Path
+from ptnl.download import fetch
+from ptnl.sources import Source
+from ptnl.transfer import Patience
+url, sha256, folder = sys.argv[1:]
+source = Source("a.tar", "set", (url,), sha256=sha256)
+fetch(source, Path(folder), patience=Patience(pause=0.001))
+"""
+
+
+def in_process(url: str, content: bytes, folder: Path, said: Path) -> subprocess.Popen:
+    """A process of its own that fetches into `folder` and reports into the file `said`."""
+    command = [sys.executable, "-c", PROCESS, url, hashlib.sha256(content).hexdigest(), folder]
+    with said.open("w") as file:
+        return subprocess.Popen(list(map(str, command)), stderr=file)
+
+
+def until(condition) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def lockf(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locking.fcntl, "lockf", lockf)
+    with pytest.raises(InputError, match=rf"{tmp_path}: its file system has no locks .*flock"):
+        fetch(source_of(), tmp_path)
+
+
+def test_two_processes_fetch_once(server, tmp_path):
+    held, folder = threading.Event(), tmp_path / "archives"
+    server.faults["a.tar"] = [Fault(cut=10_000, stall=held)]
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    both = [in_process(server.url("a.tar"), CONTENT, folder, log) for log in logs]
+    until(lambda: any("another process is fetching it" in log.read_text() for log in logs))
+    held.set()
+    assert [process.wait(20) for process in both] == [0, 0]
+    assert [begin for _, begin in server.asked] == ["", "bytes=10000-"]  # both of one process
+    assert (folder / "a.tar").read_bytes() == CONTENT
+
+
+def test_a_killed_process_leaves_no_lock_and_is_continued(server, tmp_path, said):
+    held = threading.Event()
+    server.faults["a.tar"] = [Fault(cut=10_000, stall=held)]
+    part = tmp_path / "a.tar.part"
+    killed = in_process(server.url("a.tar"), CONTENT, tmp_path, tmp_path / "log")
+    until(lambda: part.exists() and part.stat().st_size == 10_000)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    held.set()
+    assert not (tmp_path / "a.tar").exists()
+    source = source_of(server.url("a.tar"), sha256=hashlib.sha256(CONTENT).hexdigest())
+    assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
+    assert "waiting" not in said
+    assert server.asked[-1] == ("a.tar", "bytes=10000-")
+
+
+def test_a_disk_without_room_is_not_begun(server, tmp_path, said, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(20_000, 1, 19_999))
+    with pytest.raises(InputError, match=r"a\.tar needs 20,000 bytes more, 19,999 are free"):
+        fetch(source_of(server.url("a.tar")), tmp_path, report=said, patience=HASTY)
+    assert leftovers(tmp_path) == set()
+
+
+def test_a_disk_that_fills_up_keeps_nothing(server, tmp_path, said, small_disk):
+    """The length is unknown, so the disk is found too small only when it is full."""
+    server.files["a.tar"] = bytes(2 << 20)
+    server.always["a.tar"] = Fault(tells_length=False)
+    source = source_of(server.url("a.tar"), optional=True)
+    with pytest.raises(InputError, match=r"the disk is full, while a\.tar was fetched"):
+        fetch(source, small_disk, report=said, patience=HASTY)
+    assert leftovers(small_disk) == set()
+    assert not (small_disk / "a.tar").exists()
+    with pytest.raises(InputError, match=r"a\.tar needs 2,097,152 bytes more"):
+        server.always.clear()
+        fetch(source, small_disk, report=said, patience=HASTY)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_full_disk_refuses_a_copy_by_hand(tmp_path, said, small_disk, known):
+    (tmp_path / "a.tar").write_bytes(bytes(2 << 20))
+    with pytest.raises(InputError, match=r"a\.tar needs 2,097,152 bytes more"):
+        fetch(source_of(optional=known), small_disk, tmp_path, said, HASTY)
+    assert leftovers(small_disk) == set()

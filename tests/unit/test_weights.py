@@ -1,0 +1,159 @@
+"""Weights are read from files of every kind, and nothing that a file holds is run."""
+
+import io
+import os
+import pickle
+import warnings
+import zipfile
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from ptnl.backbones.weights import model_weights, read_torchscript, read_weights
+from ptnl.errors import InputError
+
+
+def assert_equal(read, expected):
+    assert read.keys() == expected.keys()
+    for name, weight in expected.items():
+        assert read[name].dtype == weight.dtype, name
+        assert torch.equal(read[name], weight), name
+
+
+class Block(torch.nn.Module):
+    """What OpenAI's archives have: several types, buffers, and a tensor that is no weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 2).half()
+        self.norm = torch.nn.BatchNorm2d(4)
+        self.towers = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.LayerNorm(4))
+        self.projection = torch.nn.Parameter(torch.randn(4, 6).t())  # stored transposed
+        self.mask = torch.ones(3)
+        self.register_buffer("input_resolution", torch.tensor(224))
+
+    def forward(self, x):
+        x = self.norm(self.conv(x.half()).float()).mean(dim=(2, 3))
+        return self.towers(x) @ self.projection.t() + self.mask.sum() + self.input_resolution
+
+
+@pytest.mark.parametrize("kind", ["script", "trace"])
+def test_a_torchscript_archive_is_read_as_torch_reads_it(tmp_path, kind):
+    module, example = Block().eval(), torch.randn(1, 3, 4, 4)
+    path = tmp_path / "weights.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compiled = (
+            torch.jit.script(module) if kind == "script" else torch.jit.trace(module, example)
+        )
+        compiled.save(path)
+        known = torch.jit.load(path).state_dict()
+    assert_equal(read_weights(path), module.state_dict())
+    assert_equal(read_weights(path), dict(known))
+    assert model_weights(known).keys() == known.keys() - {"input_resolution"}
+
+
+def test_a_traced_clip_is_read(tmp_path, tiny_clip, tokenizer):
+    path = tmp_path / "clip.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        example = torch.rand(1, 3, 32, 32), tokenizer(["a dog"])
+        torch.jit.trace(tiny_clip, example).save(path)
+    assert_equal(model_weights(read_weights(path)), tiny_clip.state_dict())
+
+
+def test_archives_that_name_no_buffers_hold_nothing_but_weights(tmp_path):
+    """Old versions of PyTorch declare parameters alone."""
+    module, old = torch.nn.BatchNorm1d(3), tmp_path / "old.pt"
+    new = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(module), new)
+    with zipfile.ZipFile(new) as source, zipfile.ZipFile(old, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name.endswith(".py"):
+                lines = data.decode().splitlines(keepends=True)
+                data = "".join(line for line in lines if "__buffers__" not in line).encode()
+            target.writestr(name, data)
+    assert_equal(read_torchscript(old), module.state_dict())
+
+
+class Attack:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_hostile_torchscript_archive_is_refused_by_name(tmp_path):
+    path, mark = tmp_path / "hostile.pt", tmp_path / "mark"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("hostile/data.pkl", pickle.dumps(Attack(mark), protocol=2))
+        archive.writestr("hostile/code/__torch__.py", "class M(Module):\n")
+    with pytest.raises(InputError, match=r"hostile.pt: refused, for it asks for posix.mkdir"):
+        read_weights(path)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("modern", [True, False])
+def test_a_hostile_pickle_is_refused_by_name(tmp_path, modern):
+    path, mark = tmp_path / "hostile.pt", tmp_path / "mark"
+    attack = {"state_dict": {"weight": Attack(mark)}}
+    torch.save(attack, path, _use_new_zipfile_serialization=modern)
+    with pytest.raises(InputError, match=r"hostile.pt: refused, for it asks for posix.mkdir"):
+        read_weights(path)
+    assert not mark.exists()
+
+
+def test_state_dicts_and_checkpoints(tmp_path):
+    state = {"a": torch.randn(2, 3).half(), "text.b": torch.arange(3)}
+    path = tmp_path / "w.pt"
+    torch.save(state, path)
+    assert_equal(read_weights(path), state)
+    parallel = {f"module.{name}": weight for name, weight in state.items()}
+    torch.save({"epoch": 3, "state_dict": parallel, "optimizer": {"lr": 0.1}}, path)
+    assert_equal(read_weights(path), state)
+    assert_equal(model_weights(state), {"a": state["a"], "b": state["text.b"]})
+    save_file(state, tmp_path / "w.safetensors")
+    assert_equal(read_weights(tmp_path / "w.safetensors"), state)
+
+
+def test_tied_weights_come_apart():
+    weight = torch.randn(4)
+    freed = model_weights({"a": weight[:2], "b": weight})
+    assert freed["a"].untyped_storage().nbytes() == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("w.safetensors", b"no", "not readable as safetensors"),
+        ("w.pt", b"no", "w.pt: "),
+        ("w.pt", b"", "not readable as weights of PyTorch"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, name, content, sentence):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=sentence) as caught:
+        read_weights(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_state_dict_is_refused(tmp_path):
+    for number, content in enumerate(([1, 2], {}, {"a": 1}, {"state_dict": {"a": "b"}})):
+        path = tmp_path / f"{number}.pt"
+        torch.save(content, path)
+        with pytest.raises(InputError, match="holds no state dict"):
+            read_weights(path)
+
+
+def test_a_missing_file_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"w.pt: not readable"):
+        read_weights(tmp_path / "w.pt")
+    (tmp_path / "w.pt").write_bytes(b"PK\x05\x06" + bytes(18))  # an empty zip archive
+    with pytest.raises(InputError, match=r"w.pt: not readable"):
+        read_weights(tmp_path / "w.pt")
