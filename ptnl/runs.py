@@ -70,8 +70,16 @@ def _mapped(path: Path, images: int) -> np.ndarray:
 
 
 def read_features(path: Path, images: int) -> Tensor:
-    """Features (images, D) in float32, in the manifest's order."""
-    return torch.from_numpy(_mapped(path, images).astype(np.float32))
+    """Features (images, D) in float32, in the manifest's order.
+
+    One that is not finite (an image encoder left float16's range) is an `InputError`.
+    """
+    features = torch.from_numpy(_mapped(path, images).astype(np.float32))
+    if not features.isfinite().all():
+        raise InputError(
+            f"{path}: features that are not finite; encode the images with precision float32"
+        )
+    return features
 
 
 def read_views(

@@ -247,24 +247,30 @@ def ucf101(folder: Path, small: Small) -> dict[str, int]:
     return write_split(folder / "split_zhou_UCF101.json", split)
 
 
-def ucf101_videos(folder: Path, small: Small, frames: int = 5) -> None:
-    """The videos whose middle frames `ucf101` writes: the other frames are black."""
+def video(label: int, number: int, frames: int = 5) -> bytes:
+    """An AVI of black frames, but for the middle one: the picture of `ucf101`."""
     import av
 
-    videos = {}
-    for label, number, _, action, video in ucf101_lists(small):
-        data = io.BytesIO()
-        with av.open(data, "w", format="avi") as container:
-            stream = container.add_stream("mpeg4", rate=25)
-            stream.width = stream.height = SIDE
-            stream.pix_fmt = "yuv420p"
-            for frame in range(frames):
-                image = Image.new("RGB", (SIDE, SIDE))
-                if frame == frames // 2:
-                    image = Image.open(io.BytesIO(picture("ucf101", label, number)))
-                container.mux(stream.encode(av.VideoFrame.from_image(image)))
-            container.mux(stream.encode())
-        videos[f"UCF101/{action}/{video}.avi"] = data.getvalue()
+    data = io.BytesIO()
+    with av.open(data, "w", format="avi") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = SIDE
+        stream.pix_fmt = "yuv420p"
+        for frame in range(frames):
+            image = Image.new("RGB", (SIDE, SIDE))
+            if frame == frames // 2:
+                image = Image.open(io.BytesIO(picture("ucf101", label, number)))
+            container.mux(stream.encode(av.VideoFrame.from_image(image)))
+        container.mux(stream.encode())
+    return data.getvalue()
+
+
+def ucf101_videos(folder: Path, small: Small) -> None:
+    """The videos whose middle frames `ucf101` writes."""
+    videos = {
+        f"UCF101/{action}/{name}.avi": video(label, number)
+        for label, number, _, action, name in ucf101_lists(small)
+    }
     write_zip(folder / "UCF101_videos.zip", videos)
 
 
@@ -317,15 +323,15 @@ BUILDERS = {
 }
 
 
-def write_sources(folder: Path, url: str) -> Path:
-    """An overlay of the table of sources for the files below `folder`, as a server gives them."""
+def write_sources(folder: Path, url: str = "") -> Path:
+    """An overlay of the table of sources for the files below `folder`; without a URL, by hand."""
     table = {}
     for dataset in BUILDERS:
         files = {}
         for path in sorted((folder / dataset).glob("*")):
             data = path.read_bytes()
             files[path.name] = {
-                "urls": [f"{url}/{dataset}/{path.name}"],
+                "urls": [f"{url}/{dataset}/{path.name}"] if url else [],
                 "sha256": hashlib.sha256(data).hexdigest(),
                 "bytes": len(data),
             }

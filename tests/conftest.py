@@ -26,6 +26,14 @@ TINY = {
 }
 
 
+def pytest_collection_modifyitems(items) -> None:
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason="torch finds no GPU"))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT

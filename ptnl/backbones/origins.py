@@ -1,14 +1,14 @@
 """Where the weights of a backbone are had: a user's file, a cache, or the network."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from huggingface_hub import constants, hf_hub_download
 
 from ptnl.assets import sha256
-from ptnl.download import fetch
+from ptnl.download import fetch, say
 from ptnl.errors import InputError
 from ptnl.sources import Source
 
@@ -78,11 +78,18 @@ def check_sha256(path: Path, expected: str, source: str) -> None:
         raise InputError(f"{source}: sha256 is {digest}, expected {expected}")
 
 
-def find(name: str, origins: Sequence[Origin], downloads: Path, manual: Path) -> Found:
+def find(
+    name: str,
+    origins: Sequence[Origin],
+    downloads: Path,
+    manual: Path,
+    report: Callable[[str], None] = say,
+) -> Found:
     """The first of a backbone's files that can be had.
 
     Files that the user put into the folder `manual` count first, then caches, then the network,
-    from which files come to the folder `downloads` or the cache of the Hugging Face Hub.
+    from which files come to the folder `downloads` or the cache of the Hugging Face Hub. `report`
+    takes a sentence about each source that fails.
 
     Raises `InputError` where all fail, or where a user's file is not the published one.
     """
@@ -95,16 +102,18 @@ def find(name: str, origins: Sequence[Origin], downloads: Path, manual: Path) ->
         cached = _cached(origin, [downloads, OPEN_CLIP_CACHE.expanduser()])
         if cached is not None:
             return Found(cached, origin.url)
-    reasons = []
-    for origin in origins:
-        try:
-            return Found(_from_network(name, origin, downloads), origin.url)
-        except InputError as error:
-            reasons.append(str(error))
+    why = "HF_HUB_OFFLINE forbids the network"
+    if not constants.HF_HUB_OFFLINE:
+        why = "none of their sources answers as it should"
+        for origin in origins:
+            try:
+                return Found(_from_network(name, origin, downloads, manual), origin.url)
+            except InputError as error:
+                report(str(error))
     first = origins[0]
     raise InputError(
-        f"{name}: its weights are neither in {manual} nor in a cache, and cannot be fetched "
-        f"({'; '.join(reasons)}); fetch {first.url} elsewhere and put it at {manual / first.name}"
+        f"{name}: its weights are in no cache, and {why}; get {first.url} elsewhere "
+        f"and put it at {manual / first.name}"
     )
 
 
@@ -121,14 +130,12 @@ def _cached(origin: Origin, folders: Sequence[Path]) -> Path | None:
     return None
 
 
-def _from_network(name: str, origin: Origin, downloads: Path) -> Path:
+def _from_network(name: str, origin: Origin, downloads: Path, manual: Path) -> Path:
     """The file, fetched and checked; an `InputError` says why it cannot be had."""
-    if constants.HF_HUB_OFFLINE:
-        raise InputError(f"{origin.url}: HF_HUB_OFFLINE is set")
     if origin.repository:
         return _from_hub(origin, offline=False)
     whole = origin.sha256 if len(origin.sha256) == 64 else ""
-    path = fetch(Source(origin.name, name, (origin.url,), sha256=whole), downloads)
+    path = fetch(Source(origin.name, name, (origin.url,), sha256=whole), downloads, manual)
     try:
         check_sha256(path, origin.sha256, origin.url)
     except InputError:

@@ -7,8 +7,9 @@ from importlib import import_module
 from pathlib import Path
 
 from ptnl.cli.entry import parser, start
-from ptnl.data import dataset_of
+from ptnl.data import dataset_of, splits_of
 from ptnl.data.archives import Archives
+from ptnl.data.own_folder import link
 from ptnl.io import write_json
 from ptnl.sources import load_sources
 
@@ -30,17 +31,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = arguments.parse_args(argv)
 
-    module = import_module(f"ptnl.data.{dataset_of(args.dataset, args.options).module}")
+    dataset = dataset_of(args.dataset, args.options)
     images = args.out.parent / "images"
     partial = args.out.parent / "images.partial"
     for leftover in (partial, images):
         _remove(leftover)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     archives = Archives(load_sources(*args.sources), args.out.parent / "archives", args.manual)
-    said = module.download(args.dataset, partial, args.options, archives)
+    if "source" in args.options and args.dataset != "imagenet":  # whose copies differ in layout
+        said = link(Path(args.options["source"]), partial)
+    else:
+        module = import_module(f"ptnl.data.{dataset.module}")
+        said = module.download(args.dataset, partial, args.options, archives)
     partial.replace(images)
-    made = {"dataset": args.dataset, "options": args.options, "files": archives.fetched}
-    write_json({**made, **said}, args.out)
+    receipt = {
+        "dataset": args.dataset,
+        "options": args.options,
+        "splits": splits_of(dataset, args.options),
+        "files": archives.fetched,
+        **said,
+    }
+    write_json(receipt, args.out)
 
 
 def _remove(images: Path) -> None:

@@ -23,7 +23,7 @@ class Dataset:
     options: tuple[str, ...] = ()  # keys that `dataset_options` may hold for it
 
 
-SPLITS = ("splits", "sizes")  # where CoOp published a split of its own
+SPLITS = ("splits", "source", "sizes")  # where CoOp published a split of its own
 
 # After the shipped ones, in the order of the paper's Tables 3 and 5. Templates are CoOp's, sizes
 # those of its splits.
@@ -68,7 +68,7 @@ DATASETS = {
         "a photo of a {}, a type of aircraft.",
         "fgvc_aircraft",
         sizes=(3334, 3333, 3333),
-        options=("sizes",),
+        options=("source", "sizes"),
     ),
     "dtd": Dataset("DTD", "{} texture.", "dtd", sizes=(2820, 1128, 1692), options=SPLITS),
     "ucf101": Dataset(
@@ -151,6 +151,11 @@ def expected_sizes(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, in
     """Split -> images that the index must find; None where nobody said."""
     official = dataset.sizes and dict(zip(("train", "val", "test"), dataset.sizes, strict=True))
     return options.get("sizes", official)
+
+
+def splits_of(dataset: Dataset, options: Mapping[str, Any]) -> str:
+    """Which splits are used: coop, native (by CoOp's rule), or own, those that it comes with."""
+    return options.get("splits", "coop") if "splits" in dataset.options else "own"
 
 
 def _only(name: str, options: Mapping[str, Any], allowed: tuple[str, ...]) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ptnl.assets import sha256
 from ptnl.download import fetch
 from ptnl.errors import InputError
 from ptnl.extract import extract
+from ptnl.receipts import digests_of, read_receipt
 from ptnl.sources import Source
 
 
@@ -26,7 +26,16 @@ class Archives:
     def file(self, name: str) -> Path:
         """A file of the source table, whole and verified."""
         path = fetch(self.sources[name], self.folder, self.manual)
-        self.fetched[name] = sha256(path)
+        self.fetched[name] = read_receipt(path).sha256
+        return path
+
+    def given(self, path: Path) -> Path:
+        """A file of the source table that the user has, verified where it lies."""
+        digests = digests_of(path)
+        wrong = digests.mismatch(self.sources[path.name])
+        if wrong:
+            raise InputError(f"{path}: {wrong}")
+        self.fetched[path.name] = digests.sha256
         return path
 
     def place(self, name: str, folder: Path) -> Path:
@@ -34,25 +43,21 @@ class Archives:
         folder.mkdir(parents=True, exist_ok=True)
         return shutil.copyfile(self.file(name), folder / name)
 
-    def unpack(self, name: str, folder: Path) -> None:
-        """Unpack an archive beside what `folder` already holds."""
-        unpack(self.file(name), folder)
+    def unpack(self, name: str, folder: Path, top: str = ".") -> None:
+        """Unpack what lies below `top` in an archive beside what `folder` already holds."""
+        unpack(self.file(name), folder, top)
 
-    def split(self, name: str, folder: Path, options: Mapping[str, Any]) -> str:
-        """Put CoOp's split file into `folder` where it is asked for; the kind of splits used."""
+    def split(self, name: str, folder: Path, options: Mapping[str, Any]) -> None:
+        """Put CoOp's split file into `folder` where it is asked for."""
         if not is_coop(options):
-            return "native"
+            return
         try:
             self.place(name, folder)
         except InputError as error:
             raise InputError(
-                f"{error}; without CoOp's split, say so: dataset_options: {{{self._dataset(name)}: "
-                "{splits: native}}"
+                f"{error}; to do without CoOp's split, say so: dataset_options: "
+                f"{{{self.sources[name].dataset}: {{splits: native}}}}"
             ) from error
-        return "coop"
-
-    def _dataset(self, name: str) -> str:
-        return self.sources[name].dataset
 
 
 def is_coop(options: Mapping[str, Any]) -> bool:
@@ -60,8 +65,8 @@ def is_coop(options: Mapping[str, Any]) -> bool:
     return options.get("splits", "coop") == "coop"
 
 
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack an archive beside what `folder` already holds.
+def unpack(archive: Path, folder: Path, top: str = ".") -> None:
+    """Unpack what lies below `top` in an archive beside what `folder` already holds.
 
     It goes through a folder of its own: `extract` is all or nothing.
     """
@@ -69,7 +74,9 @@ def unpack(archive: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unpack-") as temporary:
         whole = Path(temporary) / "whole"
         extract(archive, whole)
-        for member in whole.iterdir():
+        if not (whole / top).is_dir():
+            raise InputError(f"{archive}: holds no folder {top}")
+        for member in (whole / top).iterdir():
             target = folder / member.name
             if target.exists():
                 raise InputError(f"{archive}: holds {member.name}, which another archive held too")

@@ -32,7 +32,8 @@ def download(dataset: str, images: Path, options: Mapping[str, Any], archives: A
         raise InputError(f"{ARCHIVE}: holds no {INNER}")
     unpack(outer / INNER, images)
     shutil.rmtree(outer)
-    return {"splits": archives.split(SPLIT, images, options)}
+    archives.split(SPLIT, images, options)
+    return {}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Describable Textures (Cimpoi et al. 2014), split as in CoOp: not along its official folds.
 
-Every data set's module has these two functions.
+Every data set's module has these two functions. Between them lies a folder as CoOp lays it out, so
+that one that the user has already will do.
 """
 
 from collections.abc import Mapping
@@ -12,13 +13,13 @@ import pandas as pd
 from ptnl.data.archives import Archives, is_coop
 from ptnl.data.splits import class_folders, half_fifth_rest, read_split
 
-ARCHIVE = "dtd-r1.0.1.tar.gz"
+ARCHIVE, TOP = "dtd-r1.0.1.tar.gz", "dtd"
 SPLIT = "split_zhou_DescribableTextures.json"
-PICTURES = "dtd/images"
+PICTURES = "images"
 
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Put what `index` needs below the new folder `images`, in the official layout.
+    """Put what `index` needs below the new folder `images`, laid out as in CoOp.
 
     Parameters
     ----------
@@ -29,10 +30,11 @@ def download(dataset: str, images: Path, options: Mapping[str, Any], archives: A
 
     Returns
     -------
-    What a receipt should say beside the files that were fetched.
+    What a receipt should say beside the options and the files that were fetched.
     """
-    archives.unpack(ARCHIVE, images)
-    return {"splits": archives.split(SPLIT, images, options)}
+    archives.unpack(ARCHIVE, images, TOP)
+    archives.split(SPLIT, images, options)
+    return {}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:

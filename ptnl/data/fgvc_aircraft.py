@@ -10,19 +10,18 @@ from ptnl.data.archives import Archives
 from ptnl.data.splits import SPLITS, Row, manifest_of
 from ptnl.errors import InputError
 
-ARCHIVE = "fgvc-aircraft-2013b.tar.gz"
-DATA = "fgvc-aircraft-2013b/data"
+ARCHIVE, TOP = "fgvc-aircraft-2013b.tar.gz", "fgvc-aircraft-2013b/data"
 
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
     """Unpack the archive (see `ptnl.data.dtd`)."""
-    archives.unpack(ARCHIVE, images)
-    return {"splits": "official"}
+    archives.unpack(ARCHIVE, images, TOP)
+    return {}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
     """The manifest; labels are the lines of `variants.txt`, names keep their spaces and slashes."""
-    labels = {name: label for label, name in enumerate(_lines(images / DATA / "variants.txt"))}
+    labels = {name: label for label, name in enumerate(_lines(images / "variants.txt"))}
 
     def listed(path: Path) -> list[Row]:
         """The images of an official list, whose lines are: number, variant."""
@@ -31,12 +30,10 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
             number, _, variant = line.partition(" ")
             if variant not in labels:
                 raise InputError(f"{path}: {variant!r} is not in variants.txt")
-            rows.append((f"{DATA}/images/{number}.jpg", labels[variant], variant))
+            rows.append((f"images/{number}.jpg", labels[variant], variant))
         return rows
 
-    return manifest_of(
-        {split: listed(images / DATA / f"images_variant_{split}.txt") for split in SPLITS}
-    )
+    return manifest_of({split: listed(images / f"images_variant_{split}.txt") for split in SPLITS})
 
 
 def _lines(path: Path) -> list[str]:

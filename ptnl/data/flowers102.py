@@ -23,7 +23,8 @@ def download(dataset: str, images: Path, options: Mapping[str, Any], archives: A
     if not is_coop(options):
         archives.place(LABELS, images)
         archives.place(NAMES, images)
-    return {"splits": archives.split(SPLIT, images, options)}
+    archives.split(SPLIT, images, options)
+    return {}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:

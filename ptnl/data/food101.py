@@ -9,15 +9,16 @@ import pandas as pd
 from ptnl.data.archives import Archives, is_coop
 from ptnl.data.splits import class_folders, half_fifth_rest, read_split
 
-ARCHIVE = "food-101.tar.gz"
+ARCHIVE, TOP = "food-101.tar.gz", "food-101"
 SPLIT = "split_zhou_Food101.json"
-PICTURES = "food-101/images"
+PICTURES = "images"
 
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
     """Unpack the archive, and CoOp's split beside it (see `ptnl.data.dtd`)."""
-    archives.unpack(ARCHIVE, images)
-    return {"splits": archives.split(SPLIT, images, options)}
+    archives.unpack(ARCHIVE, images, TOP)
+    archives.split(SPLIT, images, options)
+    return {}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:

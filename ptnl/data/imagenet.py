@@ -3,7 +3,7 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +31,21 @@ def download(dataset: str, images: Path, options: Mapping[str, Any], archives: A
 
     Without a `source`, the folder for files dropped by hand is looked into.
     """
-    source = Path(options.get("source", archives.manual)).resolve()
+    given = Path(options.get("source", archives.manual)).resolve()
+    source = given / "images" if (given / "images/train").is_dir() else given  # CoOp's, or the rest
     images.mkdir(parents=True)
     if (source / "train").is_dir():
         (images / "train").symlink_to(source / "train")
     elif (source / TRAIN).is_file():
-        _unpack_train(source / TRAIN, images / "train")
+        _unpack_train(archives.given(source / TRAIN), images / "train")
     else:
         raise InputError(f"{source}: holds neither train/ nor {TRAIN}; {HELP}")
-    _place_val(source, images)
-    if (source / NAMES).is_file():
-        shutil.copyfile(source / NAMES, images / NAMES)
+    _place_val(source, images, archives)
+    if (given / NAMES).is_file():
+        shutil.copyfile(given / NAMES, images / NAMES)
     else:
         archives.place(NAMES, images)
-    return {"source": str(source), "splits": "official"}
+    return {"folder": str(given)}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
@@ -96,51 +97,58 @@ def _unpack_train(archive: Path, train: Path) -> None:
         raise InputError(f"{archive}: holds no n*.tar")
 
 
-def _place_val(source: Path, images: Path) -> None:
-    """Make `images/val` hold a folder a wnid, as official archives do not."""
+def _place_val(source: Path, images: Path, archives: Archives) -> None:
+    """Make `images/val` hold a folder a wnid, as the official archive does not."""
     val = source / "val"
-    if not val.is_dir():
-        if not (source / VAL).is_file():
-            raise InputError(f"{source}: holds neither val/ nor {VAL}; {HELP}")
-        val = images / "val-flat"
-        extract(source / VAL, val)
-    if any(WNID.fullmatch(path.name) for path in val.iterdir() if path.is_dir()):
-        (images / "val").symlink_to(val)
-        return
-    wnids = _val_wnids(source)
-    files = sorted(path for path in val.iterdir() if path.suffix == ".JPEG")
+    if val.is_dir():
+        if any(WNID.fullmatch(path.name) for path in val.iterdir()):
+            (images / "val").symlink_to(val)
+        else:
+            for file, folder in _by_wnid(val, images / "val", source, archives):
+                (folder / file.name).symlink_to(file)
+    elif (source / VAL).is_file():
+        flat = images / "flat"
+        extract(archives.given(source / VAL), flat)
+        for file, folder in _by_wnid(flat, images / "val", source, archives):
+            file.replace(folder / file.name)
+        shutil.rmtree(flat)
+    else:
+        raise InputError(f"{source}: holds neither val/ nor {VAL}; {HELP}")
+
+
+def _by_wnid(
+    flat: Path, val: Path, source: Path, archives: Archives
+) -> Iterator[tuple[Path, Path]]:
+    """Each validation image, and the folder below `val` that it belongs into."""
+    files = sorted(path for path in flat.iterdir() if path.suffix == ".JPEG")
+    wnids = _val_wnids(source, archives)
     if len(files) != len(wnids):
         raise InputError(f"{source}: {len(files)} validation images, but {len(wnids)} labels")
     for file, wnid in zip(files, wnids, strict=True):
-        folder = images / "val" / wnid
+        folder = val / wnid
         folder.mkdir(parents=True, exist_ok=True)
-        if val.is_relative_to(images):
-            file.replace(folder / file.name)
-        else:
-            (folder / file.name).symlink_to(file)
-    if val.is_relative_to(images):
-        val.rmdir()
+        yield file, folder
 
 
-def _val_wnids(source: Path) -> list[str]:
+def _val_wnids(source: Path, archives: Archives) -> list[str]:
     """The wnid of every validation image in the order of their numbers, from the devkit."""
     from scipy.io import loadmat  # takes a while to import; only the devkit needs it
 
+    if not (source / DEVKIT).is_file():
+        raise InputError(
+            f"{source}: its validation images are in no folders by wnid, and there is no {DEVKIT} "
+            "to sort them by"
+        )
     with tempfile.TemporaryDirectory() as temporary:
-        devkit = source / DEVKIT.removesuffix(".tar.gz")
-        if not devkit.is_dir():
-            if not (source / DEVKIT).is_file():
-                raise InputError(
-                    f"{source}: its validation images are in no folders by wnid, and there is no "
-                    f"{DEVKIT} to sort them by"
-                )
-            extract(source / DEVKIT, Path(temporary) / "devkit")
-            devkit = Path(temporary) / "devkit" / devkit.name
-        data = devkit / "data"
+        devkit = Path(temporary) / "devkit"
+        extract(archives.given(source / DEVKIT), devkit)
+        data = devkit / DEVKIT.removesuffix(".tar.gz") / "data"
         try:
             synsets = loadmat(data / "meta.mat", squeeze_me=True)["synsets"]
             wnids = {int(synset["ILSVRC2012_ID"]): str(synset["WNID"]) for synset in synsets}
             truth = (data / "ILSVRC2012_validation_ground_truth.txt").read_text().split()
             return [wnids[int(number)] for number in truth]
         except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{data}: not the devkit of ILSVRC 2012 ({error})") from error
+            raise InputError(
+                f"{source / DEVKIT}: not the devkit of ILSVRC 2012 ({error})"
+            ) from error

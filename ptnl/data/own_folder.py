@@ -23,6 +23,8 @@ def link(folder: Path, images: Path) -> dict:
     """Make `images` a link to the user's folder."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
+    if images.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"{images.parent}: is the study's own place for it; give another folder")
     images.symlink_to(folder.resolve())
     return {"folder": str(folder.resolve())}
 

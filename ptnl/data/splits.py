@@ -133,6 +133,9 @@ def check_manifest(manifest: pd.DataFrame, sizes: Mapping[str, int] | None) -> N
         if len(several) > 1:
             raise InputError(f"class {name!r} has several labels: {_some(several)}")
     found = {split: int((manifest.split == split).sum()) for split in SPLITS}
+    for split in ("train", "test"):
+        if not found[split]:
+            raise InputError(f"there are no {split} images")
     wanted = {split: (sizes or found).get(split, 0) for split in SPLITS}
     if found != wanted:
         raise InputError(

@@ -23,8 +23,7 @@ QUALITY = 95  # of the JPEG files that are cut
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
     """Unpack or cut the frames; beside them CoOp's split or the lists (see `ptnl.data.dtd`)."""
-    frames = options.get("frames", "published")
-    if frames == "published":
+    if options.get("frames", "published") == "published":
         archives.unpack(FRAMES, images)
     else:
         archives.unpack(VIDEOS, images / "videos")
@@ -32,7 +31,8 @@ def download(dataset: str, images: Path, options: Mapping[str, Any], archives: A
         shutil.rmtree(images / "videos")
     if not is_coop(options):
         archives.unpack(LISTS, images)
-    return {"frames": frames, "splits": archives.split(SPLIT, images, options)}
+    archives.split(SPLIT, images, options)
+    return {}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
@@ -77,7 +77,7 @@ def cut_frames(videos: Path, pictures: Path) -> None:
         import av
     except ImportError as error:
         raise InputError(
-            "frames are cut from videos with the package av: pip install 'ptnl[video]'"
+            "ucf101: cutting frames from videos needs the package av: pip install av"
         ) from error
     files = sorted(videos.rglob("v_*.avi"))
     if not files:

@@ -16,13 +16,22 @@ from PIL import Image
 from ptnl.cli import download_dataset, index_dataset
 from ptnl.data import DATASETS, expected_sizes, in_order, title_of
 from ptnl.data.splits import half_fifth_rest, hold_out_fifth, read_split
-from ptnl.data.ucf101 import separated
+from ptnl.data.ucf101 import cut_frames, separated
 from ptnl.errors import InputError
 from ptnl.io import read_json, read_metadata, read_parquet
 from ptnl.layouts import EIGHT, FIGURES, FOUR, SEVEN, TABLES, shown
 from ptnl.published import published
 from ptnl.schemas import MANIFEST
-from tests.archives import BUILDERS, GOLDEN, IMAGENET, Small, picture, ucf101_videos, write_sources
+from tests.archives import (
+    BUILDERS,
+    GOLDEN,
+    IMAGENET,
+    Small,
+    picture,
+    ucf101_videos,
+    video,
+    write_sources,
+)
 
 EVERY_CLASS = Small(images=10)
 COOP = [name for name in GOLDEN if name in DATASETS]  # has names, order and a draw
@@ -37,7 +46,7 @@ def archives(tmp_path_factory) -> Path:
         (folder / dataset).mkdir()
         sizes = build(folder / dataset, EVERY_CLASS)
         (folder / f"{dataset}.json").write_text(json.dumps(sizes))
-    write_sources(folder, "http://127.0.0.1:9")  # where nobody listens
+    write_sources(folder)
     return folder
 
 
@@ -91,7 +100,7 @@ def test_labels_names_order_and_splits_are_coops(coop, archives, dataset):
         assert manifest[manifest.split == split].label.unique().tolist() == order
     assert manifest.split.value_counts().to_dict() == read_json(archives / f"{dataset}.json")
     assert manifest.split.unique().tolist() == ["train", "val", "test"]
-    kind = "official" if dataset == "fgvc_aircraft" else "coop"
+    kind = "own" if dataset == "fgvc_aircraft" else "coop"
     assert read_metadata(folder / f"{dataset}.parquet")["settings"]["receipt"]["splits"] == kind
 
 
@@ -124,6 +133,16 @@ def test_paths_are_spelt_as_in_coops_splits(coop, dataset, root):
 
     ours = {without_number(image) for image in coop(dataset)[0].image}
     assert {f"{root}/{without_number(image)}" for image in GOLDEN[dataset]["images"]} <= ours
+
+
+@pytest.mark.parametrize("dataset", COOP)
+def test_a_copy_as_coop_lays_it_out_will_do(coop, fetch, tmp_path, dataset):
+    """What one data root holds serves another, and stays where it is."""
+    manifest, folder = coop(dataset)
+    copy = folder / dataset / "images"
+    assert fetch(dataset, source=str(copy)).equals(manifest)
+    assert (tmp_path / dataset / "images").resolve() == copy
+    assert read_json(tmp_path / dataset / "receipt.json")["files"] == {}
 
 
 def test_without_coops_split_the_user_must_choose(archives, tmp_path, fetch):
@@ -195,24 +214,40 @@ def test_actions_are_separated_at_their_capitals():
     assert separated("HandstandPushups") == "Handstand_Pushups"
 
 
-def test_frames_cut_from_videos_are_those_in_the_middle(archives, tmp_path):
-    pytest.importorskip("av")
-    small = Small(classes=38, images=10)
-    folder = tmp_path / "small" / "ucf101"
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path), float)
+
+
+def test_frames_cut_from_videos_are_those_in_the_middle(tmp_path):
+    videos, label = tmp_path / "videos/UCF-101", 36
+    videos.mkdir(parents=True)
+    (videos / "v_HandStandPushups_g01_c01.avi").write_bytes(video(label, 0))
+    (videos / "v_YoYo_g01_c01.avi").write_bytes(video(label, 0, frames=4))
+    cut_frames(tmp_path / "videos", tmp_path / "frames")
+    expected = np.asarray(Image.open(io.BytesIO(picture("ucf101", label, 0))), float)
+    for name in ("Handstand_Pushups/v_HandStandPushups", "Yo_Yo/v_YoYo"):
+        found = pixels(tmp_path / f"frames/{name}_g01_c01.jpg")
+        assert np.abs(found - expected).mean() < 20  # of black frames, 100 or more
+    (videos / "v_Punch_g01_c01.avi").write_bytes(b"no video")
+    with pytest.raises(InputError, match=r"v_Punch_g01_c01.avi: not readable as a video"):
+        cut_frames(tmp_path / "videos", tmp_path / "frames")
+    with pytest.raises(InputError, match=r"holds no videos named v_\*\.avi"):
+        cut_frames(tmp_path / "frames", tmp_path / "none")
+
+
+def test_cut_frames_take_the_place_of_the_published_ones(tmp_path):
+    small, folder = Small(classes=2, images=10), tmp_path / "small" / "ucf101"
     folder.mkdir(parents=True)
     sizes = BUILDERS["ucf101"](folder, small)
     ucf101_videos(folder, small)
-    sources = write_sources(folder.parent, "http://127.0.0.1:9")
-    published = get("ucf101", tmp_path / "p", sources, folder, sizes=sizes)
-    cut = get("ucf101", tmp_path / "c", sources, folder, sizes=sizes, frames="cut")
+    sources = write_sources(folder.parent)
+    published = get("ucf101", tmp_path / "published", sources, folder, sizes=sizes)
+    cut = get("ucf101", tmp_path / "cut", sources, folder, sizes=sizes, frames="cut")
     assert cut.equals(published)
-    assert read_json(tmp_path / "c/ucf101/receipt.json")["frames"] == "cut"
-    for row in cut[cut.label.isin([0, 36])].itertuples():  # 36: Handstand_Pushups
-        pixels = [
-            np.asarray(Image.open(tmp_path / run / "ucf101/images" / row.image), float)
-            for run in "pc"
-        ]
-        assert np.abs(pixels[0] - pixels[1]).mean() < 20  # black frames are 100 away
+    receipt = read_json(tmp_path / "cut/ucf101/receipt.json")
+    assert receipt["options"]["frames"] == "cut"
+    assert "UCF101_videos.zip" in receipt["files"]
+    assert "UCF-101-midframes.zip" not in receipt["files"]
 
 
 def imagenet_folder(folder: Path, flat: bool) -> Path:
@@ -229,7 +264,7 @@ def imagenet_folder(folder: Path, flat: bool) -> Path:
 
 
 def test_imagenet_from_its_archives(fetch, tmp_path, archives):
-    manifest = fetch("imagenet", source=str(archives / "imagenet"))
+    manifest = fetch("imagenet")  # dropped by hand, where nothing else is said
     assert names_of(manifest) == list(IMAGENET.values())
     assert set(manifest.split) == {"train", "test"}
     # The devkit numbers the classes in another order than their labels.
@@ -239,37 +274,60 @@ def test_imagenet_from_its_archives(fetch, tmp_path, archives):
         assert np.array_equal(np.asarray(expected), np.asarray(found))
 
 
-@pytest.mark.parametrize("flat", [False, True])
-def test_imagenet_from_a_folder(archives, tmp_path, flat):
-    folder = imagenet_folder(tmp_path / "ilsvrc", flat)
-    sizes = {"train": 6, "val": 0, "test": 4}
-    manual = archives / "imagenet"
-    if flat:
-        with pytest.raises(InputError, match=r"in no folders by wnid, and there is no ILSVRC2012_"):
-            get("imagenet", tmp_path, archives / "sources.yaml", manual, source=str(folder))
-        small = tmp_path / "devkit"
-        small.mkdir()
-        BUILDERS["imagenet"](small, Small(2, 10))
-        shutil.copy(small / "ILSVRC2012_devkit_t12.tar.gz", folder)
-        with pytest.raises(InputError, match="4 validation images, but 20 labels"):
-            get("imagenet", tmp_path, archives / "sources.yaml", manual, source=str(folder))
-        for number in range(5, 21):
-            shutil.copy(
-                folder / "val/ILSVRC2012_val_00000001.JPEG",
-                folder / f"val/ILSVRC2012_val_{number:08d}.JPEG",
-            )
-        sizes["test"] = 20
-    manifest = get(
-        "imagenet", tmp_path, archives / "sources.yaml", manual, source=str(folder), sizes=sizes
-    )
+@pytest.fixture
+def two_classes(tmp_path):
+    """Get ImageNet's first two classes from a folder; its devkit and class names."""
+    official = tmp_path / "table" / "imagenet"
+    official.mkdir(parents=True)
+    BUILDERS["imagenet"](official, Small(classes=2))
+    sources = write_sources(tmp_path / "table")
+
+    def got(source: Path, test: int = 4) -> pd.DataFrame:
+        sizes = {"train": 6, "val": 0, "test": test}
+        return get("imagenet", tmp_path, sources, official, source=str(source), sizes=sizes)
+
+    return got, official
+
+
+def test_imagenet_from_a_folder(two_classes, tmp_path):
+    got, _ = two_classes
+    folder = imagenet_folder(tmp_path / "ilsvrc", flat=False)
+    manifest = got(folder)
     assert names_of(manifest) == ["tench", "goldfish"]
+    assert manifest.split.value_counts().to_dict() == {"train": 6, "test": 4}
+    assert got(folder).equals(manifest)
+    assert len(list(folder.rglob("*.JPEG"))) == 10  # the user's files are still there
+    coop = tmp_path / "coop"
+    coop.mkdir()
+    (coop / "images").symlink_to(folder)
+    (coop / "classnames.txt").write_text("".join(f"{w} a {n}\n" for w, n in IMAGENET.items()))
+    assert names_of(got(coop)) == ["a tench", "a goldfish"]
+
+
+def test_imagenets_validation_images_are_sorted_by_the_devkit(two_classes, tmp_path):
+    got, official = two_classes
+    folder = imagenet_folder(tmp_path / "ilsvrc", flat=True)
+    with pytest.raises(InputError, match=r"in no folders by wnid, and there is no ILSVRC2012_"):
+        got(folder)
+    shutil.copy(official / "ILSVRC2012_devkit_t12.tar.gz", folder)
+    with pytest.raises(InputError, match="4 validation images, but 20 labels"):
+        got(folder)
+    first = folder / "val/ILSVRC2012_val_00000001.JPEG"
+    for number in range(5, 21):
+        shutil.copy(first, first.with_name(f"ILSVRC2012_val_{number:08d}.JPEG"))
+    manifest = got(folder, test=20)
     test = manifest[manifest.split == "test"]
     assert test[test.image.str.endswith("00000002.JPEG")].label.tolist() == [1]
-    download_again = get(
-        "imagenet", tmp_path, archives / "sources.yaml", manual, source=str(folder), sizes=sizes
-    )
-    assert download_again.equals(manifest)
-    assert len(list((folder / "train").rglob("*.JPEG"))) == 6  # the user's files are still there
+    assert len(list((folder / "val").iterdir())) == 20
+
+
+def test_an_archive_of_imagenet_is_verified(fetch, archives, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(archives / "imagenet", copy)
+    with (copy / "ILSVRC2012_img_val.tar").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(InputError, match=r"copy/ILSVRC2012_img_val.tar: has \d+ bytes, expected"):
+        fetch("imagenet", source=str(copy))
 
 
 def test_without_imagenet_the_user_is_told_what_to_put_where(archives, tmp_path):
@@ -292,7 +350,7 @@ TEMPLATE = "a photo of a {}."
 
 
 def test_a_folder_of_ones_own_is_split(fetch, tmp_path):
-    folder = own_images(tmp_path / "mine")
+    folder = own_images(tmp_path / "own")
     manifest = fetch("mine", folder=str(folder), template=TEMPLATE)
     assert names_of(manifest) == ["big dog", "cat"]
     assert manifest.split.value_counts().to_dict() == {"train": 10, "val": 4, "test": 6}
@@ -302,9 +360,9 @@ def test_a_folder_of_ones_own_is_split(fetch, tmp_path):
 
 
 def test_a_folder_of_ones_own_may_come_in_splits(fetch, tmp_path):
-    own_images(tmp_path / "given/train", count=3)
-    own_images(tmp_path / "given/test", count=2)
-    manifest = fetch("given", folder=str(tmp_path / "given"), template=TEMPLATE)
+    own_images(tmp_path / "own/train", count=3)
+    own_images(tmp_path / "own/test", count=2)
+    manifest = fetch("given", folder=str(tmp_path / "own"), template=TEMPLATE)
     assert manifest.split.value_counts().to_dict() == {"train": 6, "test": 4}
     assert names_of(manifest) == ["big dog", "cat"]
     assert manifest.image[0] == "train/big dog/0.JPG"
@@ -332,6 +390,12 @@ def test_a_folder_that_is_no_data_set_is_refused(fetch, tmp_path, change, senten
     change(folder)
     with pytest.raises(InputError, match=sentence):
         fetch("own", folder=str(folder), template=TEMPLATE)
+
+
+def test_a_folder_that_would_hold_its_own_link_is_refused(fetch, tmp_path):
+    own_images(tmp_path / "mine")
+    with pytest.raises(InputError, match="is the study's own place for it"):
+        fetch("mine", folder=str(tmp_path / "mine"), template=TEMPLATE)
 
 
 @pytest.fixture
@@ -384,6 +448,7 @@ def test_a_table_may_say_the_splits(fetch, table):
         ({}, "needs the columns image and label or class_name"),
         ({"label": ""}, "row 1 has an empty cell"),
         ({"label": "cat", "split": "dev"}, "row 1: split is 'dev', not one of train, val, test"),
+        ({"label": "cat", "split": "train"}, "there are no test images"),
         ({"label": "one", "class_name": "cat"}, "labels beside class names are numbers"),
         (
             {"label": {"cat": 0, "big dog": 2}, "class_name": {"cat": "a", "big dog": "b"}},

@@ -40,6 +40,9 @@ def test_features_that_do_not_fit_the_manifest_are_refused(tmp_path):
     assert read_features(tmp_path / "f.npy", 3).shape == (3, 2)
     with pytest.raises(InputError, match=r"f\.npy: 3 features for 4 images"):
         read_features(tmp_path / "f.npy", 4)
+    np.save(tmp_path / "f.npy", np.array([[1, np.inf]], np.float16))
+    with pytest.raises(InputError, match=r"f.npy: features that are not finite; .*float32"):
+        read_features(tmp_path / "f.npy", 1)
 
 
 def test_a_label_without_images_is_refused():

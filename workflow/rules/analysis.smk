@@ -57,6 +57,7 @@ rule sample_pseudolabels:
         ),
     log:
         "<logs>/sample_pseudolabels/{dataset}/{backbone}/{noise}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -79,6 +80,7 @@ rule ensemble_runs:
         "<results>/ensembles.parquet",
     log:
         "<logs>/ensemble_runs.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -98,6 +100,7 @@ rule collect_gradients:
         "<results>/gradients.parquet",
     log:
         "<logs>/collect_gradients.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:

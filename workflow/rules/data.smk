@@ -12,6 +12,7 @@ rule download_dataset:
     log:
         "<logs>/download_dataset/{dataset}.log",
     retries: 2
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -35,6 +36,7 @@ rule index_dataset:
         "<results>/manifests/{dataset}.parquet",
     log:
         "<logs>/index_dataset/{dataset}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -53,6 +55,7 @@ rule sample_shots:
         "<results>/shots/{dataset}/seed-{seed}.parquet",
     log:
         "<logs>/sample_shots/{dataset}/seed-{seed}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -83,6 +86,7 @@ for noise, options in config["noise"].items():
             ),
         log:
             f"<logs>/inject_noise/{{dataset}}/{noise}/seed-{{seed}}.log",
+        localrule: True
         conda:
             "../../envs/ptnl.yaml"
         params:

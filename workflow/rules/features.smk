@@ -17,7 +17,6 @@ rule fetch_backbone:
         receipt="<data>/backbones/{backbone}/receipt.json",
     log:
         "<logs>/fetch_backbone/{backbone}.log",
-    retries: 2
     conda:
         "../../envs/ptnl.yaml"
     params:

@@ -11,6 +11,7 @@ rule collect_runs:
         summary="<results>/summary.parquet",
     log:
         "<logs>/collect_runs.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     shell:
@@ -28,6 +29,7 @@ rule make_table:
         multiext("<results>/tables/table{number}", ".csv", ".md", ".tex"),
     log:
         "<logs>/make_table/table{number}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -52,6 +54,7 @@ rule plot_figure:
         multiext("<results>/figures/figure{number}", ".svg", ".pdf", ".png"),
     log:
         "<logs>/plot_figure/figure{number}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -75,6 +78,7 @@ rule report_noise:
         markdown="<results>/noise.md",
     log:
         "<logs>/report_noise.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -123,6 +127,7 @@ rule check_claims:
         multiext("<results>/claims", ".md", ".csv"),
     log:
         "<logs>/check_claims.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -150,6 +155,7 @@ rule write_report:
         "<results>/report.html",
     log:
         "<logs>/write_report.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:

@@ -1,0 +1,143 @@
+"""Half-precision where it is chosen gives what float32 gives, as nearly as its digits allow."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from open_clip import CLIP
+
+from ptnl.backbones.loading import LoadedBackbone, tower_of
+from ptnl.backbones.precision import ALL_FLOAT32, Dtypes, choose_dtypes, dtypes_for
+from ptnl.methods import prompt, text_finetune
+from ptnl.text import PromptEncoder, clip_tokenizer, context_prompts
+from tests.backbones import configuration, random_model
+from tests.unit.test_methods import toy
+
+CPU = torch.device("cpu")
+NAMES = ["dog", "cat", "yorkshire terrier", "golden retriever", "bus", "tabby cat"]
+# A rounding to bfloat16 is off by 2^-9 at most; a few layers of them in a row by about a percent.
+NEARLY = 0.03
+
+
+@pytest.mark.parametrize(
+    ("device", "capability", "expected"),
+    [
+        ("cpu", None, ALL_FLOAT32),
+        ("mps", None, ALL_FLOAT32),
+        ("cuda", (7, 5), Dtypes(torch.float16, torch.float32)),
+        ("cuda", (8, 0), Dtypes(torch.float16, torch.bfloat16)),
+        ("cuda", (9, 0), Dtypes(torch.float16, torch.bfloat16)),
+    ],
+)
+def test_types_by_device(device, capability, expected):
+    assert dtypes_for(device, capability) == expected
+
+
+def test_a_config_asks_for_float32(monkeypatch):
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (9, 0))
+    gpu = torch.device("cuda")
+    assert choose_dtypes(gpu, "float32") == choose_dtypes(CPU, "auto") == ALL_FLOAT32
+    assert choose_dtypes(gpu, "auto") == Dtypes(torch.float16, torch.bfloat16)
+
+
+@pytest.fixture(scope="module")
+def model() -> CLIP:
+    return random_model({**configuration("ViT-B-32", small=True), "quick_gelu": True})
+
+
+def difference(ours: torch.Tensor, exact: torch.Tensor) -> float:
+    return float((ours - exact).norm() / exact.norm())
+
+
+def embeddings_and_gradient(tower, device=CPU) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of a loss like that of prompt tuning, for two runs."""
+    tokens = [p.tokens for p in context_prompts(clip_tokenizer(), NAMES, 16)]
+    stream = torch.Generator().manual_seed(0)
+    context = 0.02 * torch.randn(2, 16, tower.width, generator=stream)
+    images = F.normalize(torch.randn(2, 32, tower.dimensions, generator=stream), dim=-1)
+    labels = torch.randint(len(NAMES), (64,), generator=stream)
+    context = context.to(device).requires_grad_()
+    embeddings = PromptEncoder(tower, tokens)(context)
+    logits = 100 * images.to(device) @ F.normalize(embeddings, dim=-1).mT
+    F.cross_entropy(logits.flatten(0, 1), labels.to(device)).backward()
+    return embeddings.detach(), context.grad
+
+
+def test_bfloat16_gradients_are_float32_ones_nearly(model):
+    exact = tower_of(model)
+    expected = embeddings_and_gradient(exact)
+    rounded = embeddings_and_gradient(replace(exact, dtype=torch.bfloat16))
+    for ours, theirs in zip(rounded, expected, strict=True):
+        assert ours.dtype == torch.float32
+        assert 0 < difference(ours, theirs) < NEARLY
+
+
+def test_recomputed_activations_are_rounded_alike(model):
+    tower = replace(tower_of(model), dtype=torch.bfloat16)
+    tokens = [p.tokens for p in context_prompts(clip_tokenizer(), NAMES, 4)]
+    context = torch.randn(1, 4, tower.width, generator=torch.Generator().manual_seed(0))
+    gradients = []
+    for budget in (2**40, 0):
+        leaf = context.clone().requires_grad_()
+        PromptEncoder(tower, tokens, budget)(leaf).square().sum().backward()
+        gradients.append(leaf.grad)
+    assert difference(*gradients) < NEARLY
+
+
+def test_what_is_read_without_gradients_is_exact(model):
+    exact = tower_of(model)
+    tokens = [p.tokens for p in context_prompts(clip_tokenizer(), NAMES, 4)]
+    context = torch.randn(1, 4, exact.width)
+    with torch.no_grad():
+        rounded = PromptEncoder(replace(exact, dtype=torch.bfloat16), tokens)(context)
+        assert torch.equal(rounded, PromptEncoder(exact, tokens)(context))
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("prompt_ce", prompt), ("prompt_gce", prompt), ("text_finetune", text_finetune)],
+)
+def test_a_bfloat16_training_learns_what_a_float32_one_does(tiny_backbone, name, method):
+    """Its weights are float32: in bfloat16 the small steps of SGD would be rounded away."""
+    half = replace(tiny_backbone)
+    half.__dict__["tower"] = replace(tiny_backbone.tower, dtype=torch.bfloat16)
+    exact = method.tune(toy(name, tiny_backbone, epochs=6))
+    rounded = method.tune(toy(name, half, epochs=6))
+    for ours, theirs in zip(rounded, exact, strict=True):
+        assert {w.dtype for w in ours.weights.values()} == {torch.float32}
+        assert ours.history.loss.to_numpy() == pytest.approx(theirs.history.loss, rel=0.1, abs=0.01)
+        guesses = [run.test_logits.softmax(dim=-1) for run in (ours, theirs)]
+        torch.testing.assert_close(*guesses, rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize("architecture", ["RN50", "ViT-B-32"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_features(architecture, dtype):
+    whole = random_model(configuration(architecture, small=True))
+    backbone = LoadedBackbone("small", whole, clip_tokenizer(), CPU)
+    images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        exact = backbone.encode_image(images)
+        rounded = replace(backbone, dtype=dtype).encode_image(images)
+    assert 0 < difference(rounded.float(), exact) < NEARLY
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("architecture", ["RN50", "ViT-B-32"])
+def test_a_gpu_gives_what_the_cpu_gives(architecture):
+    gpu = torch.device("cuda")
+    chosen = choose_dtypes(gpu, "auto")
+    whole = random_model({**configuration(architecture, small=False), "quick_gelu": True})
+    images = torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    exact = whole.encode_image(images)
+    expected = embeddings_and_gradient(tower_of(whole))
+    whole = whole.to(gpu)
+    backbone = LoadedBackbone("random", whole, clip_tokenizer(), gpu, dtype=chosen.image)
+    with torch.no_grad():
+        features = backbone.encode_image(images.to(gpu))
+    assert features.dtype == torch.float16
+    assert difference(features.float().cpu(), exact) < NEARLY
+    rounded = embeddings_and_gradient(replace(tower_of(whole), dtype=chosen.text), gpu)
+    for ours, theirs in zip(rounded, expected, strict=True):
+        assert difference(ours.cpu(), theirs) < NEARLY
