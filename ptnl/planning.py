@@ -240,8 +240,9 @@ def _trainings(config: Config) -> Iterator[Job]:
     for sweep in sweeps(config):
         if not METHODS[sweep.method].is_trained:
             continue
-        together = [sweep.runs] if config["fuse"] else [[run] for run in sweep.runs]
-        for of_job in together:
+        seeds = [sweep.seeds] if config["fuse"] else [(seed,) for seed in sweep.seeds]
+        for together in seeds:
+            of_job = [run for run in sweep.runs if run.seed in together]
             yield _training(config, sweep, of_job)
 
 
@@ -249,7 +250,7 @@ def _training(config: Config, sweep: Sweep, of_job: list[Run]) -> Job:
     """The job that trains some runs of a sweep."""
     where = sweep.noise
     if not config["fuse"]:
-        where = f"{sweep.noise}/fp-{of_job[0].fp}/seed-{of_job[0].seed}"
+        where = f"{sweep.noise}/seed-{of_job[0].seed}"
     reads = [_manifest(sweep.dataset), *map(_draw, of_job)]
     if METHODS[sweep.method].trains_on == "images":
         stage = "finetune_backbone"

@@ -133,11 +133,8 @@ def test_every_key_is_described_and_typed(schema):
 
 
 def test_hyper_parameters_are_defaulted_and_closed(schema):
-    optional = {
-        ("noise", "methods"),
-        ("noise", "datasets"),
-        ("noise", "backbones"),
-    }  # all of the study without them
+    # All of the study without them.
+    optional = {("noise", "methods"), ("noise", "datasets"), ("noise", "backbones")}
     for name, node in schema["$defs"].items():
         if node["type"] != "object":
             continue

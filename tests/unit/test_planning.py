@@ -1,1 +1,207 @@
-"""Jobs of a study, counted without Snakemake."""
+"""What a study consists of, what is left of it, and what it will take."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from ptnl.benchmarks import Measured
+from ptnl.config import read_study
+from ptnl.errors import InputError
+from ptnl.estimate import (
+    DECODE_SECONDS,
+    H100,
+    STARTUP_SECONDS,
+    Machine,
+    as_json,
+    as_text,
+    make_plan,
+)
+from ptnl.planning import study_jobs, to_do
+from ptnl.sources import Source
+from ptnl.workload import Work, work_of
+
+NOWHERE = frozenset()
+
+
+@pytest.fixture(scope="module")
+def smoke(root) -> dict:
+    return read_study(root, [root / "workflow/studies/smoke.yaml"], {})
+
+
+@pytest.fixture(scope="module")
+def paper(root) -> dict:
+    return read_study(root, [root / "workflow/studies/paper.yaml"], {})
+
+
+def outputs(jobs) -> set[str]:
+    return {file for job in jobs for file in job.outputs}
+
+
+def rules(jobs) -> Counter:
+    return Counter(job.rule for job in jobs)
+
+
+def test_the_layers_of_a_study_are_those_of_snakemake(root, tmp_path):
+    overlay = tmp_path / "study.yaml"
+    overlay.write_text("methods:\n  prompt_ce: {epochs: 3}\nbackbones: {mini-vit: null}\n")
+    config = read_study(
+        root, [root / "workflow/studies/smoke.yaml", overlay], {"protocol": "paper"}
+    )
+    assert list(config["backbones"]) == ["mini-rn"]
+    assert config["methods"]["prompt_ce"]["epochs"] == 3  # said on top of the protocol
+    assert config["methods"]["prompt_ce"]["learning_rate"] == 0.002  # of the protocol
+    assert config["methods"]["linear_probe"]["max_iterations"] == 20  # of smoke.yaml
+    overlay.write_text("- a list\n")
+    with pytest.raises(InputError, match="holds no keys and values"):
+        read_study(root, [overlay], {})
+
+
+def test_a_data_set_runs_its_own_methods(paper):
+    runs = {job.dataset: set() for job in study_jobs(paper)}
+    for job in study_jobs(paper):
+        if job.runs and job.backbone == "RN50":
+            runs[job.dataset].add(job.method)
+    assert runs["imagenet"] == {"zero_shot", "prompt_ce", "upl", "robust_upl_ce", "robust_upl_gce"}
+    assert "finetune" in runs["dtd"]
+    assert runs["oxford_pets"] - runs["caltech101"] == {
+        "prompt_ctx0",
+        "prompt_ctx4",
+        "prompt_ctx8",
+        "prompt_ctx32",
+        "linear_probe_sgd",
+    }
+
+
+def test_nothing_is_left_of_a_finished_study(smoke):
+    jobs = study_jobs(smoke)
+    assert to_do(smoke, jobs, outputs(jobs).__contains__) == set()
+    assert to_do(smoke, jobs, NOWHERE.__contains__) == set(jobs)
+
+
+def test_a_lost_file_of_a_run_redoes_its_job_and_what_follows(smoke):
+    jobs = study_jobs(smoke)
+    folder = "<results>/runs/symbols/mini-rn/prompt_ce/symmetric/fp-8/seed-2"
+    there = outputs(jobs) - {f"{folder}/logits.npy"}
+    left = rules(to_do(smoke, jobs, there.__contains__))
+    assert left["tune_method_symmetric"] == 1
+    assert left["collect_runs"] == 1
+    assert left["make_table"] == 9
+    assert not left.keys() & {"encode_images", "inject_noise_symmetric", "ensemble_runs"}
+
+
+def test_a_missing_file_that_nothing_reads_again_is_let_be(smoke):
+    jobs = study_jobs(smoke)
+    features = "<results>/features/symbols/mini-rn.npy"
+    there = outputs(jobs) - {features}
+    assert to_do(smoke, jobs, there.__contains__) == set()
+    pseudo = "<results>/pseudolabels/symbols/mini-rn.parquet"
+    there -= {pseudo, "<results>/runs.parquet"}
+    assert rules(to_do(smoke, jobs, there.__contains__)).keys().isdisjoint({"encode_images"})
+    lost = "<results>/pseudoshots/symbols/mini-rn/pseudo_random/seed-1.parquet"
+    run = "<results>/runs/symbols/mini-rn/robust_upl_ce/pseudo_random/fp-0/seed-1"
+    there -= {lost, f"{run}/metrics.json"}
+    left = rules(to_do(smoke, jobs, there.__contains__))
+    assert (left["encode_images"], left["pseudolabel_zeroshot"]) == (1, 1)
+
+
+def test_prompts_cost_what_their_tokens_do(paper):
+    """Forward, and backward to activations, of 37 classes' tokens and the context's."""
+    (job,) = [
+        job
+        for job in study_jobs(paper)
+        if (job.dataset, job.backbone, job.method) == ("oxford_pets", "RN50", "prompt_ce")
+        and job.rule == "tune_method_symmetric"
+    ]
+    tokens = 16 + 154
+    layers = 12 * 12 * 512**2
+    steps = 50 * (16 * 37 // 32)
+    scores = 2 * 32 * 37 * 1024
+    expected = 16 * steps * 2 * (2 * tokens * layers + scores) / 1e9
+    work = work_of(paper, job)
+    assert work.gflops == pytest.approx(expected)
+    logits = 2 * 3669 * 37
+    assert work.bytes == pytest.approx(16 * (logits + 4 * 16 * 512), rel=0.05)
+
+
+def test_images_cost_what_the_encoder_does(paper):
+    (job,) = [
+        job
+        for job in study_jobs(paper)
+        if (job.rule, job.dataset, job.backbone) == ("encode_images", "dtd", "RN50")
+    ]
+    images = 2820 + 1128 + 1692
+    assert work_of(paper, job) == Work(pytest.approx(images * 12.22), images, 2 * images * 1024)
+
+
+def test_every_job_of_the_paper_is_sized(paper):
+    assert all(work_of(paper, job) is not None for job in study_jobs(paper))
+
+
+def test_a_machine_computes_while_it_decodes():
+    machine = Machine("toy", 1000, "made up")
+    assert machine.seconds(Work()) == STARTUP_SECONDS
+    assert machine.seconds(Work(gflops=3000)) == pytest.approx(STARTUP_SECONDS + 10)
+    decoding = machine.seconds(Work(gflops=3000, images=10_000))
+    assert decoding == pytest.approx(STARTUP_SECONDS + 10_000 * DECODE_SECONDS)
+    assert "not measured" in H100.basis
+    assert "assumed 30% of 67 TFLOP/s" in H100.basis
+
+
+def test_hours_follow_what_like_jobs_took(smoke):
+    views = {**smoke, "views": 2}
+    encode = [job for job in study_jobs(views) if job.rule == "encode_views"]
+    first = next(job for job in encode if job.backbone == "mini-rn")
+    measured = {first.benchmark: Measured(1800.0, 1.0)}
+    plan = make_plan(views, NOWHERE.__contains__, measured, [])
+    (step,) = [step for step in plan.steps if step.rule == "encode_views"]
+    assert (step.jobs, step.hours_here) == (4, None)  # two of mini-rn, two of mini-vit
+    only = {**views, "backbones": {"mini-rn": {}}}
+    plan = make_plan(only, NOWHERE.__contains__, measured, [])
+    (step,) = [step for step in plan.steps if step.rule == "encode_views"]
+    assert step.hours_here == pytest.approx(2 * 0.5)
+    assert plan.steps[-1].hours_here is None
+    assert "no rate is known: --calibrate" in plan.here
+    machine = Machine("toy", 1000, "made up")
+    calibrated = make_plan(only, NOWHERE.__contains__, measured, [], machine)
+    assert calibrated.steps[-1].hours_here > 1
+    assert "estimate" in calibrated.here
+
+
+def test_downloads_are_those_of_missing_data_sets(paper):
+    sources = [
+        Source("a.tgz", "dtd", urls=("https://x",), bytes=600),
+        Source("b.tgz", "dtd", urls=("https://x",), bytes=50, optional=True),
+        Source("c.tgz", "food101", urls=("https://x",)),
+        Source("d.tar", "imagenet", bytes=7),
+        Source("e.tgz", "ucf101", urls=("https://x",), bytes=3),
+    ]
+    there = {"<data>/ucf101/receipt.json"}
+    plan = make_plan(paper, there.__contains__, {}, sources)
+    assert plan.download_bytes == 600
+    assert plan.download_unsized == ["c.tgz"]
+    assert plan.by_hand == ["d.tar"]
+    assert "600 B" in as_text(plan)
+
+
+def test_a_data_set_of_unknown_size_is_named(smoke, tmp_path):
+    own = {"datasets": ["mine"], "dataset_options": {"mine": {"folder": "x", "template": "{}"}}}
+    plan = make_plan({**smoke, **own}, NOWHERE.__contains__, {}, [])
+    assert plan.unsized == ["mine"]
+    assert plan.steps[-1].hours_h100 is None
+    assert "Not known (?): the work of mine." in as_text(plan)
+
+
+def test_text_and_json_say_the_same(paper):
+    plan = make_plan(paper, NOWHERE.__contains__, {}, [])
+    total = json.loads(json.dumps(as_json(plan)))["steps"][-1]
+    assert (total["rule"], total["runs"]) == ("total", 1888)
+    (line,) = [line for line in as_text(plan).splitlines() if line.startswith("total")]
+    assert line.split()[1:6] == [str(total["jobs"]), "0", str(total["missing"]), "1,888", "1,888"]
+
+
+def test_planning_imports_neither_torch_nor_pandas():
+    code = "import sys, ptnl.cli.plan; sys.exit(bool({'torch', 'pandas'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

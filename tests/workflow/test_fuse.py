@@ -22,10 +22,10 @@ SWEPT = [
 ]
 
 
-def test_one_job_a_run(tmp_path):
+def test_one_job_a_seed(tmp_path):
     planned = Study.create(tmp_path, fuse=False).planned()
-    assert planned["tune_method_symmetric"] == (16 + 2) * 2 * 2  # with mini-rn and mini-vit
-    assert planned["finetune_backbone_symmetric"] == 2 * 2
+    assert planned["tune_method_symmetric"] == (16 + 2) * 2  # with mini-rn and mini-vit
+    assert planned["finetune_backbone_symmetric"] == 2
     planned = Study.create(tmp_path).planned()
     assert planned["tune_method_symmetric"] == 16 + 2
     assert planned["finetune_backbone_symmetric"] == 1

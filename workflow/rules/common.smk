@@ -177,15 +177,13 @@ def views_of_job(wildcards):
 
 
 def runs_of_job(fps):
-    """The rates and seeds of a job's runs: all of a sweep, or the one that its path names."""
-    if config["fuse"]:
-        return {"fp": fps, "seed": config["seeds"]}
-    return {"fp": "{fp}", "seed": "{seed}"}
+    """The rates and seeds of a job's runs: all of a sweep, or those of the seed in its path."""
+    return {"fp": fps, "seed": config["seeds"] if config["fuse"] else "{seed}"}
 
 
 def job_name(noise):
     """What tells the jobs of a method apart, in the paths of their logs."""
-    return noise if config["fuse"] else f"{noise}/fp-{{fp}}/seed-{{seed}}"
+    return noise if config["fuse"] else f"{noise}/seed-{{seed}}"
 
 
 def run_outputs(method, noise, fps):
