@@ -9,7 +9,7 @@ CORES ?= all
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES)
 
-.PHONY: demo test lint format smoke clean lock embedded
+.PHONY: demo test test-slurm slurm lint format smoke clean lock embedded
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -17,6 +17,14 @@ demo: $(READY) ## the embedded study: every stage, then its tables and figures
 
 test: lint ## format, lint, unit tests, dry runs, a smoke run of the whole DAG
 	@pytest
+
+test-slurm: slurm ## a study on a real SLURM of one node, installed first (Debian, root)
+	@pytest tests/slurm
+
+slurm: $(READY)
+	@tests/slurm/install.sh
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+	  --constraint envs/requirements.lock --editable '.[slurm]'
 
 lint: $(READY) ## format and lint checks
 	@echo "ruff, snakefmt, snakemake --lint"

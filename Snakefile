@@ -1,21 +1,21 @@
 import json
+import os
 import re
 import shlex
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
-from ptnl.config import check_config, with_defaults, without_dropped
-from ptnl.data import DATASETS
+from ptnl.config import Rules, study_config
+from ptnl.data import datasets_of, options_of
 from ptnl.errors import InputError
 from ptnl import gpus, grid, layouts
 from ptnl.methods import METHODS
 from ptnl.noise import NOISES
+from ptnl.provenance import checksum
 from ptnl.pseudo import SELECTIONS
-from ptnl.protocols import apply_protocol, hyper_parameters, protocol_of
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
 min_version("9.20")
@@ -28,7 +28,7 @@ include: "workflow/rules/common.smk"
 
 
 validate_config()
-
+DATASETS = datasets_of(config)
 BACKBONES = backbones_of(config)
 
 
@@ -75,5 +75,6 @@ rule all:
         rules.all_figures.input,
         rules.check_claims.output,
         rules.report_noise.output,
+        rules.report_cost.output,
         rules.write_report.output,
     localrule: True

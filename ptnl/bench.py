@@ -149,6 +149,13 @@ def fastest(device: torch.device, repeats: int, work: dict[str, Work]) -> dict[s
     return {name: min(times[name] for times in rounds) for name in work}
 
 
+def product_gflops(device: torch.device) -> float:
+    """1e9 floating point operations a second in a product of large square matrices."""
+    side = PEAK_SIDE[device.type]
+    a, b = torch.randn(2, side, side, device=device)
+    return 2 * side**3 / fastest(device, 3, {"product": lambda: a @ b})["product"] / 1e9
+
+
 def peak_gib(device: torch.device, work: Work) -> float:
     """The most memory held during `work`, in GiB: the whole process's, or the GPU's tensors.
 

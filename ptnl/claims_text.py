@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ptnl.claims import ACCURACY, RATIO, SEEDS_NEEDED, UNJUDGED, Finding, printed_difference
-from ptnl.data import DATASETS
+from ptnl.data import title_of
 
 HOW = f"""\
 Every number is a difference that is **positive where the paper is right**. Runs of one seed share
@@ -67,7 +67,7 @@ def _comparisons(finding: Finding, numbers: pd.DataFrame) -> list[str]:
     """Each comparison on each data set."""
     unit = finding.claim.unit
     datasets = list(dict.fromkeys(name for o in finding.outcomes for name in o.differences))
-    titles = [DATASETS[name].title for name in datasets]
+    titles = [title_of(name) for name in datasets]
     lines = [
         _row(["Comparison", *titles, "All data sets", "Paper's tables"]),
         "|---|" + "---:|" * (len(datasets) + 2),

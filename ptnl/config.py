@@ -1,13 +1,76 @@
 """Checking a study's config: one clear sentence for what is wrong. Pure, without torch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import jsonschema
+import yaml
 
 from ptnl.errors import InputError
 from ptnl.grid import check_grid
+from ptnl.protocols import apply_protocol, hyper_parameters, merged, protocol_of
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a config may say, and what it can leave to others."""
+
+    schema: Mapping[str, Any]  # JSON schema of the config
+    protocols: Mapping[str, Mapping[str, Any]]  # name -> values
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Those of a repository's folder `workflow`."""
+        return cls(
+            _read_yaml(folder / "schemas/config.schema.yaml"),
+            {file.stem: _read_yaml(file) for file in sorted(folder.glob("protocols/*.yaml"))},
+        )
+
+
+def study_config(
+    config: Mapping[str, Any], explicit: Mapping[str, Any], rules: Rules
+) -> dict[str, Any]:
+    """A study's whole config, with defaults and protocol; an `InputError` where it is wrong.
+
+    Parameters
+    ----------
+    config : config.yaml with everything that the user laid over it
+    explicit : what the user laid over it; it wins over the protocol
+    """
+    kept = without_dropped(config)
+    check_config(kept, rules.schema)
+    full = with_defaults(kept, rules.schema)
+    preset = protocol_of(full, rules.protocols)
+    full = apply_protocol(full, preset, explicit, hyper_parameters(rules.schema))
+    full = without_dropped(full)
+    check_config(full, rules.schema)
+    return full
+
+
+def read_study(root: Path, overlays: Sequence[Path], said: Mapping[str, Any]) -> dict[str, Any]:
+    """The config that Snakemake would plan with in the repository `root`.
+
+    overlays, said : what `--configfile` and `--config` say
+    """
+    explicit: dict[str, Any] = {}
+    for layer in (*map(_read_yaml, overlays), said):
+        explicit = merged(explicit, layer)
+    config = merged(_read_yaml(root / "config.yaml"), explicit)
+    return study_config(config, explicit, Rules.read(root / "workflow"))
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not readable as YAML ({error})") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no keys and values")
+    return content
+
 
 # What an overlay can take out of a study that lies below it.
 DROPPED_BY_NULL = ("backbones", "methods", "noise")

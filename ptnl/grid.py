@@ -11,7 +11,7 @@ from ptnl.backbones.registry import (
     Shipped,
     backbones_of,
 )
-from ptnl.data import DATASETS
+from ptnl.data import datasets_of
 from ptnl.errors import InputError
 from ptnl.methods import METHODS
 from ptnl.pseudo import SELECTIONS
@@ -65,8 +65,16 @@ def methods_of(config: Config, backbone: str) -> list[str]:
     return config["backbones"][backbone].get("methods", list(config["methods"]))
 
 
-def noises_of(config: Config, backbone: str, method: str) -> dict[str, tuple[int, ...]]:
-    """Noise kind -> numbers of wrong labels per class, at which a method runs with a backbone.
+def methods_on(config: Config, dataset: str, backbone: str) -> list[str]:
+    """The methods that run on a data set with a backbone, in the order of the config."""
+    of_dataset = config.get("dataset_methods", {}).get(dataset, config["methods"])
+    return [method for method in methods_of(config, backbone) if method in of_dataset]
+
+
+def noises_of(
+    config: Config, dataset: str, backbone: str, method: str
+) -> dict[str, tuple[int, ...]]:
+    """Noise kind -> numbers of wrong labels per class, at which a method runs on a data set.
 
     A method that takes its labels from elsewhere has one kind, named after where, and rate 0.
     """
@@ -76,17 +84,18 @@ def noises_of(config: Config, backbone: str, method: str) -> dict[str, tuple[int
     return {
         noise: tuple(options["fps"])
         for noise, options in config["noise"].items()
-        if method in options.get("methods", config["methods"])
+        if dataset in options.get("datasets", config["datasets"])
+        and method in options.get("methods", config["methods"])
         and backbone in options.get("backbones", config["backbones"])
     }
 
 
-def asks_for(config: Config, backbone: str, method: str, noise: str | None) -> bool:
-    """Whether the study runs a method with a backbone, under a noise kind that concerns it."""
-    return method in methods_of(config, backbone) and (
+def asks_for(config: Config, dataset: str, backbone: str, method: str, noise: str | None) -> bool:
+    """Whether the study runs a method on a data set, under a noise kind that concerns it."""
+    return method in methods_on(config, dataset, backbone) and (
         noise is None
         or METHODS[method].labels != "noise"
-        or noise in noises_of(config, backbone, method)
+        or noise in noises_of(config, dataset, backbone, method)
     )
 
 
@@ -100,10 +109,10 @@ def sweeps(config: Config) -> list[Sweep]:
         Sweep(dataset, backbone, method, noise, fps, seeds)
         for dataset in config["datasets"]
         for backbone in config["backbones"]
-        for method in methods_of(config, backbone)
+        for method in methods_on(config, dataset, backbone)
         if method != RANDOM_PROMPT
         for seeds in [tuple(config["seeds"]) if METHODS[method].is_trained else (0,)]
-        for noise, fps in noises_of(config, backbone, method).items()
+        for noise, fps in noises_of(config, dataset, backbone, method).items()
     ]
 
 
@@ -113,7 +122,7 @@ def random_prompts(config: Config) -> list[tuple[str, str]]:
         (dataset, backbone)
         for dataset in config["datasets"]
         for backbone in config["backbones"]
-        if RANDOM_PROMPT in methods_of(config, backbone)
+        if RANDOM_PROMPT in methods_on(config, dataset, backbone)
     ]
 
 
@@ -138,6 +147,12 @@ def gradient_runs(config: Config) -> list[Run]:
 def pseudo_label_runs(config: Config) -> list[Run]:
     """The runs that train on pseudo-labels."""
     return [run for run in runs(config) if run.noise in SELECTIONS]
+
+
+def pseudo_labels_of(config: Config, dataset: str, backbone: str) -> list[str]:
+    """The kinds of pseudo-labels that runs on a data set with a backbone train on."""
+    methods = methods_on(config, dataset, backbone)
+    return [kind for kind in SELECTIONS if kind in {METHODS[m].labels for m in methods}]
 
 
 def runs(config: Config) -> list[Run]:
@@ -167,9 +182,8 @@ def _check_source(name: str, said: Config) -> None:
 
 
 def check_grid(config: Config) -> None:
-    """Refuse what the schema cannot see: unknown names, and rates that no draw can hold."""
-    for dataset in config["datasets"]:
-        _known("datasets", dataset, DATASETS)
+    """Refuse what the schema cannot see: unknown names, options of data sets, rates too high."""
+    datasets_of(config)
     for method in config["methods"]:
         _known("methods", method, METHODS)
     for backbone, options in config["backbones"].items():
@@ -180,6 +194,10 @@ def check_grid(config: Config) -> None:
             key = f"backbones.{backbone}.image_encoder"
             _known(key, options["image_encoder"], IMAGE_ENCODERS)
     backbones = backbones_of(config)
+    for dataset, methods in config.get("dataset_methods", {}).items():
+        _known("dataset_methods", dataset, dict.fromkeys(config["datasets"]))
+        for method in methods:
+            _known(f"dataset_methods.{dataset}", method, config["methods"])
     for backbone in config["backbones"]:
         for method in methods_of(config, backbone):
             if METHODS[method].trains_on == "images" and not backbones[backbone].image_encoder:
@@ -191,6 +209,8 @@ def check_grid(config: Config) -> None:
     for noise, options in config["noise"].items():
         for method in options.get("methods", []):
             _known(f"noise.{noise}.methods", method, METHODS)
+        for dataset in options.get("datasets", []):
+            _known(f"noise.{noise}.datasets", dataset, datasets_of(config))
         for backbone in options.get("backbones", []):
             _known(f"noise.{noise}.backbones", backbone, backbones)
         for fp in options["fps"]:

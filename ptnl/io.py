@@ -13,9 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ptnl.errors import InputError
-
-# Column name -> Arrow type, by Arrow's own alias.
-Schema = Mapping[str, str]
+from ptnl.schemas import Schema
 
 
 @contextmanager

@@ -16,7 +16,16 @@ SEVEN = (
     "dtd",
     "ucf101",
 )
-EIGHT = ("imagenet", *SEVEN)
+EIGHT = (
+    "imagenet",
+    "caltech101",
+    "oxford_pets",
+    "flowers102",
+    "food101",
+    "fgvc_aircraft",
+    "dtd",
+    "ucf101",
+)
 
 NOISE_TITLES = {
     "symmetric": "Random",
@@ -159,7 +168,8 @@ def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[i
 
     def fills(layout: Layout, backbone: str) -> bool:
         return all(
-            asks_for(config, backbone, method, noise)
+            asks_for(config, dataset, backbone, method, noise)
+            for dataset in shown(layout, config["datasets"])
             for method in layout.methods
             for noise in layout.noises or (None,)
         )

@@ -4,17 +4,24 @@ A kind takes a `Request` and gives the labelled images that training sees, as th
 `ptnl.schemas.NOISY_SHOTS`. Most kinds keep the draw and flip labels in it; `fp_swap` draws images
 of its own. Among those that flip, a lower rate's wrong labels stay wrong, and the same, at a higher
 rate of the same seed; and those with exactly `fp` wrong labels a class flip the same images.
+
+The Snakefile reads the registry, so that importing it never imports pandas.
 """
+
+from __future__ import annotations
 
 import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from ptnl.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -42,14 +49,8 @@ class Request:
 def _labelled(images: pd.DataFrame, noisy: np.ndarray) -> pd.DataFrame:
     """Images of the manifest with the labels (n,) that training sees of them."""
     clean = images.label.to_numpy()
-    return pd.DataFrame(
-        {
-            "image": images.image.to_numpy(),
-            "label_clean": clean,
-            "label": noisy,
-            "is_noisy": noisy != clean,
-        }
-    )
+    labelled = images[["image"]].assign(label_clean=clean, label=noisy, is_noisy=noisy != clean)
+    return labelled.reset_index(drop=True)
 
 
 def _check_fp(request: Request) -> None:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ptnl.data import DATASETS
+from ptnl.data import title_of
 from ptnl.errors import InputError
 from ptnl.noise import NOISES
 
@@ -43,7 +43,7 @@ def markdown(realised: pd.DataFrame, study: str, protocol: str) -> str:
         "|---|---|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {DATASETS[row.dataset].title} | {row.noise} | {row.rate:g} | {row.rate_realised:.1f} "
+        f"| {title_of(row.dataset)} | {row.noise} | {row.rate:g} | {row.rate_realised:.1f} "
         f"| {row.shots_per_class:.1f} | {row.draws} |"
         for row in realised.itertuples()
     ]

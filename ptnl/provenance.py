@@ -1,5 +1,6 @@
 """What made an artefact: code, libraries, machine."""
 
+import hashlib
 import subprocess
 from functools import cache
 from importlib.metadata import version
@@ -24,6 +25,14 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return f"ptnl-{version('ptnl')}"
     return head + ("+" if edited else "")
+
+
+@cache
+def checksum(*modules: str) -> str:
+    """A checksum of the source of some of the package's modules, by their full names."""
+    root = Path(__file__).parents[1]
+    sources = [root.joinpath(*name.split(".")).with_suffix(".py") for name in modules]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 
 
 def libraries(*names: str) -> dict[str, str]:

@@ -1,11 +1,19 @@
-"""Choosing pseudo-labelled training images (paper, section 5). Pure functions."""
+"""Choosing pseudo-labelled training images (paper, section 5). Pure functions.
+
+The Snakefile reads the registry, so that importing it never imports pandas.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from ptnl.schemas import NOISY_SHOTS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def most_confident(pseudo: pd.DataFrame, shots: int, seed: int) -> pd.DataFrame:
@@ -23,11 +31,11 @@ def random_per_class(pseudo: pd.DataFrame, shots: int, seed: int) -> pd.DataFram
 
     A class's stream is its own, so that its draw does not depend on the other classes.
     """
-    parts = [
-        rows.iloc[np.random.default_rng([seed, int(label)]).permutation(len(rows))[:shots]]
-        for label, rows in pseudo.groupby("label_pseudo")
+    rows = [
+        np.random.default_rng([seed, int(label)]).permutation(of_class)[:shots]
+        for label, of_class in pseudo.groupby("label_pseudo").indices.items()
     ]
-    return pd.concat(parts)
+    return pseudo.iloc[np.concatenate(rows)]
 
 
 SELECTIONS: dict[str, Callable[[pd.DataFrame, int, int], pd.DataFrame]] = {

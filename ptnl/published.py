@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from ptnl.errors import InputError
-from ptnl.io import Schema, arrow_schema
+from ptnl.io import arrow_schema
+from ptnl.schemas import Schema
 
 FILE = Path(__file__).parent / "paper" / "published.csv"
 

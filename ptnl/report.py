@@ -10,7 +10,6 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from ptnl.layouts import FIGURES
-from ptnl.methods import METHODS
 
 
 def _html(markdown: str) -> Markup:
@@ -27,25 +26,6 @@ def _markdown_table(frame: pd.DataFrame) -> str:
     return "\n".join(
         f"| {line} |" for line in [" | ".join(frame.columns), " | ".join(sides), *rows]
     )
-
-
-def cost(runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs, seconds a run and hours in all, for each method and device."""
-    order = {name: place for place, name in enumerate(METHODS)}
-    by = runs.groupby(["method", "device"], as_index=False).seconds.agg(["count", "median", "sum"])
-    by = by.sort_values("method", key=lambda column: column.map(order))
-    table = pd.DataFrame(
-        {
-            "Method": by.method.map(lambda name: METHODS[name].title),
-            "Device": by.device,
-            "Runs": by["count"],
-            "Seconds a run (median)": by["median"].round(2),
-            "Minutes in all": (by["sum"] / 60).round(1),
-        }
-    )
-    total = ["All", "", by["count"].sum(), runs.seconds.median().round(2)]
-    table.loc[len(table)] = [*total, (runs.seconds.sum() / 60).round(1)]
-    return table
 
 
 def environment(runs: pd.DataFrame) -> pd.DataFrame:
@@ -72,6 +52,7 @@ def render_report(
     figures: Mapping[int, bytes],
     claims: str,
     noise: str,
+    cost: str,
 ) -> str:
     """The page (HTML), whole in one string.
 
@@ -81,7 +62,7 @@ def render_report(
     runs : see `ptnl.schemas.RUNS`
     tables : number -> Markdown
     figures : number -> SVG
-    claims, noise : Markdown
+    claims, noise, cost : Markdown
     """
     parts = ["Claims", "Tables", "Figures", "Label noise", "Cost", "Environment"]
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
@@ -102,6 +83,6 @@ def render_report(
             for number, svg in sorted(figures.items())
         ],
         noise=_html(noise),
-        cost=_html(_markdown_table(cost(runs))),
+        cost=_html(cost),
         environment=_html(_markdown_table(environment(runs))),
     )

@@ -1,5 +1,8 @@
 """A run's folder: what it holds, and the inputs that runs share."""
 
+import resource
+import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +123,30 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
+@dataclass(frozen=True)
+class JobCost:
+    """What a job took, for all of its runs together."""
+
+    job_runs: int
+    job_seconds: float
+    memory_gib: float  # peak of the process
+    device: str
+    device_gib: float  # peak of tensors on the GPU; 0 on the CPU
+
+
+def job_cost(started: float, runs: int, device: torch.device) -> JobCost:
+    """What this process has taken since `started` (`time.perf_counter`), in a job of some runs."""
+    on_gpu = device.type == "cuda"
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, else KiB
+    return JobCost(
+        job_runs=runs,
+        job_seconds=time.perf_counter() - started,
+        memory_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30,
+        device=device_name(device),
+        device_gib=torch.cuda.max_memory_allocated(device) / 2**30 if on_gpu else 0.0,
+    )
+
+
 def write_logits(logits: Tensor, folder: Path) -> None:
     """Test logits (T, C) in float16."""
     with atomic_path(folder / "logits.npy") as temporary:
@@ -155,8 +182,7 @@ def run_metrics(
     accuracy: float,
     epochs: int,
     parameters: int,
-    seconds: float,
-    device: torch.device,
+    cost: JobCost,
     made: dict,
 ) -> None:
     """The run's row of the run table, and what made it; written last of a run's files."""
@@ -169,8 +195,7 @@ def run_metrics(
         "accuracy": accuracy,
         "epochs": epochs,
         "parameters": parameters,
-        "seconds": seconds,
-        "device": device_name(device),
+        **vars(cost),
         "commit": made["commit"],
         "torch": made["libraries"]["torch"],
         "libraries": made["libraries"],
@@ -187,11 +212,10 @@ def write_runs(
     test_labels: Tensor,
     *,
     epochs: int,
-    seconds: float,
-    device: torch.device,
+    cost: JobCost,
     made: dict,
 ) -> None:
-    """Every file of the runs of a job, which took `seconds` together; says how good each run is.
+    """Every file of the runs of a job; says how good each run is.
 
     `sweep` is their data set, backbone and method.
     """
@@ -211,8 +235,7 @@ def write_runs(
             accuracy=accuracy,
             epochs=epochs,
             parameters=run.parameters,
-            seconds=seconds / len(tuned),
-            device=device,
+            cost=cost,
             made=made,
         )
         print(f"{method} fp {draw.fp} seed {draw.seed}: {accuracy:.2f} %")

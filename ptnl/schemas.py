@@ -1,6 +1,9 @@
-"""The columns and types of every Parquet file: the contracts between stages."""
+"""The columns and types of every Parquet file: the contracts between stages. Without pandas."""
 
-from ptnl.io import Schema
+from collections.abc import Mapping
+
+# Column name -> Arrow type, by Arrow's own alias.
+Schema = Mapping[str, str]
 
 # One row an image, in the order of the data set's own split file: the few-shot draw relies on it.
 MANIFEST: Schema = {
@@ -82,8 +85,12 @@ RUNS: Schema = {
     "accuracy": "double",  # top-1 on the test split, percent
     "epochs": "int64",
     "parameters": "int64",  # trained numbers
-    "seconds": "double",  # wall time of the run's sweep, divided by its runs
+    # What the run's job cost: all runs of a job share it, and its seconds count once a job.
+    "job_runs": "int64",  # runs trained side by side in the job
+    "job_seconds": "double",  # wall time
+    "memory_gib": "double",  # peak of the process
     "device": "string",
+    "device_gib": "double",  # peak of tensors on the GPU; 0 on the CPU
     "commit": "string",
     "torch": "string",
 }
@@ -119,6 +126,19 @@ RANDOM_PROMPTS: Schema = {
     "backbone": "string",
     "draw": "int64",
     "accuracy": "double",  # top-1 on the test split, percent
+}
+
+# One row a kind of jobs: what they cost. A stage that makes no runs knows its time from Snakemake's
+# benchmark files, which say nothing of the device.
+COST: Schema = {
+    "stage": "string",
+    "method": "string",  # empty where a stage serves all methods
+    "device": "string",
+    "jobs": "int64",
+    "runs": "int64",
+    "hours": "double",  # wall time of all jobs
+    "memory_gib": "double",  # peak of a process
+    "device_gib": "double",  # peak of tensors on the GPU
 }
 
 # Random prompts' predictions, one row a (true, predicted) pair of classes, in order of label.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ptnl.backbones.registry import in_order, title_of
-from ptnl.data import DATASETS
+from ptnl import data
+from ptnl.backbones import registry
 from ptnl.grid import RANDOM_PROMPT
 from ptnl.layouts import NOISE_TITLES, Table, shown
 from ptnl.methods import METHODS
@@ -62,7 +62,7 @@ def table_rows(
     backbone : the primary one
     ensembles : for a table of estimates (see `ptnl.schemas.ENSEMBLES`)
     """
-    datasets = shown(layout, [name for name in DATASETS if name in set(summary.dataset)])
+    datasets = shown(layout, data.in_order(summary.dataset))
     rows = summary[summary.dataset.isin(datasets) & summary.method.isin(layout.methods)]
     if layout.rows != "backbone":
         rows = rows[rows.backbone == backbone]
@@ -121,7 +121,7 @@ def _ordered(rows: pd.DataFrame, layout: Table, datasets: list[str]) -> pd.DataF
     """Rows in the order of the data sets, then of the layout's rows, then of its columns."""
     order = {
         "dataset": datasets,
-        "backbone": in_order(rows.backbone),
+        "backbone": registry.in_order(rows.backbone),
         "method": list(layout.methods),
         "noise": [*layout.noises, *sorted(set(rows.noise) - set(layout.noises))],
         "estimate": list(ESTIMATES),
@@ -138,7 +138,7 @@ def _titles(layout: Table) -> dict[str, Callable]:
     """How the keys of rows and columns read."""
     return {
         "method": lambda name: METHODS[name].title,
-        "backbone": lambda name: f"{title_of(name)}-PT",
+        "backbone": lambda name: f"{registry.title_of(name)}-PT",
         "estimate": ESTIMATES.get,
         "noise": NOISE_TITLES.get,
         "rate": lambda rate: f"{rate:g} %",
@@ -190,10 +190,6 @@ def caption(rows: pd.DataFrame, layout: Table, origin: Origin) -> str:
     return ", ".join(said) + f"; best mean per {across} of a data set in bold{printed}"
 
 
-def _dataset_title(name: str) -> str:
-    return DATASETS[name].title if name in DATASETS else name.capitalize()
-
-
 def markdown(rows: pd.DataFrame, layout: Table, number: int, origin: Origin) -> str:
     """The table in the paper's layout, as GitHub's Markdown."""
     grid = _grid(rows, layout, "±", "**{}**")
@@ -209,7 +205,7 @@ def markdown(rows: pd.DataFrame, layout: Table, number: int, origin: Origin) -> 
     ]
     previous = None
     for (dataset, row), values in grid.iterrows():
-        title = _dataset_title(dataset) if dataset != previous else ""
+        title = data.title_of(dataset) if dataset != previous else ""
         lines.append(f"| {' | '.join([title, *([row] if layout.rows else []), *values])} |")
         previous = dataset
     return "\n".join(lines) + "\n"
@@ -238,7 +234,7 @@ def latex(rows: pd.DataFrame, layout: Table, number: int, origin: Origin) -> str
     for (dataset, row), values in grid.iterrows():
         if dataset != previous:
             lines.append(r"    \midrule")
-        title = escaped(_dataset_title(dataset)) if dataset != previous else ""
+        title = escaped(data.title_of(dataset)) if dataset != previous else ""
         words = [title, *([row] if layout.rows else []), *values]
         lines.append(f"    {' & '.join(words)} \\\\")
         previous = dataset

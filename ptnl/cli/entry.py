@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ptnl.data import DATASETS
 from ptnl.errors import InputError
 
 Main = Callable[[Sequence[str] | None], None]
@@ -22,7 +21,7 @@ def parser(module_doc: str) -> argparse.ArgumentParser:
 def add_job(arguments: argparse.ArgumentParser) -> None:
     """The options of a command that trains the runs of a job: on what, how, and where to."""
     arguments.add_argument("--settings", type=json.loads, required=True, help="JSON, as in config")
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--dataset", required=True)
     arguments.add_argument("--backbone", required=True)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument(

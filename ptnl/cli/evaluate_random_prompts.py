@@ -8,7 +8,6 @@ import torch
 
 from ptnl.backbones.text import read_text_backbone
 from ptnl.cli.entry import add_backbone_files, add_device, parser, start
-from ptnl.data import DATASETS
 from ptnl.devices import choose_device
 from ptnl.io import read_parquet, write_parquet
 from ptnl.methods.random_prompt import random_prompts
@@ -19,7 +18,7 @@ from ptnl.schemas import CONFUSION, MANIFEST, RANDOM_PROMPTS
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--dataset", required=True)
     arguments.add_argument("--backbone", required=True)
     add_backbone_files(arguments)
     arguments.add_argument("--manifest", type=Path, required=True)

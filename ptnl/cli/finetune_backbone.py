@@ -17,7 +17,7 @@ from ptnl.losses import LOSSES
 from ptnl.methods import METHODS
 from ptnl.methods.finetune import Draw, tune
 from ptnl.provenance import made_by
-from ptnl.runs import LabelledDraw, class_names_of, read_draw, split_of, write_runs
+from ptnl.runs import LabelledDraw, class_names_of, job_cost, read_draw, split_of, write_runs
 from ptnl.schemas import MANIFEST
 
 METHOD = "finetune"
@@ -69,8 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         tuned,
         test_labels,
         epochs=args.settings["epochs"],
-        seconds=time.perf_counter() - started,
-        device=device,
+        cost=job_cost(started, len(tuned), device),
         made=made,
     )
 

@@ -1,11 +1,13 @@
 """Write a data set's manifest: every image with its label, class name and split."""
 
+import json
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 from ptnl.cli.entry import parser, start
-from ptnl.data import DATASETS
+from ptnl.data import dataset_of, expected_sizes
+from ptnl.data.splits import check_manifest
 from ptnl.errors import InputError
 from ptnl.io import read_json, write_parquet
 from ptnl.provenance import made_by
@@ -14,18 +16,30 @@ from ptnl.schemas import MANIFEST
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--dataset", required=True)
+    arguments.add_argument(
+        "--options", type=json.loads, default={}, help="JSON, as in dataset_options of the config"
+    )
     arguments.add_argument("--receipt", type=Path, required=True, help="of download_dataset")
     arguments.add_argument("--out", type=Path, required=True, help="manifest (Parquet)")
     args = arguments.parse_args(argv)
 
     receipt = read_json(args.receipt)
-    manifest = import_module(f"ptnl.data.{DATASETS[args.dataset].module}").index(args.dataset)
-    absent = [i for i in manifest.image if not (args.receipt.parent / "images" / i).is_file()]
+    if receipt.get("options", {}) != args.options:
+        raise InputError(f"{args.receipt}: made with other options; delete it to start anew")
+    dataset = dataset_of(args.dataset, args.options)
+    images = args.receipt.parent / "images"
+    index = import_module(f"ptnl.data.{dataset.module}").index
+    try:
+        manifest = index(args.dataset, images, args.options)
+        check_manifest(manifest, expected_sizes(dataset, args.options))
+    except InputError as error:
+        raise InputError(f"{args.dataset}: {error}") from error
+    absent = [image for image in manifest.image if not (images / image).is_file()]
     if absent:
         raise InputError(
-            f"{args.receipt.parent / 'images' / absent[0]}: missing, as are {len(absent) - 1} "
-            f"other images; delete {args.receipt} to fetch them again"
+            f"{images / absent[0]}: missing, as are {len(absent) - 1} other images; delete "
+            f"{args.receipt} to fetch them again"
         )
     metadata = made_by("pandas", "pyarrow", dataset=args.dataset, receipt=receipt)
     write_parquet(manifest, args.out, MANIFEST, metadata)

@@ -9,13 +9,12 @@ import torch
 
 from ptnl.backbones.text import read_text_backbone
 from ptnl.cli.entry import add_backbone_files, add_device, parser, start
-from ptnl.data import DATASETS
 from ptnl.devices import choose_device
 from ptnl.grid import Run
 from ptnl.io import read_parquet, write_parquet
 from ptnl.methods.zero_shot import zero_shot_logits
 from ptnl.provenance import made_by
-from ptnl.runs import class_names_of, read_features, run_metrics, split_of, write_logits
+from ptnl.runs import class_names_of, job_cost, read_features, run_metrics, split_of, write_logits
 from ptnl.schemas import MANIFEST, PSEUDO_LABELS
 from ptnl.tuning import top1_accuracy
 
@@ -24,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--features", type=Path, required=True)
-    arguments.add_argument("--dataset", choices=DATASETS, required=True)
+    arguments.add_argument("--dataset", required=True)
     arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
     arguments.add_argument("--backbone", required=True)
     add_backbone_files(arguments)
@@ -71,8 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         accuracy=accuracy,
         epochs=0,
         parameters=0,
-        seconds=time.perf_counter() - started,
-        device=backbone.device,
+        cost=job_cost(started, 1, backbone.device),
         made=made,
     )
 

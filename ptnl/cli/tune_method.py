@@ -17,6 +17,7 @@ from ptnl.provenance import made_by
 from ptnl.runs import (
     class_names_of,
     draw_rows,
+    job_cost,
     read_draw,
     read_features,
     read_views,
@@ -105,8 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         tuned,
         test_labels,
         epochs=args.settings.get("epochs", 0),
-        seconds=time.perf_counter() - started,
-        device=device,
+        cost=job_cost(started, len(tuned), device),
         made=made,
     )
 

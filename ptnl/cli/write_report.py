@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--figures", type=Path, nargs="*", default=[], help="figureN.svg")
     arguments.add_argument("--claims", type=Path, required=True, help="Markdown")
     arguments.add_argument("--noise", type=Path, required=True, help="Markdown")
+    arguments.add_argument("--cost", type=Path, required=True, help="Markdown")
     arguments.add_argument("--out", type=Path, required=True, help="HTML")
     args = arguments.parse_args(argv)
 
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         {_number(path): path.read_bytes() for path in args.figures},
         args.claims.read_text(),
         args.noise.read_text(),
+        args.cost.read_text(),
     )
     write_text(report, args.out)
 

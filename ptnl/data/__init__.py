@@ -3,7 +3,11 @@
 Importing it never imports a data set's module: the Snakefile reads it.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from ptnl.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -12,14 +16,152 @@ class Dataset:
 
     title: str  # in tables and figures
     template: str  # hand-crafted prompt; {} is the class name
-    module: str  # below `ptnl.data`; offers `download` and `index` (see `ptnl.data.embedded`)
+    module: str  # below `ptnl.data`; offers `download` and `index` (see `ptnl.data.dtd`)
     assets: tuple[str, ...] = ()  # shipped files that it comes from
     flips: bool = True  # whether a mirrored image keeps its label
+    sizes: tuple[int, int, int] | None = None  # images of train, val and test; None: not known
+    options: tuple[str, ...] = ()  # keys that `dataset_options` may hold for it
 
 
+SPLITS = ("splits", "source", "sizes")  # where CoOp published a split of its own
+
+# After the shipped ones, in the order of the paper's Tables 3 and 5. Templates are CoOp's, sizes
+# those of its splits.
 DATASETS = {
     "icons": Dataset("Icons", "an icon of a {}.", "embedded", ("icons.parquet",)),
     "symbols": Dataset(
         "Symbols", "the symbol for {}.", "embedded", ("symbols.parquet",), flips=False
     ),
+    "imagenet": Dataset(
+        "ImageNet",
+        "a photo of a {}.",
+        "imagenet",
+        sizes=(1_281_167, 0, 50_000),
+        options=("source", "sizes"),
+    ),
+    "caltech101": Dataset(
+        "Caltech101", "a photo of a {}.", "caltech101", sizes=(4128, 1649, 2465), options=SPLITS
+    ),
+    "oxford_pets": Dataset(
+        "OxfordPets",
+        "a photo of a {}, a type of pet.",
+        "oxford_pets",
+        sizes=(2944, 736, 3669),
+        options=SPLITS,
+    ),
+    "flowers102": Dataset(
+        "Flowers102",
+        "a photo of a {}, a type of flower.",
+        "flowers102",
+        sizes=(4093, 1633, 2463),
+        options=SPLITS,
+    ),
+    "food101": Dataset(
+        "Food101",
+        "a photo of {}, a type of food.",
+        "food101",
+        sizes=(50_500, 20_200, 30_300),
+        options=SPLITS,
+    ),
+    "fgvc_aircraft": Dataset(
+        "FGVCAircraft",
+        "a photo of a {}, a type of aircraft.",
+        "fgvc_aircraft",
+        sizes=(3334, 3333, 3333),
+        options=("source", "sizes"),
+    ),
+    "dtd": Dataset("DTD", "{} texture.", "dtd", sizes=(2820, 1128, 1692), options=SPLITS),
+    "ucf101": Dataset(
+        "UCF101",
+        "a photo of a person doing {}.",
+        "ucf101",
+        sizes=(7639, 1898, 3783),
+        options=(*SPLITS, "frames"),
+    ),
 }
+
+# The user's own data sets: what they are given as -> module and options.
+OWN = {
+    "folder": ("own_folder", ("folder", "template", "flips", "sizes")),
+    "manifest": ("own_manifest", ("manifest", "images", "template", "flips", "sizes")),
+}
+
+
+def own_dataset(name: str, options: Mapping[str, Any]) -> Dataset:
+    """A data set of the user's, from what `dataset_options` holds for it; `InputError` if wrong."""
+    key = f"config: dataset_options.{name}"
+    given = [kind for kind in OWN if kind in options]
+    if len(given) > 1:
+        raise InputError(f"{key}: has a folder and a manifest; give one of them")
+    module, allowed = OWN[given[0]]
+    _only(name, options, allowed)
+    template = options.get("template")
+    if template is None:
+        raise InputError(
+            f"{key}.template: missing; it is the hand-crafted prompt, with {{}} for the class "
+            "name, such as 'a photo of a {}.'"
+        )
+    if template.count("{}") != 1 or set("{}") & set(template.replace("{}", "")):
+        raise InputError(
+            f"{key}.template: {template!r} does not hold {{}} once, and no other brace"
+        )
+    if module == "own_manifest" and "images" not in options:
+        raise InputError(f"{key}.images: missing; the folder that the manifest's paths start from")
+    return Dataset(
+        title_of(name), template, module, flips=options.get("flips", True), options=allowed
+    )
+
+
+def dataset_of(name: str, options: Mapping[str, Any]) -> Dataset:
+    """The data set of that name, the registry's or the user's own; `InputError` where unknown."""
+    if name in DATASETS:
+        _only(name, options, DATASETS[name].options)
+        return DATASETS[name]
+    if any(kind in options for kind in OWN):
+        return own_dataset(name, options)
+    raise InputError(
+        f"config: datasets: {name!r} is unknown; choose from {', '.join(DATASETS)}, or give your "
+        f"own: dataset_options.{name}.folder or .manifest"
+    )
+
+
+def datasets_of(config: Mapping[str, Any]) -> dict[str, Dataset]:
+    """Name of every data set that a study can name -> the data set, the user's own included."""
+    named = [*DATASETS, *config["datasets"], *config.get("dataset_options", {})]
+    return {name: dataset_of(name, options_of(config, name)) for name in dict.fromkeys(named)}
+
+
+def options_of(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What the config's `dataset_options` holds for a data set."""
+    return config.get("dataset_options", {}).get(name, {})
+
+
+def title_of(name: str) -> str:
+    """How tables and figures call a data set."""
+    return DATASETS[name].title if name in DATASETS else name.replace("_", " ").capitalize()
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Data sets in the order of tables: that of the registry, then others by name."""
+    names = set(names)
+    return [name for name in DATASETS if name in names] + sorted(names - DATASETS.keys())
+
+
+def expected_sizes(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, int] | None:
+    """Split -> images that the index must find; None where nobody said."""
+    official = dataset.sizes and dict(zip(("train", "val", "test"), dataset.sizes, strict=True))
+    return options.get("sizes", official)
+
+
+def splits_of(dataset: Dataset, options: Mapping[str, Any]) -> str:
+    """Which splits are used: coop, native (by CoOp's rule), or own, those that it comes with."""
+    return options.get("splits", "coop") if "splits" in dataset.options else "own"
+
+
+def _only(name: str, options: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
+    for option in options:
+        if option not in allowed:
+            takes = f"it takes {', '.join(allowed)}" if allowed else "it takes none"
+            raise InputError(
+                f"config: dataset_options.{name}.{option}: not an option of {name}; {takes}"
+            )

@@ -3,14 +3,17 @@
 `workflow/embedded/` builds them; set, author and licence travel with every image.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from ptnl.assets import sha256, verified
 from ptnl.data import DATASETS
-from ptnl.io import Schema, read_parquet, write_bytes
-from ptnl.schemas import MANIFEST
+from ptnl.data.archives import Archives
+from ptnl.io import read_parquet, write_bytes
+from ptnl.schemas import MANIFEST, Schema
 
 IMAGES: Schema = {
     "image": "string",
@@ -29,10 +32,10 @@ def _archive(dataset: str) -> Path:
     return verified(asset)
 
 
-def download(dataset: str, images: Path) -> dict:
-    """Unpack the images of `dataset` below the folder `images`.
+def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
+    """Unpack the images of `dataset` below the folder `images` (see `ptnl.data.dtd`).
 
-    Returns the receipt: source, sha256 of the archive, number of images.
+    Returns source, sha256 of the shipped file, number of images.
     """
     archive = _archive(dataset)
     table = read_parquet(archive, IMAGES)
@@ -45,7 +48,7 @@ def download(dataset: str, images: Path) -> dict:
     }
 
 
-def index(dataset: str) -> pd.DataFrame:
+def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
     """The manifest (see `ptnl.schemas.MANIFEST`) in the order of the shipped file."""
     table = read_parquet(_archive(dataset), IMAGES)
     return table.assign(image=table.image + ".png")[list(MANIFEST)]

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.data import DATASETS
+from ptnl.data import in_order
 from ptnl.figures.style import LINES, STYLE, caption, label_lines, panels
 from ptnl.layouts import Figure as Layout
 from ptnl.layouts import shown
@@ -36,7 +36,7 @@ def accuracy_over_rate(summary: pd.DataFrame, layout: Layout, origin: Origin) ->
         & summary.noise.isin(layout.noises)
         & summary.method.isin(layout.methods)
     ]
-    datasets = shown(layout, [name for name in DATASETS if name in set(rows.dataset)])
+    datasets = shown(layout, in_order(rows.dataset))
     with mpl.rc_context(STYLE):
         figure, placed = panels(datasets, 3.7, 3.1)
         for dataset, axes in placed.items():

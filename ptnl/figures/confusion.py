@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.data import DATASETS
+from ptnl.data import in_order
 from ptnl.figures.style import STYLE, caption, panels
 from ptnl.layouts import Figure as Layout
 from ptnl.layouts import shown
@@ -31,7 +31,7 @@ def confusion_matrices(confusion: pd.DataFrame, layout: Layout, origin: Origin) 
     confusion : see `ptnl.schemas.CONFUSION`
     """
     rows = confusion[confusion.backbone == origin.backbone]
-    datasets = shown(layout, [name for name in DATASETS if name in set(rows.dataset)])
+    datasets = shown(layout, in_order(rows.dataset))
     with mpl.rc_context({**STYLE, "axes.grid": False}):
         figure, placed = panels(datasets, 4.6, 4.4)
         for dataset, axes in placed.items():

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.data import DATASETS
+from ptnl.data import title_of
 
 STYLE = {
     "font.size": 9,
@@ -65,7 +65,7 @@ def panels(datasets: list[str], width: float, height: float) -> tuple[Figure, di
         axes.remove()
     placed = dict(zip(datasets, grid, strict=False))
     for name, axes in placed.items():
-        axes.set_title(DATASETS[name].title, loc="left", fontweight="bold")
+        axes.set_title(title_of(name), loc="left", fontweight="bold")
     return figure, placed
 
 

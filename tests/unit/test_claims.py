@@ -87,7 +87,8 @@ def run_table(
     runs = pd.DataFrame(rows, columns=columns)
     runs = runs.assign(fp=(runs.rate * 16 / 100).astype(int), shots=16, rate_realised=runs.rate)
     runs = runs.assign(shots_per_class=16.0)
-    runs = runs.assign(epochs=1, parameters=1, seconds=1.0, device="cpu", commit="abc", torch="2")
+    runs = runs.assign(epochs=1, parameters=1, device="cpu", commit="abc", torch="2")
+    runs = runs.assign(job_runs=1, job_seconds=1.0, memory_gib=0.5, device_gib=0.0)
     return runs[list(RUNS)]
 
 

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from ptnl.config import check_config, with_defaults, without_dropped
+from ptnl.data import DATASETS, datasets_of
 from ptnl.errors import InputError
+from ptnl.grid import sweeps
 from ptnl.protocols import apply_protocol, hyper_parameters, merged
 
 
@@ -40,7 +42,40 @@ def test_the_shipped_config_is_valid(config, schema):
             [0, 17],
             r"noise.symmetric: 17 wrong labels do not",
         ),
-        ("datasets", ["icon"], r"datasets: 'icon' is unknown; choose from icons, symbols"),
+        ("datasets", ["icon"], r"datasets: 'icon' is unknown; choose from icons, symbols, .*own"),
+        ("dataset_options.dtdd", {"splits": "native"}, r"datasets: 'dtdd' is unknown; choose"),
+        ("dataset_options.dtd", {"splits": "mine"}, r"dtd.splits: 'mine' is not one of"),
+        ("dataset_options.dtd", {"split": "coop"}, r"unknown key 'dataset_options.dtd.split'; did"),
+        ("dataset_options.dtd", {"folder": "x"}, r"dtd.folder: not an option of dtd; it takes spl"),
+        ("dataset_options.icons", {"flips": True}, r"not an option of icons; it takes none"),
+        ("dataset_options.fgvc_aircraft", {"splits": "coop"}, r"aircraft; it takes source, sizes"),
+        (
+            "dataset_options.my birds",
+            {"folder": "x"},
+            r"dataset_options: 'my birds' does not match",
+        ),
+        ("dataset_options.mine", {"folder": "x"}, r"mine.template: missing; it is the hand-crafte"),
+        (
+            "dataset_options.mine",
+            {"folder": "x", "template": "a {class}."},
+            r"mine.template: 'a {class}.' does not hold {} once",
+        ),
+        (
+            "dataset_options.mine",
+            {"folder": "x", "manifest": "y", "template": "a {}."},
+            r"dataset_options.mine: has a folder and a manifest; give one",
+        ),
+        (
+            "dataset_options.mine",
+            {"manifest": "y", "template": "a {}."},
+            r"mine.images: missing; the folder that the manifest's paths start from",
+        ),
+        (
+            "dataset_options.mine",
+            {"folder": "x", "images": "y", "template": "a {}."},
+            r"mine.images: not an option of mine; it takes folder, template",
+        ),
+        ("dataset_options.dtd.sizes", {"trian": 1}, r"sizes.trian'; did you mean 'train'"),
         ("backbones.RN51", {}, r"backbones: 'RN51' is unknown; choose from RN50, .*, or say which"),
         ("backbones.a/b", {}, r"backbones: 'a/b' does not match"),
         ("backbones.own", {"model": "RN50"}, r"backbones.own: a model needs its open_clip tag"),
@@ -58,11 +93,28 @@ def test_a_mistake_is_named(config, schema, path, value, sentence):
     *parents, key = path.split(".")
     place = broken
     for parent in parents:
-        place = place[parent]
+        place = place.setdefault(parent, {})
     place[key] = value
     with pytest.raises(InputError, match=sentence) as caught:
         check_config(broken, schema)
     assert "\n" not in str(caught.value)
+
+
+def test_data_sets_of_ones_own_are_part_of_a_study(config, schema):
+    own = {
+        "my_birds": {"folder": "birds", "template": "a photo of a {}, a type of bird."},
+        "signs": {"manifest": "s.csv", "images": "s", "template": "{}.", "flips": False},
+        "dtd": {"splits": "native"},
+    }
+    config["datasets"] = ["my_birds", "dtd", "signs"]
+    config["dataset_options"] = own
+    check_config(config, schema)
+    known = datasets_of(config)
+    assert known["my_birds"].title == "My birds"
+    assert (known["signs"].flips, known["signs"].template) == (False, "{}.")
+    assert known["dtd"] == DATASETS["dtd"]
+    assert {sweep.dataset for sweep in sweeps(with_defaults(config, schema))} == set(own)
+    assert with_defaults(config, schema)["dataset_options"] == own
 
 
 def test_every_key_is_described_and_typed(schema):
@@ -81,7 +133,11 @@ def test_every_key_is_described_and_typed(schema):
 
 
 def test_hyper_parameters_are_defaulted_and_closed(schema):
-    optional = {("noise", "methods"), ("noise", "backbones")}  # all of the study without them
+    optional = {
+        ("noise", "methods"),
+        ("noise", "datasets"),
+        ("noise", "backbones"),
+    }  # all of the study without them
     for name, node in schema["$defs"].items():
         if node["type"] != "object":
             continue

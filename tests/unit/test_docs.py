@@ -1,5 +1,8 @@
 """The pages of the documentation do what they say."""
 
+# `compile` below inherits it, for code that is added to ptnl.noise, which has it.
+from __future__ import annotations
+
 import copy
 import re
 import sys
@@ -12,11 +15,15 @@ import torch
 import yaml
 
 from ptnl import losses, methods, noise
+from ptnl.cli import download_dataset
 from ptnl.config import check_config, with_defaults
+from ptnl.data import DATASETS
 from ptnl.grid import sweeps
 from ptnl.protocols import merged
 from ptnl.schemas import HISTORY
+from ptnl.sources import load_sources
 from ptnl.tuning import TunedRun, top1_accuracy
+from tests.archives import write_zip
 from tests.unit import test_methods
 from tests.unit.test_methods import toy
 
@@ -26,13 +33,11 @@ BLOCK = re.compile(r"^```(python|yaml)\n# (\S+)\n(.*?)^```", flags=re.M | re.S)
 @pytest.fixture
 def extended(root, monkeypatch) -> dict:
     """The registries as the page on extending leaves them, and its config and schema."""
-    for registry in (losses.LOSSES, methods.METHODS, noise.NOISES):
-        for name in registry:
-            monkeypatch.setitem(registry, name, registry[name])
-    before = [copy.copy(r) for r in (losses.LOSSES, methods.METHODS, noise.NOISES)]
+    registries = (losses.LOSSES, methods.METHODS, noise.NOISES, DATASETS)
+    before = [copy.copy(registry) for registry in registries]
     documents = {
         name: yaml.safe_load((root / name).read_text())
-        for name in ("config.yaml", "workflow/schemas/config.schema.yaml")
+        for name in ("config.yaml", "workflow/schemas/config.schema.yaml", "ptnl/sources.yaml")
     }
     for kind, place, code in BLOCK.findall((root / "workflow/docs/extending.md").read_text()):
         if kind == "yaml":
@@ -43,7 +48,7 @@ def extended(root, monkeypatch) -> dict:
             monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
         exec(compile(code, place, "exec"), vars(import_module(name)))
     yield documents
-    for registry, old in zip((losses.LOSSES, methods.METHODS, noise.NOISES), before, strict=True):
+    for registry, old in zip(registries, before, strict=True):
         registry.clear()
         registry.update(old)
 
@@ -89,8 +94,51 @@ def test_the_noise_that_is_added_is_exact(extended):
     ]
 
 
+def test_the_data_set_that_is_added_is_read(extended, tmp_path):
+    (tmp_path / "sources.yaml").write_text(yaml.safe_dump(extended["ptnl/sources.yaml"]))
+    names = {
+        f"2750/{name}/{name}_{i}.jpg": b"" for name in ("SeaLake", "AnnualCrop") for i in range(10)
+    }
+    write_zip(tmp_path / "EuroSAT.zip", names)
+    asked = ["--dataset", "eurosat", "--sources", str(tmp_path / "sources.yaml")]
+    receipt = tmp_path / "eurosat/receipt.json"
+    download_dataset.main([*asked, "--manual", str(tmp_path), "--out", str(receipt)])
+    manifest = import_module("ptnl.data.eurosat").index("eurosat", receipt.parent / "images", {})
+    assert manifest.groupby("label").class_name.first().tolist() == [
+        "Annual Crop Land",
+        "Sea or Lake",
+    ]
+    assert all((receipt.parent / "images" / image).is_file() for image in manifest.image)
+
+
 def test_the_tests_that_a_page_names_are_there(root):
     named = set(re.findall(r"`(test_\w+)`", (root / "workflow/docs/fast-core.md").read_text()))
     code = "".join(path.read_text() for path in (root / "tests").rglob("test_*.py"))
     assert named
     assert named <= set(re.findall(r"^def (test_\w+)", code, flags=re.M))
+
+
+PAGE = "workflow/docs/datasets.md"
+
+
+def test_the_configs_of_the_page_on_data_sets_are_valid(root):
+    config = yaml.safe_load((root / "config.yaml").read_text())
+    schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    blocks = BLOCK.findall((root / PAGE).read_text())
+    assert len(blocks) == 7
+    for _, place, code in blocks:
+        assert place == "config.yaml"
+        check_config({**config, **yaml.safe_load(code)}, schema)
+
+
+def test_every_data_set_has_a_section_with_its_sizes_source_and_licence(root):
+    sections = re.split(r"^###? ", (root / PAGE).read_text(), flags=re.M)
+    by_name = {section.split("\n", 1)[0]: section for section in sections}
+    for name, dataset in DATASETS.items():
+        section = " ".join(by_name[name].split())
+        if dataset.sizes:
+            assert " / ".join(f"{size:,}" for size in dataset.sizes) in section, name
+            for word in ("*From*", "*Licence*", "*Cite*", "*Size*", "*What we do*"):
+                assert word in section, name
+    for source in load_sources().values():
+        assert source.homepage in by_name[source.dataset]

@@ -4,7 +4,7 @@ import base64
 import re
 
 from ptnl.aggregate import runs_table
-from ptnl.report import cost, render_report
+from ptnl.report import render_report
 from tests.unit.test_results import metrics
 
 RUNS = runs_table(
@@ -21,16 +21,12 @@ def test_the_page_holds_everything_in_one_file():
         figures={2: svg},
         claims="- it **holds**",
         noise="| fp |\n|---|\n| 2 |",
+        cost="| Hours |\n|---:|\n| 3.5 |",
     )
     assert page.index("a &amp; b") < page.index("<strong>Table 2.</strong>")
     assert base64.b64encode(svg).decode() in page
     assert "<strong>holds</strong>" in page
+    assert page.index("Cost</h2>") < page.index("3.5") < page.index("Environment</h2>")
     assert not re.search(r'(src|href)="(?!#|data:)', page)
     anchors = set(re.findall(r'href="#(\w+)"', page))
     assert anchors == set(re.findall(r'<h2 id="(\w+)"', page))
-
-
-def test_cost_is_counted_by_method():
-    table = cost(RUNS)
-    assert table.Method.tolist() == ["Prompt tuning", "Linear probe", "All"]
-    assert table.Runs.tolist() == [2, 2, 4]

@@ -5,6 +5,7 @@ import pytest
 
 from ptnl.errors import InputError
 from ptnl.sampling import draw_shots
+from tests.conftest import ROOT
 
 
 def manifest_of(classes: int, train: int, val: int, test: int = 1) -> pd.DataFrame:
@@ -27,6 +28,25 @@ def test_draw_is_coops(root, seed):
     for split in ("train", "val"):
         mine = [position[split].index(i) for i in drawn.image[drawn.split == split]]
         assert mine == golden[f"{split}_indices"]
+
+
+GOLDEN = json.loads((ROOT / "tests/golden/coop_classes.json").read_text())
+
+
+@pytest.mark.parametrize("dataset", [name for name in GOLDEN if name != "source"])
+def test_one_image_a_class_is_coops(dataset):
+    """Class by class in the order of the split file, whatever the labels and sizes are."""
+    golden = GOLDEN[dataset]
+    order = golden.get("order", range(len(golden["classes"])))
+    sizes = zip(order, golden["train_per_class"], strict=True)
+    rows = [
+        (label, golden["classes"][label], "train") for label, size in sizes for _ in range(size)
+    ]
+    manifest = pd.DataFrame(rows, columns=["label", "class_name", "split"])
+    manifest = manifest.assign(image=manifest.index)
+    drawn = draw_shots(manifest, 1, 1)
+    assert drawn.image.tolist() == golden["train_indices"]
+    assert drawn.label.tolist() == list(order)
 
 
 def test_classes_are_drawn_in_order_of_first_appearance():

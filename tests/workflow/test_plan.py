@@ -1,8 +1,12 @@
 """What the workflow plans, and how it refuses bad input."""
 
-import pytest
+import re
+from importlib.util import find_spec
 
-from tests.workflow.conftest import Study
+import pytest
+import yaml
+
+from tests.workflow.conftest import ROOT, Study
 
 
 def test_the_embedded_study(tmp_path):
@@ -27,6 +31,7 @@ def test_the_embedded_study(tmp_path):
         "collect_gradients": 1,
         "check_claims": 1,
         "report_noise": 1,
+        "report_cost": 1,
         "make_table": 9,
         "plot_figure": 7,
         "write_report": 1,
@@ -61,6 +66,34 @@ def test_gpu_slots_without_a_gpu(tmp_path, monkeypatch):
     assert (said.stdout + said.stderr).count("No GPU on this machine: models run on the CPU.") == 1
     log = study.results / "logs/pseudolabel_zeroshot/symbols/mini-rn.log"
     assert "device: cpu (torch finds no GPU; CUDA_VISIBLE_DEVICES: )" in log.read_text()
+
+
+@pytest.mark.parametrize("name", ["gpu", "slurm"])
+def test_a_profile_plans_the_same(tmp_path, name):
+    if name == "slurm" and find_spec("snakemake_executor_plugin_slurm") is None:
+        pytest.skip("no snakemake-executor-plugin-slurm here: `make test-slurm` installs it")
+    study = Study.create(tmp_path)
+    assert study.planned("--profile", f"profiles/{name}") == study.planned()
+
+
+def test_every_key_of_a_profile_has_its_reason():
+    for profile in ROOT.glob("profiles/*/config.yaml"):
+        lines = profile.read_text().splitlines()
+        for before, line in zip(["", *lines], lines, strict=False):
+            assert before.startswith("#") or not re.match(r"\w", line), f"{profile}: {line}"
+
+
+def test_data_and_results_lie_where_they_are_told_to(tmp_path):
+    """On scratch, say: `data_root` and the path variable `results`, both absolute."""
+    study = Study.create(tmp_path, data_root=str(tmp_path / "scratch"))
+    overlay = yaml.safe_load(study.overlay.read_text())
+    del overlay["pathvars"]["data"]
+    study.overlay.write_text(yaml.safe_dump(overlay))
+    target = study.results / "manifests/symbols.parquet"
+    said = study.snakemake(str(target))
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert target.is_file()
+    assert (tmp_path / "scratch/symbols/receipt.json").is_file()
 
 
 @pytest.mark.parametrize(
@@ -106,6 +139,7 @@ def test_targets_by_name(tmp_path, target):
             {"protocol": "papr"},
             "config: protocol: 'papr' is unknown; choose from embedded, nlprompt",
         ),
+        ({"datasets": ["birds"]}, "or give your own: dataset_options.birds.folder or .manifest"),
         ({"shots": 4}, "config: noise.symmetric: 8 wrong labels do not fit into 4 shots"),
     ],
 )

@@ -1,11 +1,13 @@
 """The whole DAG for real: what it leaves, what it redoes, and what a kill cannot break."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 from itertools import product
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -25,6 +27,7 @@ ONE_SWEEP = {
     "plot_figure": 5,  # not Figure 6; Figure 4 only where gradients are measured
     "check_claims": 1,
     "report_noise": 1,
+    "report_cost": 1,
     "write_report": 1,
 }
 
@@ -32,7 +35,7 @@ ONE_SWEEP = {
 def numbers(study: Study) -> pd.DataFrame:
     """The run table without what a clock or a commit decides."""
     runs = read_parquet(study.results / "runs.parquet", RUNS)
-    return runs.drop(columns=["seconds", "commit"])
+    return runs.drop(columns=["job_seconds", "memory_gib", "commit"])
 
 
 def test_every_artefact_is_there(smoke):
@@ -114,27 +117,45 @@ def test_a_hyper_parameter_redoes_its_method_alone(smoke):
         smoke.overlay.write_text(text)
 
 
-def test_killed_and_restarted_it_gives_the_same_numbers(smoke, tmp_path):
+def outputs_by_end(said: str) -> tuple[list[Path], list[Path]]:
+    """Files of the jobs that Snakemake called finished, and of those that it only began."""
+    ended = set(re.findall(r"Finished jobid: (\d+)", said))
+    job = r"^(?:local)?rule \w+:\n(?:    .*\n)*?    output: (.*)\n(?:    .*\n)*?    jobid: (\d+)$"
+    finished, begun = [], []
+    for files, number in re.findall(job, said, flags=re.M):
+        (finished if number in ended else begun).extend(map(Path, files.split(", ")))
+    return finished, begun
+
+
+def test_killed_and_restarted_it_redoes_what_was_not_finished_and_gives_the_same_numbers(
+    smoke, tmp_path
+):
     few = {"mini-rn": ["zero_shot", "prompt_ce", "classifier_r", "linear_probe"]}
     few["mini-vit"] = ["zero_shot"]
     study = Study.create(
         tmp_path, backbones={name: {"methods": methods} for name, methods in few.items()}
     )
-    with subprocess.Popen(
-        study.command(),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
+    first = tmp_path / "first.log"
+    with (
+        first.open("w") as log,
+        subprocess.Popen(
+            study.command(), cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+        ) as process,
+    ):
         deadline = time.monotonic() + 300
         while not list(study.results.glob("runs/symbols/mini-rn/*/symmetric/fp-0/*/metrics.json")):
             assert process.poll() is None, "finished before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGKILL)
+    finished, begun = outputs_by_end(first.read_text())
+    written = {file: file.stat().st_mtime_ns for file in begun if file.exists()}
+    assert any(file.name == "metrics.json" for file in written)  # a sweep was cut in the middle
+    kept = {file: file.stat().st_mtime_ns for file in finished}
     said = study.snakemake()
     assert said.returncode == 0, said.stdout + said.stderr
+    assert kept == {file: file.stat().st_mtime_ns for file in kept}
+    assert not [file for file in written if file.stat().st_mtime_ns == written[file]]
     again = numbers(study)
     whole = numbers(smoke).set_index(list(RUN_KEYS))
     undisturbed = whole.loc[pd.MultiIndex.from_frame(again[list(RUN_KEYS)])].reset_index()

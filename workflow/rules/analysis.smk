@@ -20,6 +20,8 @@ rule evaluate_random_prompts:
         confusion="<results>/random_prompts/{dataset}/{backbone}/confusion.parquet",
     log:
         "<logs>/evaluate_random_prompts/{dataset}/{backbone}.log",
+    benchmark:
+        "<results>/benchmarks/evaluate_random_prompts/{dataset}/{backbone}.tsv"
     conda:
         "../../envs/ptnl.yaml"
     threads: 1
@@ -55,6 +57,7 @@ rule sample_pseudolabels:
         ),
     log:
         "<logs>/sample_pseudolabels/{dataset}/{backbone}/{noise}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -77,6 +80,7 @@ rule ensemble_runs:
         "<results>/ensembles.parquet",
     log:
         "<logs>/ensemble_runs.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -96,6 +100,7 @@ rule collect_gradients:
         "<results>/gradients.parquet",
     log:
         "<logs>/collect_gradients.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:

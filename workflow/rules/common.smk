@@ -3,20 +3,9 @@
 
 def validate_config():
     """Fill in defaults, apply the protocol; stop with one sentence where the config is wrong."""
-    folder = Path(workflow.basedir) / "workflow"
-    schema = yaml.safe_load((folder / "schemas/config.schema.yaml").read_text())
-    presets = {
-        file.stem: yaml.safe_load(file.read_text()) for file in folder.glob("protocols/*.yaml")
-    }
-    explicit = workflow.config_settings.overwrite_config
+    rules = Rules.read(Path(workflow.basedir) / "workflow")
     try:
-        config.update(without_dropped(config))
-        check_config(config, schema)
-        config.update(with_defaults(config, schema))
-        preset = protocol_of(config, presets)
-        with_preset = apply_protocol(config, preset, explicit, hyper_parameters(schema))
-        config.update(without_dropped(with_preset))
-        check_config(config, schema)
+        config.update(study_config(config, workflow.config_settings.overwrite_config, rules))
     except InputError as error:
         raise WorkflowError(error) from None
 
@@ -48,19 +37,43 @@ def doubled(amount):
     return of_attempt
 
 
-def settings(wildcards):
-    """A method's hyper-parameters as JSON: a change reruns that method and no other."""
-    return json.dumps(config["methods"][wildcards.method], sort_keys=True)
+def code_of_method(*modules):
+    """The modules that decide a method's numbers, its own among them, as a parameter.
+
+    An edit reruns the method, as it does where they are inputs (`code`); but a dozen inputs for
+    each of thousands of jobs would take a quarter of the time of planning.
+    """
+
+    def of_job(wildcards):
+        return checksum(*modules, f"ptnl.methods.{METHODS[wildcards.method].module}")
+
+    return of_job
 
 
-def method_code(wildcards):
-    """The module that implements a method."""
-    return f"ptnl/methods/{METHODS[wildcards.method].module}.py"
+def method_options(wildcards):
+    """A method's hyper-parameters and prompt: a change reruns that method and no other."""
+    settings = json.dumps(config["methods"][wildcards.method], sort_keys=True)
+    return shlex.join(["--settings", settings, "--template", template(wildcards)])
 
 
 def dataset_assets(wildcards):
     """The shipped files that a data set comes from."""
     return [f"ptnl/assets/{name}" for name in DATASETS[wildcards.dataset].assets]
+
+
+def dataset_options(wildcards):
+    """What the config says of a data set, as JSON: a change gets and indexes it anew."""
+    return json.dumps(options_of(config, wildcards.dataset), sort_keys=True)
+
+
+def dataset_code(wildcards):
+    """The module that knows a data set."""
+    return f"ptnl/data/{DATASETS[wildcards.dataset].module}.py"
+
+
+def own_manifest(wildcards):
+    """The user's table of a data set's images, where it comes from one."""
+    return options_of(config, wildcards.dataset).get("manifest", [])
 
 
 def backbone_file(kind):
@@ -146,23 +159,21 @@ def draws_of_images(wildcards):
     ]
     pseudo = [
         f"<results>/pseudoshots/{wildcards.dataset}/{wildcards.backbone}/{noise}/{seed}"
-        for noise in SELECTIONS
-        if noise in grid.kinds_of_labels(config)
+        for noise in grid.pseudo_labels_of(config, wildcards.dataset, wildcards.backbone)
     ]
     return imported + pseudo
 
 
-def views_of(extension):
-    """Input function: a job's augmented views, for methods that are trained by epochs."""
-
-    def files(wildcards):
-        if not config["views"] or "epochs" not in config["methods"][wildcards.method]:
-            return []
-        folder = f"<results>/views/{wildcards.dataset}/{wildcards.backbone}"
-        seeds = config["seeds"] if config["fuse"] else [wildcards.seed]
-        return [f"{folder}/seed-{seed}.{extension}" for seed in seeds]
-
-    return files
+def views_of_job(wildcards):
+    """A job's augmented views, for methods that are trained by epochs, and their images."""
+    if not config["views"] or "epochs" not in config["methods"][wildcards.method]:
+        return {"views": [], "view_images": []}
+    folder = f"<results>/views/{wildcards.dataset}/{wildcards.backbone}"
+    seeds = config["seeds"] if config["fuse"] else [wildcards.seed]
+    return {
+        "views": [f"{folder}/seed-{seed}.npy" for seed in seeds],
+        "view_images": [f"{folder}/seed-{seed}.parquet" for seed in seeds],
+    }
 
 
 def runs_of_job(fps):
@@ -200,16 +211,25 @@ def lost_run_files(wildcards):
     """Files that runs of the study have left and that are gone: asked for, so that they are redone.
 
     A run writes its metrics last, so asking for them is asking for the run; to ask for all files
-    of thousands of runs would double the time that planning takes.
+    of thousands of runs would double the time that planning takes. One listing of a run's folder
+    is a quarter of the calls, on a shared file system, of a look at each file.
     """
     lost = []
     for run in grid.runs(config):
         files = RUN_FILES if METHODS[run.method].is_trained else ZERO_SHOT_FILES
-        paths = [f"<results>/runs/{run.path}/{file}" for file in files]
-        there = [exists(workflow.pathvars.apply(path)) for path in paths]
-        if any(there):
-            lost += [path for path, found in zip(paths, there) if not found]
+        try:
+            there = os.listdir(workflow.pathvars.apply(f"<results>/runs/{run.path}"))
+        except FileNotFoundError:
+            continue
+        missing = [file for file in files if file not in there]
+        if len(missing) < len(files):
+            lost += [f"<results>/runs/{run.path}/{file}" for file in missing]
     return lost
+
+
+def benchmark_folder(wildcards, output):
+    """Where Snakemake leaves what jobs took: no input, for a lost record is no reason to run."""
+    return Path(output.csv).with_name("benchmarks")
 
 
 def random_prompt_files(file):

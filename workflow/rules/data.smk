@@ -6,32 +6,44 @@ rule download_dataset:
     input:
         **code("ptnl.cli.download_dataset"),
         assets=dataset_assets,
+        sources=config["sources"],
     output:
         "<data>/{dataset}/receipt.json",
     log:
         "<logs>/download_dataset/{dataset}.log",
     retries: 2
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
+    params:
+        data=subpath(output[0], ancestor=2),
+        options=dataset_options,
     shell:
-        "python -m ptnl.cli.download_dataset --dataset {wildcards.dataset} --out {output} "
-        "> {log} 2>&1"
+        "python -m ptnl.cli.download_dataset --dataset {wildcards.dataset} "
+        "--options {params.options:q} --sources {input.sources} "
+        "--manual {params.data}/manual "
+        "--out {output} > {log} 2>&1"
 
 
 rule index_dataset:
     """The manifest: every image with its label, class name and split."""
     input:
-        **code("ptnl.cli.index_dataset"),
+        **code("ptnl.cli.index_dataset", "ptnl.data.splits"),
+        module=dataset_code,
+        table=own_manifest,
         receipt="<data>/{dataset}/receipt.json",
     output:
         "<results>/manifests/{dataset}.parquet",
     log:
         "<logs>/index_dataset/{dataset}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
+    params:
+        options=dataset_options,
     shell:
         "python -m ptnl.cli.index_dataset --dataset {wildcards.dataset} "
-        "--receipt {input.receipt} --out {output} > {log} 2>&1"
+        "--options {params.options:q} --receipt {input.receipt} --out {output} > {log} 2>&1"
 
 
 rule sample_shots:
@@ -43,6 +55,7 @@ rule sample_shots:
         "<results>/shots/{dataset}/seed-{seed}.parquet",
     log:
         "<logs>/sample_shots/{dataset}/seed-{seed}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -73,6 +86,7 @@ for noise, options in config["noise"].items():
             ),
         log:
             f"<logs>/inject_noise/{{dataset}}/{noise}/seed-{{seed}}.log",
+        localrule: True
         conda:
             "../../envs/ptnl.yaml"
         params:

@@ -120,6 +120,8 @@ rule pseudolabel_zeroshot:
         logits="<results>/runs/{dataset}/{backbone}/zero_shot/none/fp-0/seed-0/logits.npy",
     log:
         "<logs>/pseudolabel_zeroshot/{dataset}/{backbone}.log",
+    benchmark:
+        "<results>/benchmarks/pseudolabel_zeroshot/{dataset}/{backbone}.tsv"
     conda:
         "../../envs/ptnl.yaml"
     threads: 1

@@ -9,14 +9,6 @@ for noise, options in config["noise"].items():
         name:
             f"finetune_backbone_{noise}"
         input:
-            **code(
-                "ptnl.cli.finetune_backbone",
-                "ptnl.methods.finetune",
-                "ptnl.features",
-                "ptnl.losses",
-                "ptnl.optim",
-                "ptnl.backbones.image_encoders",
-            ),
             encoder=image_encoder_assets,
             manifest="<results>/manifests/{dataset}.parquet",
             receipt="<data>/{dataset}/receipt.json",
@@ -41,6 +33,14 @@ for noise, options in config["noise"].items():
             mem_mb=doubled(8000),
             runtime=doubled(60),
         params:
+            code=checksum(
+                "ptnl.cli.finetune_backbone",
+                "ptnl.methods.finetune",
+                "ptnl.features",
+                "ptnl.losses",
+                "ptnl.optim",
+                "ptnl.backbones.image_encoders",
+            ),
             settings=lambda wildcards: json.dumps(config["methods"]["finetune"], sort_keys=True),
             folders=run_folders,
             image_encoder=lambda wildcards: BACKBONES[wildcards.backbone].image_encoder,

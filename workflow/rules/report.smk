@@ -11,6 +11,7 @@ rule collect_runs:
         summary="<results>/summary.parquet",
     log:
         "<logs>/collect_runs.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     shell:
@@ -28,6 +29,7 @@ rule make_table:
         multiext("<results>/tables/table{number}", ".csv", ".md", ".tex"),
     log:
         "<logs>/make_table/table{number}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -52,6 +54,7 @@ rule plot_figure:
         multiext("<results>/figures/figure{number}", ".svg", ".pdf", ".png"),
     log:
         "<logs>/plot_figure/figure{number}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -75,6 +78,7 @@ rule report_noise:
         markdown="<results>/noise.md",
     log:
         "<logs>/report_noise.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -84,6 +88,26 @@ rule report_noise:
         "python -m ptnl.cli.report_noise --runs {input.runs} --study {params.study} "
         "--protocol {params.protocol} --csv {output.csv} --markdown {output.markdown} "
         "> {log} 2>&1"
+
+
+rule report_cost:
+    """Jobs, hours, memory and devices by stage and method."""
+    input:
+        **code("ptnl.cli.report_cost", "ptnl.cost", "ptnl.benchmarks"),
+        runs="<results>/runs.parquet",
+    output:
+        csv="<results>/cost.csv",
+        markdown="<results>/cost.md",
+    log:
+        "<logs>/report_cost.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        benchmarks=benchmark_folder,
+        study=config["study"],
+    shell:
+        "python -m ptnl.cli.report_cost --runs {input.runs} --benchmarks {params.benchmarks} "
+        "--study {params.study} --csv {output.csv} --markdown {output.markdown} > {log} 2>&1"
 
 
 rule check_claims:
@@ -103,6 +127,7 @@ rule check_claims:
         multiext("<results>/claims", ".md", ".csv"),
     log:
         "<logs>/check_claims.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -125,10 +150,12 @@ rule write_report:
         figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),
         claims="<results>/claims.md",
         noise="<results>/noise.md",
+        cost="<results>/cost.md",
     output:
         "<results>/report.html",
     log:
         "<logs>/write_report.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
@@ -136,7 +163,7 @@ rule write_report:
     shell:
         "python -m ptnl.cli.write_report --study {params.study} --runs {input.runs} "
         "--tables {input.tables} --figures {input.figures} --claims {input.claims} "
-        "--noise {input.noise} --out {output} > {log} 2>&1"
+        "--noise {input.noise} --cost {input.cost} --out {output} > {log} 2>&1"
 
 
 rule report:

@@ -9,23 +9,10 @@ for noise, fps in grid.kinds_of_labels(config).items():
         name:
             f"tune_method_{noise}"
         input:
-            **code(
-                "ptnl.cli.tune_method",
-                "ptnl.tuning",
-                "ptnl.lbfgs",
-                *TEXT_TOWER,
-                "ptnl.losses",
-                "ptnl.optim",
-                "ptnl.methods.zero_shot",
-                "ptnl.methods.prompt",
-                "ptnl.backbones.text",
-            ),
-            method=method_code,
+            unpack(views_of_job),
             **BACKBONE_FILES,
             manifest="<results>/manifests/{dataset}.parquet",
             features="<results>/features/{dataset}/{backbone}.npy",
-            views=views_of("npy"),
-            view_images=views_of("parquet"),
             shots=expand(
                 labelled_shots(noise),
                 noise=noise,
@@ -49,15 +36,24 @@ for noise, fps in grid.kinds_of_labels(config).items():
             mem_mb=doubled(4000),
             runtime=doubled(60),
         params:
-            settings=settings,
-            template=template,
+            code=code_of_method(
+                "ptnl.cli.tune_method",
+                "ptnl.tuning",
+                "ptnl.lbfgs",
+                *TEXT_TOWER,
+                "ptnl.losses",
+                "ptnl.optim",
+                "ptnl.methods.zero_shot",
+                "ptnl.methods.prompt",
+                "ptnl.backbones.text",
+            ),
+            options=method_options,
             folders=run_folders,
             precision=config["precision"],
             device=config["device"],
         shell:
             "python -m ptnl.cli.tune_method --method {wildcards.method} "
-            "--settings {params.settings:q} --dataset {wildcards.dataset} "
-            "--template {params.template:q} --backbone {wildcards.backbone} "
+            "{params.options} --dataset {wildcards.dataset} --backbone {wildcards.backbone} "
             "--model-config {input.model_config} --weights {input.weights} "
             "--precision {params.precision} "
             "--manifest {input.manifest} "

@@ -1,0 +1,36 @@
+"""Snakemake's benchmark files: what past jobs took. Without torch and pandas."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from ptnl.errors import InputError
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A job that has run."""
+
+    seconds: float  # wall time, from the start of the process to its end
+    memory_gib: float  # peak resident memory; NaN where the job was too short to be sampled
+
+
+def read_benchmarks(folder: Path) -> dict[str, Measured]:
+    """Path of every benchmark file below the folder -> its job; empty where there is no folder."""
+    return {
+        path.relative_to(folder).as_posix(): _read(path) for path in sorted(folder.rglob("*.tsv"))
+    }
+
+
+def _read(path: Path) -> Measured:
+    """The last row of a file: a job that was tried again wrote several."""
+    try:
+        with path.open(newline="") as file:
+            row = list(csv.DictReader(file, delimiter="\t"))[-1]
+        return Measured(float(row["s"]), _mib(row["max_rss"]) / 1024)
+    except (OSError, IndexError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: not readable as a benchmark file of Snakemake") from error
+
+
+def _mib(text: str) -> float:
+    return float("nan") if text in ("-", "NA") else float(text)

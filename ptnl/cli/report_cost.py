@@ -1,0 +1,39 @@
+"""Tabulate what a study has cost: jobs, hours, memory and devices by stage and method."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ptnl.benchmarks import read_benchmarks
+from ptnl.cli.entry import parser, start
+from ptnl.cost import cost_table, markdown
+from ptnl.io import read_parquet, write_text
+from ptnl.schemas import RUNS
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
+    arguments.add_argument(
+        "--benchmarks", type=Path, required=True, help="folder of Snakemake's, one below it a stage"
+    )
+    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument("--csv", type=Path, required=True)
+    arguments.add_argument("--markdown", type=Path, required=True)
+    args = arguments.parse_args(argv)
+
+    recorded = pd.DataFrame(
+        [
+            (Path(name).parts[0], job.seconds, job.memory_gib)
+            for name, job in read_benchmarks(args.benchmarks).items()
+        ],
+        columns=["stage", "seconds", "memory_gib"],
+    )
+    table = cost_table(read_parquet(args.runs, RUNS), recorded)
+    write_text(table.to_csv(index=False), args.csv)
+    write_text(markdown(table, args.study), args.markdown)
+
+
+if __name__ == "__main__":
+    start(main)

@@ -1,0 +1,81 @@
+"""What a study has cost: its runs by their own record, its other stages by Snakemake's.
+
+Pure functions of DataFrames, without torch.
+"""
+
+import pandas as pd
+
+from ptnl.methods import METHODS
+from ptnl.schemas import COST
+
+RUN_STAGES = {"features": "tune_method", "images": "finetune_backbone"}
+ZERO_SHOT_STAGE = "pseudolabel_zeroshot"
+
+
+def stage_of(method: str) -> str:
+    """The step of the workflow that makes a method's runs."""
+    known = METHODS[method]
+    return RUN_STAGES[known.trains_on] if known.is_trained else ZERO_SHOT_STAGE
+
+
+def cost_table(runs: pd.DataFrame, benchmarks: pd.DataFrame) -> pd.DataFrame:
+    """Jobs, hours and peak memory by stage, method and device (see `ptnl.schemas.COST`).
+
+    Parameters
+    ----------
+    runs : see `ptnl.schemas.RUNS`. Their seconds run from the start of a command to its end.
+    benchmarks : one row a job of Snakemake's record: stage, seconds, memory_gib. Those of stages
+        that make runs are left out: the runs say more.
+    """
+    share = runs.assign(
+        stage=runs.method.map(stage_of),
+        jobs=1 / runs.job_runs,
+        runs=1,
+        hours=runs.job_seconds / runs.job_runs / 3600,
+    )
+    of_runs = share.groupby(["stage", "method", "device"], as_index=False).agg(
+        jobs=("jobs", "sum"),
+        runs=("runs", "sum"),
+        hours=("hours", "sum"),
+        memory_gib=("memory_gib", "max"),
+        device_gib=("device_gib", "max"),
+    )
+    rest = benchmarks[~benchmarks.stage.isin([*RUN_STAGES.values(), ZERO_SHOT_STAGE])]
+    of_rest = rest.groupby("stage", as_index=False).agg(
+        jobs=("seconds", "count"),
+        hours=("seconds", lambda seconds: seconds.sum() / 3600),
+        memory_gib=("memory_gib", "max"),
+    )
+    of_rest = of_rest.assign(method="", device="", runs=0, device_gib=float("nan"))
+    order = {name: place for place, name in enumerate(["", *METHODS])}
+    of_runs = of_runs.sort_values("method", key=lambda method: method.map(order))
+    table = pd.concat([part[list(COST)] for part in (of_rest, of_runs) if len(part)])
+    return table.assign(jobs=table.jobs.round().astype(int)).reset_index(drop=True)
+
+
+def markdown(table: pd.DataFrame, study: str) -> str:
+    """The rows of `cost_table`, and their sum, as GitHub's Markdown."""
+    lines = [
+        f"**Cost.** Wall time of all jobs, one after the other, and peak memory, study {study!r}. "
+        "Runs that a job trained side by side share its time. Stages without a device are known by "
+        "Snakemake's benchmark files, which do not tell it.",
+        "",
+        "| Stage | Method | Device | Jobs | Runs | Hours | Memory (GiB) | Device memory (GiB) |",
+        "|---|---|---|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {row.stage} | {METHODS[row.method].title if row.method else ''} | {row.device} "
+        f"| {row.jobs} | {row.runs or ''} | {row.hours:.3g} | {_gib(row.memory_gib)} "
+        f"| {_gib(row.device_gib)} |"
+        for row in table.itertuples()
+    ]
+    lines.append(
+        f"| All |  |  | {table.jobs.sum()} | {table.runs.sum()} | {table.hours.sum():.3g} "
+        f"| {_gib(table.memory_gib.max())} | {_gib(table.device_gib.max())} |"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _gib(amount: float) -> str:
+    """An amount of memory; empty where there is none or it is unknown."""
+    return f"{amount:.2f}" if amount > 0 else ""

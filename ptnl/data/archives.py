@@ -1,0 +1,83 @@
+"""The files that a data set comes from, as its module asks for them."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ptnl.download import fetch
+from ptnl.errors import InputError
+from ptnl.extract import extract
+from ptnl.receipts import digests_of, read_receipt
+from ptnl.sources import Source
+
+
+@dataclass(frozen=True)
+class Archives:
+    """Fetches files of the source table, and remembers what it fetched."""
+
+    sources: Mapping[str, Source]
+    folder: Path  # of the data set's archives
+    manual: Path  # where the user may drop files
+    fetched: dict[str, str] = field(default_factory=dict)  # name -> sha256
+
+    def file(self, name: str) -> Path:
+        """A file of the source table, whole and verified."""
+        path = fetch(self.sources[name], self.folder, self.manual)
+        self.fetched[name] = read_receipt(path).sha256
+        return path
+
+    def given(self, path: Path) -> Path:
+        """A file of the source table that the user has, verified where it lies."""
+        digests = digests_of(path)
+        wrong = digests.mismatch(self.sources[path.name])
+        if wrong:
+            raise InputError(f"{path}: {wrong}")
+        self.fetched[path.name] = digests.sha256
+        return path
+
+    def place(self, name: str, folder: Path) -> Path:
+        """Put a copy of a file into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return shutil.copyfile(self.file(name), folder / name)
+
+    def unpack(self, name: str, folder: Path, top: str = ".") -> None:
+        """Unpack what lies below `top` in an archive beside what `folder` already holds."""
+        unpack(self.file(name), folder, top)
+
+    def split(self, name: str, folder: Path, options: Mapping[str, Any]) -> None:
+        """Put CoOp's split file into `folder` where it is asked for."""
+        if not is_coop(options):
+            return
+        try:
+            self.place(name, folder)
+        except InputError as error:
+            raise InputError(
+                f"{error}; to do without CoOp's split, say so: dataset_options: "
+                f"{{{self.sources[name].dataset}: {{splits: native}}}}"
+            ) from error
+
+
+def is_coop(options: Mapping[str, Any]) -> bool:
+    """Whether a data set is split as CoOp published it, and not anew by CoOp's rule."""
+    return options.get("splits", "coop") == "coop"
+
+
+def unpack(archive: Path, folder: Path, top: str = ".") -> None:
+    """Unpack what lies below `top` in an archive beside what `folder` already holds.
+
+    It goes through a folder of its own: `extract` is all or nothing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".unpack-") as temporary:
+        whole = Path(temporary) / "whole"
+        extract(archive, whole)
+        if not (whole / top).is_dir():
+            raise InputError(f"{archive}: holds no folder {top}")
+        for member in (whole / top).iterdir():
+            target = folder / member.name
+            if target.exists():
+                raise InputError(f"{archive}: holds {member.name}, which another archive held too")
+            member.replace(target)

@@ -1,0 +1,101 @@
+"""UCF101 (Soomro et al. 2012) as pictures, the middle frame of every video: official split 1."""
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from ptnl.data.archives import Archives, is_coop
+from ptnl.data.splits import Row, hold_out_fifth, manifest_of, read_split
+from ptnl.errors import InputError
+
+FRAMES = "UCF-101-midframes.zip"  # CoOp's, the default
+VIDEOS = "UCF101_videos.zip"  # or ours, cut from these
+LISTS = "UCF101TrainTestSplits-RecognitionTask.zip"
+SPLIT = "split_zhou_UCF101.json"
+PICTURES = "UCF-101-midframes"
+QUALITY = 95  # of the JPEG files that are cut
+
+
+def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
+    """Unpack or cut the frames; beside them CoOp's split or the lists (see `ptnl.data.dtd`)."""
+    if options.get("frames", "published") == "published":
+        archives.unpack(FRAMES, images)
+    else:
+        archives.unpack(VIDEOS, images / "videos")
+        cut_frames(images / "videos", images / PICTURES)
+        shutil.rmtree(images / "videos")
+    if not is_coop(options):
+        archives.unpack(LISTS, images)
+    archives.split(SPLIT, images, options)
+    return {}
+
+
+def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
+    """The manifest; labels are the lines of `classInd.txt`, which are not sorted by name."""
+    if is_coop(options):
+        return read_split(images / SPLIT, PICTURES)
+    lists = images / "ucfTrainTestlist"
+    labels = {name: int(number) - 1 for number, name in _words(lists / "classInd.txt")}
+
+    def listed(path: Path) -> list[Row]:
+        """The videos of an official list, whose lines begin with: action/video.avi."""
+        rows = []
+        for first, *_ in _words(path):
+            action, _, video = first.partition("/")
+            if action not in labels:
+                raise InputError(f"{path}: {action!r} is not in classInd.txt")
+            name = separated(action)
+            rows.append((f"{PICTURES}/{name}/{Path(video).stem}.jpg", labels[action], name))
+        return rows
+
+    trainval = hold_out_fifth(listed(lists / "trainlist01.txt"))
+    return manifest_of({**trainval, "test": listed(lists / "testlist01.txt")})
+
+
+def separated(action: str) -> str:
+    """`ApplyEyeMakeup` as `Apply_Eye_Makeup`: the class name, and the folder of its frames."""
+    return "_".join(re.findall("[A-Z][^A-Z]*", action))
+
+
+def action_of(video: str) -> str:
+    """The action of a video by its name, `v_ApplyEyeMakeup_g01_c01`."""
+    action = video.split("_")[1]
+    return {"HandStandPushups": "HandstandPushups"}.get(action, action)  # spelt so in names only
+
+
+def cut_frames(videos: Path, pictures: Path) -> None:
+    """Write the middle frame (of n, the n // 2-th from 0) of every video below `videos` as JPEG.
+
+    As `pictures/Apply_Eye_Makeup/v_ApplyEyeMakeup_g01_c01.jpg`.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise InputError(
+            "ucf101: cutting frames from videos needs the package av: pip install av"
+        ) from error
+    files = sorted(videos.rglob("v_*.avi"))
+    if not files:
+        raise InputError(f"{VIDEOS}: holds no videos named v_*.avi")
+    for file in tqdm(files, unit="video", disable=None):
+        try:
+            with av.open(str(file)) as container:
+                frames = list(container.decode(video=0))
+            middle = frames[len(frames) // 2].to_image()
+        except (av.FFmpegError, IndexError) as error:
+            raise InputError(f"{file.name}: not readable as a video ({error})") from error
+        folder = pictures / separated(action_of(file.stem))
+        folder.mkdir(parents=True, exist_ok=True)
+        middle.save(folder / f"{file.stem}.jpg", quality=QUALITY)
+
+
+def _words(path: Path) -> list[list[str]]:
+    try:
+        return [line.split() for line in path.read_text().splitlines() if line.strip()]
+    except OSError as error:
+        raise InputError(f"{path}: not readable ({error.strerror})") from error
