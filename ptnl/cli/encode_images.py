@@ -7,7 +7,7 @@ import torch
 
 from ptnl.assets import sha256
 from ptnl.backbones.loading import load_files
-from ptnl.cli.entry import add_backbone_files, add_device, parser, start
+from ptnl.cli.entry import add_backbone_files, add_device, add_precision, parser, start
 from ptnl.devices import choose_device
 from ptnl.features import ImageEncoder, encoded_batches
 from ptnl.io import read_parquet
@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     arguments.add_argument("--backbone", required=True)
     add_backbone_files(arguments)
+    add_precision(arguments)
     arguments.add_argument(
         "--out", type=Path, required=True, help="features (NPY): (images, D), float16"
     )

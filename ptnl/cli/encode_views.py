@@ -9,7 +9,7 @@ import torch
 
 from ptnl.assets import sha256
 from ptnl.backbones.loading import load_files
-from ptnl.cli.entry import add_backbone_files, add_device, parser, start
+from ptnl.cli.entry import add_backbone_files, add_device, add_precision, parser, start
 from ptnl.devices import choose_device
 from ptnl.features import ImageEncoder
 from ptnl.io import read_parquet, write_parquet
@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     arguments.add_argument("--backbone", required=True)
     add_backbone_files(arguments)
+    add_precision(arguments)
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--views", type=int, required=True, help="of each image")
     arguments.add_argument("--transform", choices=TRANSFORMS, required=True)

@@ -42,11 +42,15 @@ def parse_job(arguments: argparse.ArgumentParser, argv: Sequence[str] | None) ->
 
 
 def add_backbone_files(arguments: argparse.ArgumentParser) -> None:
-    """The options of everything that loads a CLIP model: its files, and how it computes."""
+    """The options of everything that loads a CLIP model: its files."""
     arguments.add_argument(
         "--model-config", type=Path, required=True, help="open_clip configuration (JSON)"
     )
     arguments.add_argument("--weights", type=Path, required=True, help="weights (safetensors)")
+
+
+def add_precision(arguments: argparse.ArgumentParser) -> None:
+    """The option of what encodes images or trains prompts: in which number type."""
     arguments.add_argument(
         "--precision",
         choices=("auto", "float32"),

@@ -33,9 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     manifest = read_parquet(args.manifest, MANIFEST)
     device = choose_device(args.device, args.gpu_share)
-    backbone = read_text_backbone(
-        args.backbone, args.model_config, args.weights, device, args.precision
-    )
+    backbone = read_text_backbone(args.backbone, args.model_config, args.weights, device)
     is_test, labels = split_of(manifest, "test")
     features = read_features(args.features, len(manifest))[is_test].to(backbone.device)
     names = class_names_of(manifest)

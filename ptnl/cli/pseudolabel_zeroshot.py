@@ -37,9 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     started = time.perf_counter()
     manifest = read_parquet(args.manifest, MANIFEST)
     device = choose_device(args.device, args.gpu_share)
-    backbone = read_text_backbone(
-        args.backbone, args.model_config, args.weights, device, args.precision
-    )
+    backbone = read_text_backbone(args.backbone, args.model_config, args.weights, device)
     features = read_features(args.features, len(manifest)).to(backbone.device)
     logits = zero_shot_logits(backbone, features, class_names_of(manifest), args.template).cpu()
     confidence, pseudo = logits.softmax(dim=-1).max(dim=-1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ptnl.backbones.text import read_text_backbone
-from ptnl.cli.entry import add_backbone_files, add_job, parse_job, parser, start
+from ptnl.cli.entry import add_backbone_files, add_job, add_precision, parse_job, parser, start
 from ptnl.devices import choose_device
 from ptnl.errors import InputError
 from ptnl.io import read_metadata, read_parquet
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--method", choices=choices, required=True)
     add_job(arguments)
     add_backbone_files(arguments)
+    add_precision(arguments)
     arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
     arguments.add_argument("--features", type=Path, required=True)
     arguments.add_argument(

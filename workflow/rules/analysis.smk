@@ -32,13 +32,12 @@ rule evaluate_random_prompts:
         runtime=doubled(60),
     params:
         settings=lambda wildcards: config["methods"]["random_prompt"],
-        precision=config["precision"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.evaluate_random_prompts --dataset {wildcards.dataset} "
         "--backbone {wildcards.backbone} "
         "--model-config {input.model_config} --weights {input.weights} "
-        "--precision {params.precision} --manifest {input.manifest} --features {input.features} "
+        "--manifest {input.manifest} --features {input.features} "
         "--context-length {params.settings[context_length]} --draws {params.settings[draws]} "
         "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--accuracy {output.accuracy} --confusion {output.confusion} > {log} 2>&1"

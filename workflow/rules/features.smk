@@ -144,7 +144,6 @@ rule pseudolabel_zeroshot:
         mem_mb=doubled(4000),
         runtime=doubled(60),
     params:
-        precision=config["precision"],
         device=config["device"],
         shots=config["shots"],
         template=template,
@@ -154,6 +153,5 @@ rule pseudolabel_zeroshot:
         "--features {input.features} --dataset {wildcards.dataset} "
         "--template {params.template:q} --backbone {wildcards.backbone} "
         "--model-config {input.model_config} --weights {input.weights} "
-        "--precision {params.precision} "
         "--shots {params.shots} --device {params.device} --gpu-share {resources.gpu_share} "
         "--threads {threads} --labels {output.labels} --run {params.run} > {log} 2>&1"
