@@ -19,6 +19,7 @@ rule fetch_backbone:
         "<logs>/fetch_backbone/{backbone}.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     params:
         source=backbone_source,
         downloads=subpath(output.receipt, parent=True),

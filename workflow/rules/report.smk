@@ -146,6 +146,7 @@ rule report_cost:
         "<logs>/report_cost.log",
     conda:
         "../../envs/ptnl.yaml"
+    localrule: True
     params:
         benchmarks=benchmark_folder,
         study=config["study"],
