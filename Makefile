@@ -9,7 +9,7 @@ CORES ?= all
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES)
 
-.PHONY: demo test test-slurm slurm lint format smoke clean lock embedded
+.PHONY: demo test test-slurm slurm rehearsal lint format clean lock embedded
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -20,6 +20,9 @@ test: lint ## format, lint, unit tests, dry runs, a smoke run of the whole DAG
 
 test-slurm: slurm ## a study on a real SLURM of one node, installed first (Debian, root)
 	@pytest tests/slurm
+
+rehearsal: $(READY) ## the paper's study on small made-up archives and random weights
+	@python -m tests.rehearsal results/rehearsal --cores $(CORES)
 
 slurm: $(READY)
 	@tests/slurm/install.sh

@@ -74,6 +74,8 @@ rule all:
         rules.all_tables.input,
         rules.all_figures.input,
         rules.check_claims.output,
+        rules.report_data.output,
+        rules.check_zeroshot.output if grid.zero_shot_runs(config) else [],
         rules.report_noise.output,
         rules.report_cost.output,
         rules.write_report.output,

@@ -144,6 +144,11 @@ def gradient_runs(config: Config) -> list[Run]:
     ]
 
 
+def zero_shot_runs(config: Config) -> list[Run]:
+    """The runs of zero-shot CLIP."""
+    return [run for run in runs(config) if run.method == "zero_shot"]
+
+
 def pseudo_label_runs(config: Config) -> list[Run]:
     """The runs that train on pseudo-labels."""
     return [run for run in runs(config) if run.noise in SELECTIONS]

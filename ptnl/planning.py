@@ -21,6 +21,7 @@ from ptnl.grid import (
     random_prompts,
     runs,
     sweeps,
+    zero_shot_runs,
 )
 from ptnl.methods import METHODS
 from ptnl.noise import NOISES
@@ -313,6 +314,12 @@ def _summaries(config: Config) -> Iterator[Job]:
     claims = ("<results>/claims.md", "<results>/claims.csv")
     measured = (gradients,) if gradient_runs(config) else ()
     yield Job("check_claims", (table, *measured), claims)
+    data = ("<results>/datasets.csv", "<results>/datasets.md")
+    yield Job("report_data", tuple(map(_manifest, config["datasets"])), data)
+    zero_shot: tuple[str, ...] = ()
+    if untrained := zero_shot_runs(config):
+        zero_shot = ("<results>/zeroshot.csv", "<results>/zeroshot.md")
+        yield Job("check_zeroshot", _metrics(untrained), zero_shot)
     noise = ("<results>/noise.csv", "<results>/noise.md")
     yield Job("report_noise", (table,), noise)
     cost = ("<results>/cost.csv", "<results>/cost.md")
@@ -321,6 +328,6 @@ def _summaries(config: Config) -> Iterator[Job]:
     pages += [f"<results>/figures/figure{number}.svg" for number in figures]
     yield Job(
         "write_report",
-        (table, *pages, claims[0], noise[1], cost[1]),
+        (table, *pages, claims[0], data[1], *zero_shot[1:], noise[1], cost[1]),
         ("<results>/report.html",),
     )

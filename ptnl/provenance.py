@@ -1,6 +1,7 @@
 """What made an artefact: code, libraries, machine."""
 
 import hashlib
+import json
 import subprocess
 from functools import cache
 from importlib.metadata import version
@@ -43,3 +44,8 @@ def libraries(*names: str) -> dict[str, str]:
 def made_by(*names: str, **settings) -> dict:
     """Provenance for a file's metadata: commit, library versions and the config slice."""
     return {"commit": commit(), "libraries": libraries(*names), "settings": settings}
+
+
+def fingerprint(*decides) -> str:
+    """One short name for all that decides an artefact's content, each writable as JSON."""
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""One self-contained page of a study: claims, tables, figures, noise, cost, environment."""
+"""One self-contained page of a study: claims, tables, figures, data, cost, environment."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 import jinja2
@@ -51,6 +51,7 @@ def render_report(
     tables: Mapping[int, str],
     figures: Mapping[int, bytes],
     claims: str,
+    data: Sequence[str],
     noise: str,
     cost: str,
 ) -> str:
@@ -62,9 +63,9 @@ def render_report(
     runs : see `ptnl.schemas.RUNS`
     tables : number -> Markdown
     figures : number -> SVG
-    claims, noise, cost : Markdown
+    claims, data, noise, cost : Markdown
     """
-    parts = ["Claims", "Tables", "Figures", "Label noise", "Cost", "Environment"]
+    parts = ["Claims", "Tables", "Figures", "Data", "Label noise", "Cost", "Environment"]
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         files("ptnl").joinpath("templates/report.html.jinja").read_text()
     )
@@ -82,6 +83,7 @@ def render_report(
             }
             for number, svg in sorted(figures.items())
         ],
+        data=[_html(text) for text in data],
         noise=_html(noise),
         cost=_html(cost),
         environment=_html(_markdown_table(environment(runs))),

@@ -6,10 +6,7 @@ labels or the noise rate: so all runs of a seed can share the features of its vi
 """
 
 import hashlib
-import math
-import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,19 +16,14 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
-from tqdm import tqdm
 
-from ptnl.backbones.loading import LoadedBackbone
-from ptnl.features import read_image
-from ptnl.io import atomic_path
+from ptnl.features import ImageEncoder
+from ptnl.images import computed_ahead, read_pixels
 
 # RandomResizedCrop's defaults, which CoOp and PTNL use.
 AREA, ASPECT = (0.08, 1.0), (3 / 4, 4 / 3)
 ATTEMPTS = 10
 RANDOM_NUMBERS = 2 * ATTEMPTS + 3  # of a view: areas, aspects, top, left, flip
-
-ENCODER_BATCH = 256  # views in one call of the image encoder, or those of one image if more
-SHARD_IMAGES = 64  # images whose views are kept at once: what a killed job does again at most
 
 
 @dataclass(frozen=True)
@@ -95,75 +87,35 @@ def augmented_views(image: Tensor, uniform: np.ndarray, augmentation: Augmentati
     return torch.stack([view(box, flip) for box, flip in zip(boxes, flipped, strict=True)])
 
 
-def _decoded(paths: Sequence[Path], device: torch.device, threads: int) -> Iterator[Tensor]:
-    """Images (3, H, W) as uint8 on the device, in order, decoded once."""
-    with ThreadPoolExecutor(threads) as pool:
-        for image in pool.map(read_image, paths):
-            yield F.pil_to_tensor(image).to(device)
-
-
-def _encode_shard(
-    backbone: LoadedBackbone,
-    paths: Sequence[Path],
-    uniform: Sequence[np.ndarray],
-    augmentation: Augmentation,
-    threads: int,
-) -> np.ndarray:
-    """Features (V, len(paths), D) in float16, a few images' views at a time."""
-    views = len(uniform[0])
-    images = _decoded(paths, backbone.device, threads)
-    augmented = (
-        augmented_views(image, numbers, augmentation)
-        for image, numbers in zip(images, uniform, strict=True)
-    )
-    together = max(1, ENCODER_BATCH // views)
-    features = []
-    for _ in range(math.ceil(len(paths) / together)):
-        pixels = torch.cat(list(islice(augmented, together)))
-        encoded = backbone.encode_image(backbone.normalise(pixels))
-        features.append(encoded.half().unflatten(0, (-1, views)).cpu())
-    return torch.cat(features).transpose(0, 1).numpy()
-
-
-@torch.inference_mode()
-def encode_views(
-    backbone: LoadedBackbone,
+def encoded_views(
+    encoder: ImageEncoder,
     images: Sequence[str],
     folder: Path,
     seed: int,
     views: int,
     augmentation: Augmentation,
-    out: Path,
-    shards: Path,
     threads: int = 1,
-) -> None:
-    """Write the features (views, len(images), D) of a seed's views to `out` (NPY, float16).
+) -> Iterator[np.ndarray]:
+    """Features (views, n, D) of the images in order, in float16, not normalised.
 
-    They are not normalised. `images` are paths below `folder`. Each finished shard of images is
-    kept in the folder `shards` until the whole is written: a killed call goes on behind them, and
-    ends with the same bytes.
+    `images` are paths below `folder`. A GPU makes the views itself; without one, the threads that
+    decode the images do.
     """
-    starts = range(0, len(images), SHARD_IMAGES)
-    with tqdm(total=len(images) * views, unit="view", disable=None) as progress:
-        for start in starts:
-            names = images[start : start + SHARD_IMAGES]
-            shard = shards / f"{start:08d}.npy"
-            if not shard.exists():
-                features = _encode_shard(
-                    backbone,
-                    [folder / name for name in names],
-                    [random_numbers(seed, name, views) for name in names],
-                    augmentation,
-                    threads,
-                )
-                with atomic_path(shard) as temporary:
-                    np.save(temporary, features)
-            progress.update(len(names) * views)
-    shape = (views, len(images), backbone.dimensions)
-    with atomic_path(out) as temporary:
-        whole = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
-        for start in starts:
-            part = np.load(shards / f"{start:08d}.npy", mmap_mode="r")
-            whole[:, start : start + SHARD_IMAGES] = part
-        whole.flush()
-    shutil.rmtree(shards)
+    device = encoder.backbone.device
+    on_gpu = device.type == "cuda"
+
+    def augmented(name: str, pixels: Tensor) -> Tensor:
+        return augmented_views(pixels, random_numbers(seed, name, views), augmentation)
+
+    def prepared(name: str) -> Tensor:
+        pixels = read_pixels(folder / name)
+        return pixels.pin_memory() if on_gpu else augmented(name, pixels)
+
+    ahead = 2 * threads if on_gpu else max(threads, encoder.ahead // views)
+    ready = zip(images, computed_ahead(prepared, images, threads, ahead), strict=True)
+    together = max(1, encoder.batch // views)
+    while batch := list(islice(ready, together)):
+        if on_gpu:
+            batch = [(name, augmented(name, p.to(device, non_blocking=True))) for name, p in batch]
+        features = encoder(torch.cat([pixels for _, pixels in batch]))
+        yield features.unflatten(0, (-1, views)).transpose(0, 1).numpy()

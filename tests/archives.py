@@ -37,6 +37,8 @@ IMAGENET = {
     "n01514668": "rooster",
     "n01514859": "hen",
     "n01518878": "ostrich",
+    "n03773504": "missile",
+    "n04008634": "missile",  # CLIP's authors call two classes so
 }
 SIDE = 40  # pixels
 Split = dict[str, list[tuple[str, int, str]]]  # as in CoOp's JSON: image, label, class name

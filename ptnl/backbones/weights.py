@@ -93,10 +93,11 @@ def _refusal(error: pickle.UnpicklingError) -> str:
 
 
 def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(PurePosixPath(name).parts[1:2] == ("code",) for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):  # what `torch.load` says of it then tells more
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(PurePosixPath(name).parts[1:2] == ("code",) for name in archive.namelist())
 
 
 def read_torchscript(path: Path) -> StateDict:
@@ -108,11 +109,12 @@ def read_torchscript(path: Path) -> StateDict:
             weights = _declared_weights(archive, root)
             with archive.open(pickled) as file:
                 module = _TensorsOnly(file, archive, root, path).load()
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not readable as a TorchScript archive ({error})") from error
-    except pickle.UnpicklingError as error:
-        raise InputError(f"{path}: not readable as a TorchScript archive ({error})") from error
-    return dict(_named_weights(module, weights))
+        return dict(_named_weights(module, weights))
+    except InputError:
+        raise
+    except Exception as error:  # a broken pickle can ask for anything that cannot be done
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{path}: not readable as a TorchScript archive ({reason})") from error
 
 
 class _Module:

@@ -1,16 +1,18 @@
-"""Encode every image of a data set once, with the image encoder of a backbone."""
+"""Encode every image of a data set once; a killed call goes on where it was."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from ptnl.assets import sha256
 from ptnl.backbones.loading import load_files
 from ptnl.cli.entry import add_backbone_files, add_device, parser, start
 from ptnl.devices import choose_device
-from ptnl.features import encode_images
-from ptnl.io import atomic_path, read_parquet
+from ptnl.features import ImageEncoder, encoded_batches
+from ptnl.io import read_parquet
+from ptnl.provenance import fingerprint, made_by
+from ptnl.resumable import write_features
 from ptnl.schemas import MANIFEST
 
 
@@ -32,10 +34,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifest = read_parquet(args.manifest, MANIFEST)
     device = choose_device(args.device, args.gpu_share)
     backbone = load_files(args.backbone, args.model_config, args.weights, device, args.precision)
+    encoder = ImageEncoder(backbone)
     images = [args.receipt.parent / "images" / name for name in manifest.image]
-    features = encode_images(backbone, images, threads=args.threads)
-    with atomic_path(args.out) as temporary:
-        np.save(temporary, features)
+    made = made_by(
+        "torch",
+        "torchvision",
+        "open_clip_torch",
+        backbone=args.backbone,
+        precision=args.precision,
+    )
+    files = [sha256(path) for path in (args.receipt, args.model_config, args.weights)]
+    decides = [made, manifest.image.tolist(), files, device.type]
+    write_features(
+        args.out,
+        (len(images), encoder.dimension),
+        fingerprint(*decides),
+        lambda done: encoded_batches(encoder, images[done:], args.threads),
+        unit="image",
+    )
 
 
 if __name__ == "__main__":

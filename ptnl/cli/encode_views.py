@@ -1,8 +1,6 @@
 """Encode the augmented views of a seed's training images; a killed call goes on where it was."""
 
 import argparse
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,10 +11,12 @@ from ptnl.assets import sha256
 from ptnl.backbones.loading import load_files
 from ptnl.cli.entry import add_backbone_files, add_device, parser, start
 from ptnl.devices import choose_device
+from ptnl.features import ImageEncoder
 from ptnl.io import read_parquet, write_parquet
-from ptnl.provenance import made_by
+from ptnl.provenance import fingerprint, made_by
+from ptnl.resumable import write_features
 from ptnl.schemas import NOISY_SHOTS, SHOTS, VIEW_IMAGES
-from ptnl.views import Augmentation, encode_views
+from ptnl.views import Augmentation, encoded_views
 
 TRANSFORMS = {"dassl_legacy": True, "dassl_current": False}  # name -> squashed to a square first?
 
@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     images = pd.concat([draw[["image"]] for draw in draws]).drop_duplicates(ignore_index=True)
     device = choose_device(args.device, args.gpu_share)
     backbone = load_files(args.backbone, args.model_config, args.weights, device, args.precision)
+    encoder = ImageEncoder(backbone)
     augmentation = Augmentation(backbone.image_size, TRANSFORMS[args.transform], args.flips)
     made = made_by(
         "torch",
@@ -63,19 +64,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         backbone=args.backbone,
         precision=args.precision,
     )
-    # Shards that a killed call left are taken over only by one that would make the same.
-    decides = [made, images.image.tolist(), sha256(args.receipt), sha256(args.weights), device.type]
-    fingerprint = hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
-    encode_views(
-        backbone,
-        images.image.tolist(),
-        args.receipt.parent / "images",
-        args.seed,
-        args.views,
-        augmentation,
+    names = images.image.tolist()
+    files = [sha256(path) for path in (args.receipt, args.model_config, args.weights)]
+    decides = [made, names, files, device.type]
+    write_features(
         args.out,
-        args.out.with_name(f".{args.out.stem}.{fingerprint}"),
-        args.threads,
+        (args.views, len(names), encoder.dimension),
+        fingerprint(*decides),
+        lambda done: encoded_views(
+            encoder,
+            names[done:],
+            args.receipt.parent / "images",
+            args.seed,
+            args.views,
+            augmentation,
+            args.threads,
+        ),
+        unit="view",
     )
     write_parquet(images, args.images, VIEW_IMAGES, made)
 

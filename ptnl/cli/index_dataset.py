@@ -1,6 +1,7 @@
 """Write a data set's manifest: every image with its label, class name and split."""
 
 import json
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +23,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     arguments.add_argument("--receipt", type=Path, required=True, help="of download_dataset")
     arguments.add_argument("--out", type=Path, required=True, help="manifest (Parquet)")
+    arguments.add_argument(
+        "--on-bad-image",
+        choices=("stop", "skip"),
+        default="stop",
+        help="skip decodes every image and leaves out those that cannot be; stop leaves it to "
+        "encode_images to find one and to end there",
+    )
+    arguments.add_argument("--threads", type=int, default=1, help="that decode images")
     args = arguments.parse_args(argv)
 
     receipt = read_json(args.receipt)
@@ -41,7 +50,18 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{images / absent[0]}: missing, as are {len(absent) - 1} other images; delete "
             f"{args.receipt} to fetch them again"
         )
-    metadata = made_by("pandas", "pyarrow", dataset=args.dataset, receipt=receipt)
+    skipped = []
+    if args.on_bad_image == "skip":
+        # Not at the top: it brings torch, which a manifest does without.
+        from ptnl.images import unreadable
+
+        faults = unreadable([images / image for image in manifest.image], args.threads)
+        for fault in filter(None, faults):
+            print(f"skipped {fault}", file=sys.stderr)
+        is_bad = [fault is not None for fault in faults]
+        skipped = manifest.image[is_bad].tolist()
+        manifest = manifest.drop(manifest.index[is_bad])
+    metadata = made_by("pandas", "pyarrow", dataset=args.dataset, receipt=receipt, skipped=skipped)
     write_parquet(manifest, args.out, MANIFEST, metadata)
 
 

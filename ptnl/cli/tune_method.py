@@ -98,7 +98,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     augmented = read_metadata(args.view_images[0])["settings"] if view_files else {"views": 0}
     seen = {name: augmented[name] for name in ("views", "train_transform") if name in augmented}
-    made = made_by("torch", "open_clip_torch", "numpy", **{**args.settings, **seen})
+    settings = {**args.settings, **seen, "precision": args.precision}
+    made = made_by("torch", "open_clip_torch", "numpy", **settings)
     write_runs(
         args.out,
         (args.dataset, args.backbone, args.method),

@@ -1,4 +1,4 @@
-"""Write a study's report: one page with claims, tables, figures, noise, cost and environment."""
+"""Write a study's report: one page with claims, tables, figures, data, cost and environment."""
 
 import re
 from collections.abc import Sequence
@@ -21,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--tables", type=Path, nargs="*", default=[], help="tableN.md")
     arguments.add_argument("--figures", type=Path, nargs="*", default=[], help="figureN.svg")
     arguments.add_argument("--claims", type=Path, required=True, help="Markdown")
+    arguments.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="on the data sets, Markdown"
+    )
     arguments.add_argument("--noise", type=Path, required=True, help="Markdown")
     arguments.add_argument("--cost", type=Path, required=True, help="Markdown")
     arguments.add_argument("--out", type=Path, required=True, help="HTML")
@@ -32,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         {_number(path): path.read_text() for path in args.tables},
         {_number(path): path.read_bytes() for path in args.figures},
         args.claims.read_text(),
+        [path.read_text() for path in args.data],
         args.noise.read_text(),
         args.cost.read_text(),
     )

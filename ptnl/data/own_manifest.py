@@ -63,9 +63,13 @@ def _with_classes(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """The table with a numeric label and a class name."""
     if "class_name" in table and "label" in table:
         try:
-            return table.assign(label=table.label.astype("int64"))
+            table = table.assign(label=table.label.astype("int64"))
         except ValueError as error:
             raise InputError(f"{path}: labels beside class names are numbers ({error})") from error
+        several = table.groupby("class_name").label.nunique()
+        if several.max() > 1:
+            raise InputError(f"{path}: class {several.idxmax()!r} has several labels")
+        return table
     names = table["class_name" if "class_name" in table else "label"].astype(str)
     labels = {name: label for label, name in enumerate(sorted(names.unique()))}
     return table.assign(class_name=names, label=names.map(labels))

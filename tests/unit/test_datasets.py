@@ -454,8 +454,8 @@ def test_a_table_may_say_the_splits(fetch, table):
             {"label": {"cat": 0, "big dog": 2}, "class_name": {"cat": "a", "big dog": "b"}},
             "labels are 0, 2 instead of 0 to 1",
         ),
-        ({"label": 0, "class_name": {"cat": "a", "big dog": "b"}}, "label 0 has several names"),
         ({"label": {"cat": 0, "big dog": 1}, "class_name": "a"}, "class 'a' has several labels"),
+        ({"label": 0, "class_name": {"cat": "a", "big dog": "b"}}, "label 0 has several names"),
     ],
 )
 def test_a_table_that_is_wrong_is_refused(fetch, table, columns, sentence):

@@ -9,14 +9,16 @@ import sys
 import types
 from importlib import import_module
 
+import open_clip
 import pandas as pd
 import pytest
 import torch
 import yaml
 
 from ptnl import losses, methods, noise
+from ptnl.backbones.registry import backbones_of
 from ptnl.cli import download_dataset
-from ptnl.config import check_config, with_defaults
+from ptnl.config import check_config, with_defaults, without_dropped
 from ptnl.data import DATASETS
 from ptnl.grid import sweeps
 from ptnl.protocols import merged
@@ -129,6 +131,19 @@ def test_the_configs_of_the_page_on_data_sets_are_valid(root):
     for _, place, code in blocks:
         assert place == "config.yaml"
         check_config({**config, **yaml.safe_load(code)}, schema)
+
+
+def test_the_config_of_the_page_on_backbones_is_valid(root):
+    config = yaml.safe_load((root / "config.yaml").read_text())
+    schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    ((_, place, code),) = BLOCK.findall((root / "workflow/docs/backbones.md").read_text())
+    assert place == "config.yaml"
+    study = without_dropped(merged(config, yaml.safe_load(code)))
+    check_config(study, schema)
+    backbones = backbones_of(study)
+    assert list(study["backbones"]) == ["RN50", "ViT-L-14", "ours", "ViT-B-32"]
+    source = backbones["ViT-L-14"].source
+    assert open_clip.is_pretrained_cfg(source.model, source.pretrained)
 
 
 def test_every_data_set_has_a_section_with_its_sizes_source_and_licence(root):

@@ -245,7 +245,8 @@ def study(folder, classes: int = 2) -> list[str]:
         write_parquet(noisy, draws[-1], NOISY_SHOTS, asked)
     return [
         *("--settings", json.dumps({**SETTINGS, "epochs": 2}), "--dataset", "icons"),
-        *("--backbone", "mini-rn", "--manifest", str(folder / "manifest.parquet")),
+        *("--backbone", "mini-rn", "--image-encoder", "mini-resnet"),
+        *("--manifest", str(folder / "manifest.parquet")),
         *("--receipt", str(folder / "data/receipt.json"), "--device", "cpu"),
         *("--shots", *map(str, draws), "--out", str(folder / "a"), str(folder / "b")),
     ]

@@ -6,30 +6,17 @@ import torch
 from PIL import Image
 from torchvision import transforms as T
 
-from ptnl import views
+from ptnl import features
 from ptnl.errors import InputError
-from ptnl.features import encode_images
+from ptnl.features import ImageEncoder, encoded_batches
 from ptnl.io import write_parquet
 from ptnl.runs import read_views
 from ptnl.schemas import VIEW_IMAGES
-from ptnl.views import Augmentation, augmented_views, crop_boxes, encode_views, random_numbers
+from ptnl.views import Augmentation, augmented_views, crop_boxes, encoded_views, random_numbers
+from tests.unit.pictures import photograph, tensor
 
 HEIGHT, WIDTH, SIZE = 60, 90, 32
 CURRENT, LEGACY = Augmentation(SIZE, False, True), Augmentation(SIZE, True, True)
-
-
-def photograph(seed: int = 0, height: int = HEIGHT, width: int = WIDTH) -> Image.Image:
-    """Smooth colours with a few edges, unlike noise: interpolation has something to do."""
-    y, x = np.mgrid[:height, :width] / 10
-    stream = np.random.default_rng(seed)
-    phases = stream.uniform(0, 6, (3, 1, 1))
-    waves = np.sin(x + phases) * np.cos(0.7 * y + phases) + 0.5 * (x + y > 9)
-    pixels = np.interp(waves, (-1, 1.5), (0, 255)).astype(np.uint8)
-    return Image.fromarray(np.moveaxis(pixels, 0, -1))
-
-
-def tensor(image: Image.Image) -> torch.Tensor:
-    return torch.from_numpy(np.array(image)).movedim(-1, 0)
 
 
 @pytest.fixture
@@ -115,81 +102,56 @@ def test_a_views_numbers_are_its_own():
         assert (few != other).all()
 
 
-def encode(backbone, pictures, out, *, names=None, seed=1, count=3) -> np.ndarray:
+def encode(backbone, pictures, *, names=None, seed=1, count=3, threads=1) -> np.ndarray:
     folder, everything = pictures
-    encode_views(
-        backbone,
-        names or everything,
-        folder,
-        seed,
-        count,
-        CURRENT,
-        out,
-        out.with_suffix(".shards"),
+    parts = encoded_views(
+        ImageEncoder(backbone), names or everything, folder, seed, count, CURRENT, threads
     )
-    return np.load(out)
+    return np.concatenate(list(parts), axis=1)
 
 
-def test_features_of_views(tiny_backbone, pictures, tmp_path):
+def test_features_of_views(tiny_backbone, pictures):
     folder, names = pictures
-    features = encode(tiny_backbone, pictures, tmp_path / "v.npy")
-    assert features.shape == (3, 7, 16)
-    assert features.dtype == np.float16
+    encoded = encode(tiny_backbone, pictures, threads=2)
+    assert encoded.shape == (3, 7, 16)
+    assert encoded.dtype == np.float16
     picture = tensor(Image.open(folder / names[4]).convert("RGB"))
     pixels = augmented_views(picture, random_numbers(1, names[4], 3), CURRENT)
     with torch.inference_mode():
         expected = tiny_backbone.model.encode_image(tiny_backbone.normalise(pixels)).numpy()
-    np.testing.assert_allclose(features[:, 4], expected, rtol=2e-3, atol=2e-3)
-    assert not list(tmp_path.glob("*.shards"))
+    np.testing.assert_allclose(encoded[:, 4], expected, rtol=2e-3, atol=2e-3)
 
 
 def test_the_whole_image_as_a_view_has_the_plain_features(tiny_backbone, tmp_path):
     photograph(0, 32, 32).save(tmp_path / "a.png")
-    plain = encode_images(tiny_backbone, [tmp_path / "a.png"])
+    (plain,) = encoded_batches(ImageEncoder(tiny_backbone), [tmp_path / "a.png"])
     pixels = tiny_backbone.normalise(tensor(photograph(0, 32, 32))[None])
     with torch.inference_mode():
         view = tiny_backbone.model.encode_image(pixels).numpy()
     np.testing.assert_allclose(view, plain, rtol=2e-3, atol=2e-3)
 
 
-def test_neither_companions_nor_shards_change_a_view(
-    tiny_backbone, pictures, tmp_path, monkeypatch
+@pytest.mark.parametrize("images_together", [2, 1])
+def test_neither_companions_nor_batches_change_a_view(
+    tiny_backbone, pictures, monkeypatch, images_together
 ):
-    whole = encode(tiny_backbone, pictures, tmp_path / "whole.npy")
-    monkeypatch.setattr(views, "SHARD_IMAGES", 2)
-    monkeypatch.setattr(views, "ENCODER_BATCH", 3)
-    apart = encode(tiny_backbone, pictures, tmp_path / "apart.npy", names=pictures[1][::-1])
-    np.testing.assert_allclose(apart[:, ::-1].astype(float), whole, rtol=2e-3, atol=2e-3)
+    whole = encode(tiny_backbone, pictures)
+    batch = {2: 7, 1: 2}[images_together]  # views; fewer than an image has are encoded in parts
+    budget = features.BATCH_BYTES["cpu"] * batch // ImageEncoder(tiny_backbone).batch
+    monkeypatch.setitem(features.BATCH_BYTES, "cpu", budget)
+    encoder = ImageEncoder(tiny_backbone)
+    assert encoder.batch == batch
+    folder, names = pictures
+    parts = list(encoded_views(encoder, names[::-1], folder, 1, 3, CURRENT))
+    assert [part.shape[1] for part in parts[:-1]] == [images_together] * (len(parts) - 1)
+    apart = np.concatenate(parts, axis=1)[:, ::-1]
+    np.testing.assert_allclose(apart.astype(float), whole, rtol=2e-3, atol=2e-3)
 
 
-def test_a_killed_call_goes_on_and_ends_with_the_same_bytes(
-    tiny_backbone, pictures, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(views, "SHARD_IMAGES", 2)
-    whole = tmp_path / "whole.npy"
-    encode(tiny_backbone, pictures, whole)
-    decoded, read_image = [], views.read_image
-
-    def dies_at_the_fifth(path):
-        decoded.append(path.name)
-        if path.name == "5.png" and decoded.count("5.png") == 1:
-            raise InputError("killed")
-        return read_image(path)
-
-    monkeypatch.setattr(views, "read_image", dies_at_the_fifth)
-    cut = tmp_path / "cut.npy"
-    with pytest.raises(InputError, match="killed"):
-        encode(tiny_backbone, pictures, cut)
-    assert not cut.exists()
-    decoded_before = set(decoded)
-    decoded.clear()
-    monkeypatch.setattr(
-        views, "read_image", lambda path: (decoded.append(path.name), read_image(path))[1]
-    )
-    encode(tiny_backbone, pictures, cut)
-    assert decoded == ["4.png", "5.png", "6.png"]
-    assert {"0.png", "1.png", "2.png", "3.png"} <= decoded_before
-    assert cut.read_bytes() == whole.read_bytes()
+def test_views_from_the_middle_on_are_those_of_the_whole(tiny_backbone, pictures):
+    whole = encode(tiny_backbone, pictures)
+    rest = encode(tiny_backbone, pictures, names=pictures[1][3:])
+    np.testing.assert_allclose(rest, whole[:, 3:], rtol=2e-3, atol=2e-3)
 
 
 def test_every_epoch_has_its_views(tiny_backbone, pictures, tmp_path):
@@ -197,7 +159,7 @@ def test_every_epoch_has_its_views(tiny_backbone, pictures, tmp_path):
 
     files = []
     for seed in (2, 1):
-        encode(tiny_backbone, pictures, tmp_path / f"{seed}.npy", seed=seed)
+        np.save(tmp_path / f"{seed}.npy", encode(tiny_backbone, pictures, seed=seed))
         index = tmp_path / f"{seed}.parquet"
         made = {"settings": {"seed": seed}}
         write_parquet(pd.DataFrame({"image": pictures[1]}), index, VIEW_IMAGES, made)
@@ -206,9 +168,9 @@ def test_every_epoch_has_its_views(tiny_backbone, pictures, tmp_path):
     at = read_views(files, [1, 2], draws, torch.device("cpu"))
     first, second = np.load(tmp_path / "1.npy"), np.load(tmp_path / "2.npy")
     for epoch in (0, 2, 4):  # three views: the fifth epoch meets the second again
-        features = at(epoch)
-        assert features.dtype == torch.float32
-        np.testing.assert_array_equal(features[0], first[epoch % 3][[3, 0]])
-        np.testing.assert_array_equal(features[1], second[epoch % 3][[1, 1]])
+        seen = at(epoch)
+        assert seen.dtype == torch.float32
+        np.testing.assert_array_equal(seen[0], first[epoch % 3][[3, 0]])
+        np.testing.assert_array_equal(seen[1], second[epoch % 3][[1, 1]])
     with pytest.raises(InputError, match="no augmented views for seed 3"):
         read_views(files, [3], draws[:1], torch.device("cpu"))

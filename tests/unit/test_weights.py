@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import random
 import warnings
 import zipfile
 
@@ -78,6 +79,30 @@ def test_archives_that_name_no_buffers_hold_nothing_but_weights(tmp_path):
                 data = "".join(line for line in lines if "__buffers__" not in line).encode()
             target.writestr(name, data)
     assert_equal(read_torchscript(old), module.state_dict())
+
+
+def test_a_broken_archive_is_one_sentence(tmp_path):
+    """Any byte of its pickle may be wrong."""
+    whole, broken = io.BytesIO(), tmp_path / "broken.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(torch.nn.LayerNorm(3)), whole)
+    with zipfile.ZipFile(whole) as source:
+        files = {name: source.read(name) for name in source.namelist()}
+    (pickled,) = [name for name in files if name.endswith("/data.pkl")]
+    stream, refused = random.Random(0), 0
+    for _ in range(300):
+        content = bytearray(files[pickled])
+        content[stream.randrange(len(content))] = stream.randrange(256)
+        with zipfile.ZipFile(broken, "w") as target:
+            for name, data in {**files, pickled: bytes(content)}.items():
+                target.writestr(name, data)
+        try:
+            assert all(isinstance(w, torch.Tensor) for w in read_weights(broken).values())
+        except InputError as error:
+            refused += 1
+            assert str(error).startswith(f"{broken}: ")
+    assert refused > 100
 
 
 class Attack:

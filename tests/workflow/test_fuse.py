@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from ptnl.assets import FOLDER
 from ptnl.cli import tune_method
 from ptnl.data import DATASETS
 from ptnl.io import read_json, read_parquet
@@ -50,6 +51,8 @@ def test_a_run_alone_has_the_numbers_of_its_sweep(smoke, tmp_path, method):
         "dataset": "symbols",
         "template": DATASETS["symbols"].template,
         "backbone": "mini-rn",
+        "model-config": FOLDER / "mini-rn.json",
+        "weights": FOLDER / "mini-rn.safetensors",
         "manifest": results / "manifests/symbols.parquet",
         "features": results / "features/symbols/mini-rn.npy",
         "shots": draw,

@@ -36,6 +36,8 @@ def test_the_embedded_study(tmp_path):
         "collect_runs": 1,
         "collect_gradients": 1,
         "check_claims": 1,
+        "check_zeroshot": 1,
+        "report_data": 1,
         "report_noise": 1,
         "report_cost": 1,
         "make_table": 9,

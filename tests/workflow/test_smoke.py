@@ -9,12 +9,13 @@ import time
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from ptnl.io import read_json, read_metadata, read_parquet
 from ptnl.layouts import FIGURES, TABLES
-from ptnl.schemas import HISTORY, PSEUDO_LABELS, RUN_FILES, RUN_KEYS, RUNS, SUMMARY
+from ptnl.schemas import HISTORY, MANIFEST, PSEUDO_LABELS, RUN_FILES, RUN_KEYS, RUNS, SUMMARY
 from tests.workflow.conftest import ROOT, Study
 
 # Zero-shot twice; 17 methods with mini-rn and 2 with mini-vit, 2 rates, 2 seeds; 2 methods under
@@ -76,6 +77,12 @@ def test_every_artefact_is_there(smoke):
     noise = pd.read_csv(smoke.results / "noise.csv").set_index(["noise", "fp"])
     found = noise.loc["symmetric", ["rate_realised", "shots_per_class", "draws"]]
     assert found.to_numpy().tolist() == [[0, 16, 2], [50, 16, 2]]
+    zero_shot = pd.read_csv(smoke.results / "zeroshot.csv")
+    assert zero_shot.backbone.tolist() == ["mini-rn", "mini-vit"]
+    assert set(zero_shot.verdict) == {"nothing published"}
+    assert pd.read_csv(smoke.results / "datasets.csv").skipped.tolist() == [0]
+    for section in ("Data sets", "Zero-shot accuracy"):
+        assert f"<strong>{section}" in report
     leftovers = [p for p in smoke.results.rglob(".*") if p.is_file()]
     assert leftovers == []
 
@@ -188,3 +195,21 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(smoke, tmp_path, breaks, s
     assert "Traceback" not in log
     assert not target.exists()
     assert not list(target.parent.glob("*")) if target.parent.exists() else True
+
+
+def test_bad_images_are_skipped_where_the_config_says_so(smoke, tmp_path):
+    shutil.copytree(smoke.folder / "data", tmp_path / "data")
+    study = Study.create(tmp_path, on_bad_image="skip")
+    bad = "topcoat/arrow-left.png"
+    path = tmp_path / "data/symbols/images" / bad
+    path.write_bytes(path.read_bytes()[:-40])
+    features = study.results / "features/symbols/mini-rn.npy"
+    said = study.snakemake(str(features), str(study.results / "datasets.md"))
+    assert said.returncode == 0, said.stdout + said.stderr
+    manifest = study.results / "manifests/symbols.parquet"
+    assert read_metadata(manifest)["settings"]["skipped"] == [bad]
+    images = read_parquet(manifest, MANIFEST).image
+    assert bad not in set(images)
+    assert np.load(features, mmap_mode="r").shape == (len(images), 128)
+    assert bad in (study.results / "logs/index_dataset/symbols.log").read_text()
+    assert f"`{bad}`" in (study.results / "datasets.md").read_text()

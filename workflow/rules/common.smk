@@ -20,12 +20,15 @@ def code(*modules):
 
 # The modules of the fast text tower.
 TEXT_TOWER = [
-    f"ptnl.text.{name}" for name in ("encoder", "packing", "prompts", "tokenizer", "tower")
+    "ptnl.backbones.precision",
+    *(f"ptnl.text.{name}" for name in ("encoder", "packing", "prompts", "tokenizer", "tower")),
 ]
 
 
 # The modules that load a whole backbone.
-IMAGE_ENCODER = [f"ptnl.backbones.{name}" for name in ("configuration", "loading", "weights")]
+IMAGE_ENCODER = [
+    f"ptnl.backbones.{name}" for name in ("configuration", "loading", "precision", "weights")
+]
 
 
 def doubled(amount):
@@ -93,7 +96,6 @@ def backbone_file(kind):
 
 # The inputs of every job that loads a backbone.
 BACKBONE_FILES = {
-    **code("ptnl.backbones.precision"),
     "model_config": backbone_file("config"),
     "weights": backbone_file("weights"),
 }

@@ -11,7 +11,6 @@ rule download_dataset:
         "<data>/{dataset}/receipt.json",
     log:
         "<logs>/download_dataset/{dataset}.log",
-    retries: 2
     localrule: True
     conda:
         "../../envs/ptnl.yaml"
@@ -39,11 +38,15 @@ rule index_dataset:
     localrule: True
     conda:
         "../../envs/ptnl.yaml"
+    threads: 1
     params:
         options=dataset_options,
+        on_bad_image=config["on_bad_image"],
     shell:
         "python -m ptnl.cli.index_dataset --dataset {wildcards.dataset} "
-        "--options {params.options:q} --receipt {input.receipt} --out {output} > {log} 2>&1"
+        "--options {params.options:q} --receipt {input.receipt} "
+        "--on-bad-image {params.on_bad_image} --threads {threads} "
+        "--out {output} > {log} 2>&1"
 
 
 rule sample_shots:

@@ -32,7 +32,13 @@ rule fetch_backbone:
 rule encode_images:
     """Image features of a data set, once per image and backbone, in the manifest's order."""
     input:
-        **code("ptnl.cli.encode_images", "ptnl.features", *IMAGE_ENCODER),
+        **code(
+            "ptnl.cli.encode_images",
+            "ptnl.features",
+            "ptnl.images",
+            "ptnl.resumable",
+            *IMAGE_ENCODER,
+        ),
         **BACKBONE_FILES,
         receipt="<data>/{dataset}/receipt.json",
         manifest="<results>/manifests/{dataset}.parquet",
@@ -65,7 +71,14 @@ rule encode_images:
 rule encode_views:
     """Augmented views of a seed's training images, as many as the config says, encoded once."""
     input:
-        **code("ptnl.cli.encode_views", "ptnl.views", "ptnl.features", *IMAGE_ENCODER),
+        **code(
+            "ptnl.cli.encode_views",
+            "ptnl.views",
+            "ptnl.features",
+            "ptnl.images",
+            "ptnl.resumable",
+            *IMAGE_ENCODER,
+        ),
         **BACKBONE_FILES,
         receipt="<data>/{dataset}/receipt.json",
         shots="<results>/shots/{dataset}/seed-{seed}.parquet",

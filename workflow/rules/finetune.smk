@@ -37,6 +37,7 @@ for noise, options in config["noise"].items():
                 "ptnl.cli.finetune_backbone",
                 "ptnl.methods.finetune",
                 "ptnl.features",
+                "ptnl.images",
                 "ptnl.losses",
                 "ptnl.optim",
                 "ptnl.backbones.image_encoders",

@@ -90,6 +90,50 @@ rule report_noise:
         "> {log} 2>&1"
 
 
+rule report_data:
+    """Classes, images of each split, and images that could not be read."""
+    input:
+        **code("ptnl.cli.report_data", "ptnl.data_report"),
+        manifests=collect("<results>/manifests/{dataset}.parquet", dataset=config["datasets"]),
+    output:
+        csv="<results>/datasets.csv",
+        markdown="<results>/datasets.md",
+    log:
+        "<logs>/report_data.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        study=config["study"],
+    shell:
+        "python -m ptnl.cli.report_data --manifests {input.manifests} --study {params.study} "
+        "--csv {output.csv} --markdown {output.markdown} > {log} 2>&1"
+
+
+rule check_zeroshot:
+    """Zero-shot accuracy beside the published one; a warning, in the terminal too, where it is off."""
+    input:
+        **code("ptnl.cli.check_zeroshot", "ptnl.gate", "ptnl.published"),
+        published="ptnl/paper/published.csv",
+        metrics=run_file("metrics.json", grid.zero_shot_runs(config)),
+    output:
+        csv="<results>/zeroshot.csv",
+        markdown="<results>/zeroshot.md",
+    log:
+        "<logs>/check_zeroshot.log",
+    priority: 1 # before hours are spent on wrong data
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        study=config["study"],
+        protocol=config["protocol"],
+    localrule: True
+    shell:
+        "python -m ptnl.cli.check_zeroshot --metrics {input.metrics} --study {params.study} "
+        "--protocol {params.protocol} --csv {output.csv} --markdown {output.markdown} "
+        "2>&1 | tee {log} >&2"
+
+
 rule report_cost:
     """Jobs, hours, memory and devices by stage and method."""
     input:
@@ -149,6 +193,8 @@ rule write_report:
         tables=collect("<results>/tables/table{number}.md", number=TABLES),
         figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),
         claims="<results>/claims.md",
+        data="<results>/datasets.md",
+        zeroshot="<results>/zeroshot.md" if grid.zero_shot_runs(config) else [],
         noise="<results>/noise.md",
         cost="<results>/cost.md",
     output:
@@ -163,7 +209,8 @@ rule write_report:
     shell:
         "python -m ptnl.cli.write_report --study {params.study} --runs {input.runs} "
         "--tables {input.tables} --figures {input.figures} --claims {input.claims} "
-        "--noise {input.noise} --cost {input.cost} --out {output} > {log} 2>&1"
+        "--data {input.data} {input.zeroshot} --noise {input.noise} --cost {input.cost} "
+        "--out {output} > {log} 2>&1"
 
 
 rule report:

@@ -1,0 +1,35 @@
+"""Compare zero-shot accuracies with the published ones: a warning where the data may be wrong."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptnl.aggregate import runs_table
+from ptnl.cli.entry import parser, start
+from ptnl.gate import CAUSES, against_published, markdown, warnings
+from ptnl.io import read_json, write_text
+from ptnl.published import published
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument(
+        "--metrics", type=Path, nargs="+", required=True, help="of the zero-shot runs"
+    )
+    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
+    arguments.add_argument("--csv", type=Path, required=True)
+    arguments.add_argument("--markdown", type=Path, required=True)
+    args = arguments.parse_args(argv)
+
+    compared = against_published(
+        runs_table([read_json(path) for path in args.metrics]), published()
+    )
+    for sentence in warnings(compared):
+        print(f"warning: {sentence}. {CAUSES}", file=sys.stderr)
+    write_text(compared.to_csv(index=False), args.csv)
+    write_text(markdown(compared, args.study, args.protocol), args.markdown)
+
+
+if __name__ == "__main__":
+    start(main)

@@ -1,0 +1,30 @@
+"""Tabulate the data sets of a study: classes, images of each split, images that were skipped."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptnl.cli.entry import parser, start
+from ptnl.data_report import data_table, markdown
+from ptnl.io import read_metadata, read_parquet, write_text
+from ptnl.schemas import MANIFEST
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--manifests", type=Path, nargs="+", required=True)
+    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument("--csv", type=Path, required=True)
+    arguments.add_argument("--markdown", type=Path, required=True)
+    args = arguments.parse_args(argv)
+
+    made = {path: read_metadata(path) for path in args.manifests}
+    names = {path: made[path]["settings"]["dataset"] for path in args.manifests}
+    skipped = {names[path]: made[path]["settings"]["skipped"] for path in args.manifests}
+    manifests = {names[path]: read_parquet(path, MANIFEST) for path in args.manifests}
+    table = data_table(manifests, skipped)
+    write_text(table.to_csv(index=False), args.csv)
+    write_text(markdown(table, skipped, args.study), args.markdown)
+
+
+if __name__ == "__main__":
+    start(main)

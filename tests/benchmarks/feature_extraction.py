@@ -1,0 +1,195 @@
+"""Image features a second: ours beside a plain torch DataLoader, and memory over many images.
+
+    python tests/benchmarks/feature_extraction.py --backbone mini-rn ViT-B-32
+    python tests/benchmarks/feature_extraction.py --preparation
+    python tests/benchmarks/feature_extraction.py --memory 50000
+
+On synthetic JPEGs of the size of photographs. The two take turns in one process, on the same
+threads, and the best of each counts. On a busy machine only the ratios mean something.
+`--preparation` times what comes before the encoder alone, by decoder, in CPU time. Backbones that
+the package does not ship have random weights.
+"""
+
+import argparse
+import io
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from open_clip.transform import PreprocessCfg
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from ptnl.backbones.loading import LoadedBackbone, load_backbone
+from ptnl.backbones.registry import BACKBONES, Shipped
+from ptnl.devices import choose_device
+from ptnl.features import ImageEncoder, encoded_batches, prepared
+from ptnl.images import read_image, read_pixels
+from ptnl.resumable import write_features
+
+DIFFERENT = 64  # images; more are these again
+
+
+def photograph(seed: int, width: int, height: int) -> bytes:
+    """A JPEG whose spectrum falls as that of photographs does."""
+    stream = np.random.default_rng(seed)
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    amplitude = np.maximum(frequency, 1 / width) ** -1.2
+
+    def plane() -> np.ndarray:
+        phase = np.exp(2j * np.pi * stream.random(frequency.shape))
+        return np.fft.irfft2(amplitude * phase, (height, width))
+
+    grey = plane()
+    pixels = np.stack([grey + 0.3 * plane() for _ in range(3)], axis=-1)
+    pixels = 120 + 50 * (pixels - pixels.mean()) / pixels.std()
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def photographs(folder: Path, count: int, width: int, height: int) -> list[Path]:
+    paths = [folder / f"{i}.jpg" for i in range(min(count, DIFFERENT))]
+    for i, path in enumerate(paths):
+        path.write_bytes(photograph(i, width, height))
+    return list(islice(cycle(paths), count))
+
+
+def backbone_of(name: str, device: torch.device) -> LoadedBackbone:
+    if name in BACKBONES and isinstance(BACKBONES[name].source, Shipped):
+        return load_backbone(name, device)
+    torch.manual_seed(0)
+    model = open_clip.create_model(name).eval().requires_grad_(False).to(device)
+    return LoadedBackbone(name, model, open_clip.get_tokenizer(name), device)
+
+
+class Photographs(Dataset):
+    def __init__(self, paths: Sequence[Path], transform):
+        self.paths, self.transform = paths, transform
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: int) -> torch.Tensor:
+        return self.transform(Image.open(self.paths[place]).convert("RGB"))
+
+
+@torch.inference_mode()
+def plain(backbone: LoadedBackbone, paths: Sequence[Path], threads: int) -> np.ndarray:
+    """What one writes without thinking about it."""
+    device = backbone.device
+    loader = DataLoader(
+        Photographs(paths, backbone.transform),
+        batch_size=64,
+        num_workers=threads,
+        pin_memory=device.type == "cuda",
+    )
+    encode = backbone.encode_image
+    return torch.cat([encode(batch.to(device)).half().cpu() for batch in loader]).numpy()
+
+
+def ours(backbone: LoadedBackbone, paths: Sequence[Path], threads: int) -> np.ndarray:
+    return np.concatenate(list(encoded_batches(ImageEncoder(backbone), paths, threads)))
+
+
+def clocks() -> np.ndarray:
+    """Seconds gone by, and seconds of the processor that this process and its workers have had."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return np.array([time.perf_counter(), sum(usage.ru_utime + usage.ru_stime for usage in used)])
+
+
+def compare(backbone: LoadedBackbone, paths: Sequence[Path], threads: int, rounds: int) -> None:
+    """Print images a second, by the clock and by processor time, and how far features are apart."""
+    ways, seconds, features = {"plain DataLoader": plain, "ours": ours}, {}, {}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            started = clocks()
+            features[name] = way(backbone, paths, threads).astype(np.float32)
+            seconds.setdefault(name, []).append(clocks() - started)
+    rates = {name: len(paths) / np.min(all_, axis=0) for name, all_ in seconds.items()}
+    for kind, unit in enumerate(("second", "second of a core")):
+        said = "  ".join(f"{name} {rate[kind]:7.1f}" for name, rate in rates.items())
+        ratio = rates["ours"][kind] / rates["plain DataLoader"][kind]
+        print(f"{backbone.name:10s} images a {unit}: {said}  {ratio:4.2f}x", flush=True)
+    first, second = features.values()
+    apart = np.linalg.norm(first - second, axis=1) / np.linalg.norm(first, axis=1)
+    print(f"{backbone.name:10s} features apart by {apart.mean():.0e} of their length")
+
+
+def prepare(paths: Sequence[Path], size: int, rounds: int) -> None:
+    """Print CPU milliseconds an image, from file to what the encoder takes."""
+    transform = open_clip.image_transform(size, is_train=False)
+    ways: dict[str, Callable[[Path], object]] = {
+        "plain transform": lambda path: transform(read_image(path)),
+        "Pillow, then our crop": lambda path: prepared(
+            torch.from_numpy(np.array(read_image(path))).permute(2, 0, 1), size, PreprocessCfg()
+        ),
+        "ours": lambda path: prepared(read_pixels(path), size, PreprocessCfg()),
+    }
+    best = dict.fromkeys(ways, np.inf)
+    for _ in range(rounds):
+        for name, way in ways.items():
+            started = time.process_time()
+            for path in paths:
+                way(path)
+            best[name] = min(best[name], (time.process_time() - started) / len(paths))
+    for name, seconds in best.items():
+        faster = best["plain transform"] / seconds
+        print(f"{size} pixels  {name:22s} {1e3 * seconds:5.2f} ms  {faster:4.2f}x")
+
+
+def resident_mib() -> float:
+    """Memory of this process now (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def memory(backbone: LoadedBackbone, paths: Sequence[Path], threads: int, folder: Path) -> None:
+    """Print memory at ten points of encoding the images into a file."""
+    encoder = ImageEncoder(backbone)
+
+    def watched(done: int):
+        for part in encoded_batches(encoder, paths[done:], threads):
+            yield part
+            tenth, done = 10 * done // len(paths), done + len(part)
+            if 10 * done // len(paths) > tenth:
+                print(f"{done:7d} images  {resident_mib():7.1f} MiB", flush=True)
+
+    shape = (len(paths), encoder.dimension)
+    write_features(folder / "features.npy", shape, "memory", watched, unit="image")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--backbone", nargs="+", default=["mini-rn", "ViT-B-32"])
+    parser.add_argument("--images", type=int, default=512)
+    parser.add_argument("--size", type=int, nargs=2, default=[500, 375], help="width and height")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--preparation", action="store_true")
+    parser.add_argument("--memory", type=int, metavar="IMAGES")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    device = choose_device(args.device)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = photographs(folder, args.memory or args.images, *args.size)
+        if args.preparation:
+            for size in (224, 64):
+                prepare(paths[:DIFFERENT], size, args.rounds)
+        elif args.memory:
+            memory(backbone_of(args.backbone[0], device), paths, args.threads, folder)
+        else:
+            for backbone in args.backbone:
+                compare(backbone_of(backbone, device), paths, args.threads, args.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from ptnl import resumable
+from ptnl.resumable import write_features
+
+SHAPE = (3, 10, 4)  # views, images, numbers
+
+
+def whole() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=SHAPE).astype(np.float16)
+
+
+class Parts:
+    """Parts of two images; dies where told, and knows what it was asked for."""
+
+    def __init__(self, dies_at: int = 99):
+        self.dies_at, self.starts, self.given = dies_at, [], []
+
+    def __call__(self, done: int) -> Iterator[np.ndarray]:
+        self.starts.append(done)
+        for start in range(done, SHAPE[1], 2):
+            if start >= self.dies_at:
+                raise KeyboardInterrupt
+            self.given.append(start)
+            yield whole()[:, start : start + 2]
+
+
+@pytest.fixture
+def often(monkeypatch):
+    monkeypatch.setattr(resumable, "PERIOD", -1.0)
+
+
+def test_parts_make_the_whole(tmp_path):
+    out = tmp_path / "below" / "features.npy"
+    write_features(out, SHAPE, "a", Parts(), "view")
+    np.testing.assert_array_equal(np.load(out), whole())
+    assert np.load(out).dtype == np.float16
+    assert [path.name for path in out.parent.iterdir()] == ["features.npy"]
+
+
+def test_features_without_views(tmp_path):
+    out = tmp_path / "features.npy"
+    write_features(out, SHAPE[1:], "a", lambda done: [whole()[0, :7], whole()[0, 7:]], "image")
+    np.testing.assert_array_equal(np.load(out), whole()[0])
+
+
+def test_a_killed_call_goes_on_and_ends_with_the_same_bytes(tmp_path, often):
+    out, undisturbed = tmp_path / "cut.npy", tmp_path / "whole.npy"
+    write_features(undisturbed, SHAPE, "a", Parts(), "view")
+    with pytest.raises(KeyboardInterrupt):
+        write_features(out, SHAPE, "a", Parts(dies_at=6), "view")
+    assert not out.exists()
+    again = Parts()
+    write_features(out, SHAPE, "a", again, "view")
+    assert again.starts == [6]
+    assert again.given == [6, 8]
+    assert out.read_bytes() == undisturbed.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.npy", "whole.npy"]
+
+
+@pytest.mark.parametrize("lost", ["features.npy", "checkpoint.json"])
+def test_a_call_with_nothing_to_go_on_from_begins_anew(tmp_path, often, lost):
+    out = tmp_path / "f.npy"
+    with pytest.raises(KeyboardInterrupt):
+        write_features(out, SHAPE, "a", Parts(dies_at=6), "view")
+    (tmp_path / ".f.npy.partial" / lost).unlink()
+    again = Parts()
+    write_features(out, SHAPE, "a", again, "view")
+    assert again.starts == [0]
+    np.testing.assert_array_equal(np.load(out), whole())
+
+
+@pytest.mark.parametrize(("identity", "shape"), [("b", SHAPE), ("a", (3, 10, 4, 1)[:3])])
+def test_only_the_same_features_are_taken_over(tmp_path, often, identity, shape):
+    out = tmp_path / "f.npy"
+    with pytest.raises(KeyboardInterrupt):
+        write_features(out, SHAPE, "a", Parts(dies_at=6), "view")
+    again = Parts()
+    write_features(out, shape, identity, again, "view")
+    assert again.starts == [0 if identity == "b" else 6]
+    np.testing.assert_array_equal(np.load(out), whole())
+
+
+def test_parts_are_not_kept(tmp_path):
+    """Memory stays flat: of what was given before, nothing is left when the next part is due."""
+    given = []
+
+    def parts(done: int) -> Iterator[np.ndarray]:
+        for start in range(0, SHAPE[1], 2):
+            assert all(part() is None for part in given[:-1])
+            part = whole()[:, start : start + 2].copy()
+            given.append(weakref.ref(part))
+            yield part
+
+    write_features(tmp_path / "f.npy", SHAPE, "a", parts, "view")
+    assert len(given) == 5
+
+
+def test_features_of_another_number_of_images_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="features of 7 images instead of 10"):
+        write_features(tmp_path / "f.npy", SHAPE, "a", lambda done: [whole()[:, :7]], "view")
+    assert not (tmp_path / "f.npy").exists()
+
+
+def test_the_rate_is_shown(tmp_path, capfd):
+    write_features(tmp_path / "f.npy", SHAPE, "a", Parts(), "view")
+    said = capfd.readouterr().err
+    assert "30/30" in said
+    assert "views/s" in said
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from ptnl import resumable
+from tests.unit.test_resumable import Parts, SHAPE
+
+resumable.PERIOD = -1.0
+parts, out = Parts(), Path(sys.argv[1])
+
+def slowly(done):
+    for part in parts(done):
+        yield part
+        time.sleep(0.2)
+
+resumable.write_features(out, SHAPE, "a", slowly, "view")
+"""
+
+
+def test_killed_for_good(tmp_path, root, often):
+    """SIGKILL, which no handler sees."""
+    out = tmp_path / "f.npy"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(out)], cwd=root, stderr=subprocess.DEVNULL
+    )
+    checkpoint = tmp_path / ".f.npy.partial/checkpoint.json"
+    deadline = time.monotonic() + 60
+    while not checkpoint.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not out.exists()
+    again = Parts()
+    write_features(out, SHAPE, "a", again, "view")
+    assert again.starts[0] > 0
+    np.testing.assert_array_equal(np.load(out), whole())
