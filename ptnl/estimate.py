@@ -209,7 +209,8 @@ def as_text(plan: Plan) -> str:
     if plan.by_hand:
         lines.append(f"  to be put in place by hand: {', '.join(plan.by_hand)}")
     lines += [
-        "Disk is that of the results alone. Hours are those of the missing jobs, one after the other.",
+        "Disk is that of the results alone.",
+        "Hours are those of the missing jobs, one after the other.",
         f"Here: {plan.here}.",
         f"H100: {plan.h100}.",
     ]
