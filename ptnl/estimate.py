@@ -38,7 +38,7 @@ class Machine:
         )
 
 
-H100 = Machine("H100", 67_000, "peak in float32 by the data sheet of the H100 SXM")
+H100 = Machine("H100", 67_000, "in float32 by the H100 SXM's data sheet; half precision is faster")
 
 
 @dataclass(frozen=True)
@@ -209,6 +209,7 @@ def as_text(plan: Plan) -> str:
     if plan.by_hand:
         lines.append(f"  to be put in place by hand: {', '.join(plan.by_hand)}")
     lines += [
+        "Disk is that of the results alone.",
         "Hours are those of the missing jobs, one after the other.",
         f"Here: {plan.here}.",
         f"H100: {plan.h100}.",
