@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptnl import layouts
-from ptnl.backbones.registry import Shipped, backbones_of
+from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
 from ptnl.grid import (
     RANDOM_PROMPT,
     Run,
@@ -133,6 +133,19 @@ def _weights(config: Config, backbone: str) -> tuple[str, ...]:
     return f"{folder}/open_clip_config.json", f"{folder}/open_clip_model.safetensors"
 
 
+def _image_encoder(config: Config, backbone: str) -> str:
+    """The image encoder that fine-tuning trains for a backbone; empty where there is none."""
+    return backbones_of(config)[backbone].image_encoder
+
+
+def _encoder_files(encoder: str) -> tuple[str, ...]:
+    """The files of an image encoder that some job makes: none where the package ships it."""
+    if not encoder or isinstance(IMAGE_ENCODERS[encoder], Shipped):
+        return ()
+    folder = f"<data>/image_encoders/{encoder}"
+    return f"{folder}/config.json", f"{folder}/model.safetensors"
+
+
 def _draw(run: Run) -> str:
     """The labelled draw that a run trains on."""
     if run.noise in SELECTIONS:
@@ -151,6 +164,9 @@ def _candidates(config: Config) -> Iterator[Job]:
     for backbone in config["backbones"]:
         if files := _weights(config, backbone):
             yield Job("fetch_backbone", (), files, backbone=backbone)
+    for encoder in dict.fromkeys(_image_encoder(config, name) for name in config["backbones"]):
+        if files := _encoder_files(encoder):
+            yield Job("fetch_image_encoder", (), files)
     for dataset in config["datasets"]:
         yield from _draws(config, dataset)
         for backbone in config["backbones"]:
@@ -254,7 +270,8 @@ def _training(config: Config, sweep: Sweep, of_job: list[Run]) -> Job:
     reads = [_manifest(sweep.dataset), *map(_draw, of_job)]
     if METHODS[sweep.method].trains_on == "images":
         stage = "finetune_backbone"
-        reads.append(_receipt(sweep.dataset))
+        encoder = _image_encoder(config, sweep.backbone)
+        reads += [_receipt(sweep.dataset), *_encoder_files(encoder)]
         benchmark = f"{stage}/{sweep.dataset}/{sweep.backbone}/{where}.tsv"
     else:
         stage = "tune_method"

@@ -1,6 +1,6 @@
 """Loading an image encoder that was pre-trained with labels only: what `finetune` starts from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,14 @@ from torch import Tensor, nn
 
 from ptnl.assets import verified
 from ptnl.backbones.registry import IMAGE_ENCODERS
+from ptnl.backbones.text import check_shapes
 from ptnl.errors import InputError
 from ptnl.io import read_json
+
+StateDict = dict[str, Tensor]
+
+# How a model's images are prepared, in a configuration.
+PREPARATION = ("input_size", "interpolation", "crop_pct", "mean", "std")
 
 
 @dataclass(frozen=True)
@@ -39,29 +45,49 @@ def build(config: dict[str, Any], classes: int) -> nn.Module:
     return timm.create_model(config["architecture"], num_classes=classes, **config["model_args"])
 
 
+def published_config(name: str) -> dict[str, Any]:
+    """The configuration of a model that timm knows by name, as `build` takes it."""
+    known = timm.get_pretrained_cfg(name)
+    prepared = {key: getattr(known, key) for key in PREPARATION}
+    return {"architecture": known.architecture, "model_args": {}, "pretrained_cfg": prepared}
+
+
+def without_head(state: Mapping[str, Tensor], config: dict[str, Any], path: Path) -> StateDict:
+    """The weights of a configuration's model but for its head; `path` is where they are from.
+
+    Raises `InputError` where one is missing, unknown, or of the wrong shape.
+    """
+    with torch.device("meta"):
+        model = build(config, classes=1)
+    head = {name for name, _ in model.named_parameters() if name not in _body(model)}
+    kept = {name: value.contiguous() for name, value in state.items() if name not in head}
+    check_shapes(path, {name: value.shape for name, value in _body(model).items()}, kept)
+    return kept
+
+
 def load_image_encoder(name: str, classes: int, device: torch.device) -> ImageEncoder:
-    """The image encoder `name` of the registry, with a head of zeros for `classes` classes.
+    """The shipped image encoder `name`, with a head of zeros for `classes` classes.
+
+    Raises `InputError` where the weights are missing, altered or of the wrong shape.
+    """
+    source = IMAGE_ENCODERS[name]
+    return read_image_encoder(verified(source.config), verified(source.weights), classes, device)
+
+
+def read_image_encoder(
+    config: Path, weights: Path, classes: int, device: torch.device
+) -> ImageEncoder:
+    """Like `load_image_encoder`, from a configuration and safetensors weights without a head.
 
     A head that starts from zero (as in BiT, Kolesnikov et al. 2020) leaves nothing to chance but
     the order of the batches, and the first step trains the head alone.
-
-    Raises `InputError` where shipped weights are missing, altered or of the wrong shape, and where
-    timm cannot fetch its own.
     """
-    source = IMAGE_ENCODERS[name]
-    if source.config:
-        config = read_json(verified(source.config))
-        model = build(config, classes)
-        _load_weights(model, verified(source.weights))
-        prepared = config["pretrained_cfg"]
-    else:
-        try:
-            model = timm.create_model(name, pretrained=True, num_classes=classes)
-        except OSError as error:  # what the Hugging Face Hub raises where it cannot be reached
-            raise InputError(f"timm cannot fetch {name} ({error})") from error
-        prepared = model.pretrained_cfg
+    described = read_json(config)
+    model = build(described, classes)
+    _load_weights(model, weights)
     for parameter in model.get_classifier().parameters():
         nn.init.zeros_(parameter)
+    prepared = described["pretrained_cfg"]
     mean, std = (
         torch.tensor(prepared[key], device=device)[:, None, None] for key in ("mean", "std")
     )
@@ -75,17 +101,17 @@ def load_image_encoder(name: str, classes: int, device: torch.device) -> ImageEn
     return ImageEncoder(model, transform, mean, std)
 
 
+def _body(model: nn.Module) -> StateDict:
+    """What a model is made of but for its head."""
+    head = {id(parameter) for parameter in model.get_classifier().parameters()}
+    return {n: v for n, v in model.state_dict(keep_vars=True).items() if id(v) not in head}
+
+
 def _load_weights(model: nn.Module, path: Path) -> None:
-    """Fill a model with float16 weights that leave out its head."""
+    """Fill a model with weights that leave out its head."""
     try:
         stored = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: not readable as safetensors ({error})") from error
-    head = {id(parameter) for parameter in model.get_classifier().parameters()}
-    expected = {n for n, v in model.state_dict(keep_vars=True).items() if id(v) not in head}
-    try:
-        if stored.keys() != expected:
-            raise RuntimeError(f"differing names {sorted(stored.keys() ^ expected)}")
-        model.load_state_dict(stored, strict=False)
-    except RuntimeError as error:
-        raise InputError(f"{path}: not the weights of this model ({error})") from error
+    check_shapes(path, {name: value.shape for name, value in _body(model).items()}, stored)
+    model.load_state_dict(stored, strict=False)

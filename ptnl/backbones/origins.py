@@ -1,4 +1,4 @@
-"""Where the weights of a backbone are had: a user's file, a cache, or the network."""
+"""Where the weights of a model are had: a user's file, a cache, or the network."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ def origins_of(tag: Mapping[str, str]) -> list[Origin]:
 
     On the hub, safetensors come before pickles; its own checksums are checked in `from_hub`.
     """
-    hub = [_on_the_hub(tag["hf_hub"], file) for file in _hub_files(tag)]
+    hub = [on_the_hub(tag["hf_hub"], file) for file in _hub_files(tag)]
     if not tag.get("url"):
         return hub
     elsewhere = _elsewhere(tag["url"])
@@ -55,7 +55,8 @@ def _hub_files(tag: Mapping[str, str]) -> Sequence[str]:
     return (str(PurePosixPath(file).with_suffix(".safetensors")), file) if file else HUB_FILES
 
 
-def _on_the_hub(place: str, file: str) -> Origin:
+def on_the_hub(place: str, file: str) -> Origin:
+    """A file of a repository of the Hugging Face Hub."""
     repository = "/".join(place.split("/")[:2])
     name = repository.split("/")[1] + PurePosixPath(file).suffix
     url = f"https://huggingface.co/{repository}/resolve/main/{file}"
@@ -85,7 +86,7 @@ def find(
     manual: Path,
     report: Callable[[str], None] = say,
 ) -> Found:
-    """The first of a backbone's files that can be had.
+    """The first of a model's files that can be had.
 
     Files that the user put into the folder `manual` count first, then caches, then the network,
     from which files come to the folder `downloads` or the cache of the Hugging Face Hub. `report`

@@ -9,9 +9,9 @@ from ptnl.errors import InputError
 
 @dataclass(frozen=True)
 class Shipped:
-    """A CLIP model among the package's assets."""
+    """A model among the package's assets."""
 
-    config: str  # open_clip model configuration (JSON)
+    config: str  # in the format of open_clip's model configurations, or of timm's config.json
     weights: str  # safetensors
 
 
@@ -37,14 +37,10 @@ class Backbone:
 
 
 @dataclass(frozen=True)
-class ImageEncoderSource:
-    """A timm model pre-trained with labels only, shipped as assets.
+class Timm:
+    """A model of timm's, known to it by its name; the Hugging Face Hub has its weights."""
 
-    Without assets it is one that timm knows by its name, and fetches.
-    """
-
-    config: str = ""  # in the format of timm's config.json
-    weights: str = ""  # safetensors, without the head
+    repository: str
 
 
 BACKBONES = {
@@ -58,11 +54,12 @@ BACKBONES = {
 
 SHIPPED = [name for name, known in BACKBONES.items() if isinstance(known.source, Shipped)]
 
-IMAGE_ENCODERS = {
-    "mini-resnet": ImageEncoderSource("mini-resnet.json", "mini-resnet.safetensors"),
+# Pre-trained with labels only; without their heads.
+IMAGE_ENCODERS: dict[str, Shipped | Timm] = {
+    "mini-resnet": Shipped("mini-resnet.json", "mini-resnet.safetensors"),
     # Supervised on ImageNet-1k and nothing else, for CLIP's RN50 and ViT-B/32.
-    "resnet50.tv_in1k": ImageEncoderSource(),
-    "vit_base_patch32_224.augreg_in1k": ImageEncoderSource(),
+    "resnet50.tv_in1k": Timm("timm/resnet50.tv_in1k"),
+    "vit_base_patch32_224.augreg_in1k": Timm("timm/vit_base_patch32_224.augreg_in1k"),
 }
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ptnl.backbones.image_encoders import load_image_encoder
-from ptnl.backbones.registry import IMAGE_ENCODERS
+from ptnl.backbones.image_encoders import read_image_encoder
 from ptnl.cli.entry import add_job, parse_job, parser, start
 from ptnl.devices import choose_device
 from ptnl.features import image_batches
@@ -28,7 +27,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     add_job(arguments)
     arguments.add_argument(
-        "--image-encoder", choices=IMAGE_ENCODERS, required=True, help="trained in its place"
+        "--encoder-config", type=Path, required=True, help="of what is trained in its place (JSON)"
+    )
+    arguments.add_argument(
+        "--encoder-weights", type=Path, required=True, help="its weights, without a head"
     )
     arguments.add_argument(
         "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifest = read_parquet(args.manifest, MANIFEST)
     draws = [read_draw(path) for path in args.shots]
     classes = len(class_names_of(manifest))
-    encoder = load_image_encoder(args.image_encoder, classes, device)
+    encoder = read_image_encoder(args.encoder_config, args.encoder_weights, classes, device)
 
     def images(names: pd.Series) -> Iterator[torch.Tensor]:
         paths = [args.receipt.parent / "images" / name for name in names]

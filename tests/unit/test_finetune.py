@@ -14,8 +14,14 @@ from safetensors.torch import load_file, save_file
 
 from ptnl.assets import FOLDER
 from ptnl.backbones import image_encoders
-from ptnl.backbones.image_encoders import ImageEncoder, build, load_image_encoder
-from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS
+from ptnl.backbones.image_encoders import (
+    ImageEncoder,
+    build,
+    load_image_encoder,
+    read_image_encoder,
+)
+from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS, Shipped, Timm
+from ptnl.cli import fetch_image_encoder
 from ptnl.cli.finetune_backbone import main
 from ptnl.errors import InputError
 from ptnl.io import read_json, read_parquet, write_parquet
@@ -141,10 +147,10 @@ def test_every_image_encoder_of_a_backbone_is_there():
     named = {backbone.image_encoder for backbone in BACKBONES.values()} - {""}
     assert named <= IMAGE_ENCODERS.keys()
     for name, source in IMAGE_ENCODERS.items():
-        if source.config:
+        if isinstance(source, Shipped):
             assert (FOLDER / source.config).is_file()
         else:
-            assert timm.is_model_pretrained(name)
+            assert timm.get_pretrained_cfg(name).hf_hub_id == source.repository
             assert name.endswith("in1k")  # labels of ImageNet-1k and nothing else
 
 
@@ -186,32 +192,38 @@ def test_other_weights_are_refused(tmp_path, monkeypatch, fault):
     monkeypatch.setattr(
         image_encoders, "verified", lambda name: bad if name == bad.name else FOLDER / name
     )
-    with pytest.raises(InputError, match=r"mini-resnet\.safetensors: not "):
+    with pytest.raises(InputError, match=r"mini-resnet\.safetensors: "):
         load_image_encoder("mini-resnet", 7, CPU)
 
 
-def test_weights_that_cannot_be_fetched_are_one_sentence(monkeypatch):
-    def offline(*arguments, **options):
-        raise FileNotFoundError("no connection")
+@pytest.mark.parametrize("name", [n for n, s in IMAGE_ENCODERS.items() if isinstance(s, Timm)])
+def test_timms_own_encoders_are_fetched_without_their_heads(tmp_path, name):
+    """From a file in the manual folder: the Hub cannot be reached in a test."""
+    torch.manual_seed(0)
+    published = timm.create_model(name)
+    manual = tmp_path / "manual"
+    manual.mkdir()
+    save_file(published.state_dict(), manual / f"{name}.safetensors")
+    files = {kind: tmp_path / kind for kind in ("config", "weights", "receipt")}
+    options = [word for kind, path in files.items() for word in (f"--{kind}", str(path))]
+    folders = ["--downloads", str(tmp_path / "downloads"), "--manual", str(manual)]
+    fetch_image_encoder.main(["--encoder", name, *folders, *options])
+    assert str(manual) in read_json(files["receipt"])["source"]
 
-    monkeypatch.setattr(image_encoders.timm, "create_model", offline)
-    with pytest.raises(InputError, match=r"cannot fetch resnet50\.tv_in1k \(no connection\)"):
-        load_image_encoder("resnet50.tv_in1k", 7, CPU)
-
-
-def test_timms_own_encoders_are_prepared_as_timm_says(monkeypatch):
-    """Without their weights: what timm would fetch is known by name."""
-    create = timm.create_model
-
-    def untrained(name, pretrained, num_classes):
-        assert pretrained
-        return create(name, num_classes=num_classes)
-
-    monkeypatch.setattr(image_encoders.timm, "create_model", untrained)
-    encoder = load_image_encoder("resnet50.tv_in1k", 7, CPU)
+    encoder = read_image_encoder(files["config"], files["weights"], 7, CPU)
     assert encoder.transform(Image.new("RGB", (500, 300))).shape == (3, 224, 224)
-    assert encoder.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
-    assert not encoder.model.get_classifier().weight.any()
+    assert encoder.mean.flatten().tolist() == pytest.approx(published.pretrained_cfg["mean"])
+    head = encoder.model.get_classifier()
+    assert head.out_features == 7
+    assert not head.weight.any()
+    images = torch.randn(1, 3, 224, 224)
+    features = (model.eval().forward_features(images) for model in (published, encoder.model))
+    torch.testing.assert_close(*features)
+
+    damaged = {**published.state_dict(), "unknown": torch.zeros(1)}
+    save_file(damaged, manual / f"{name}.safetensors")
+    with pytest.raises(InputError, match="holds 'unknown', which the model does not have"):
+        fetch_image_encoder.main(["--encoder", name, *folders, *options])
 
 
 def study(folder, classes: int = 2) -> list[str]:
@@ -245,7 +257,9 @@ def study(folder, classes: int = 2) -> list[str]:
         write_parquet(noisy, draws[-1], NOISY_SHOTS, asked)
     return [
         *("--settings", json.dumps({**SETTINGS, "epochs": 2}), "--dataset", "icons"),
-        *("--backbone", "mini-rn", "--image-encoder", "mini-resnet"),
+        *("--backbone", "mini-rn"),
+        *("--encoder-config", str(FOLDER / "mini-resnet.json")),
+        *("--encoder-weights", str(FOLDER / "mini-resnet.safetensors")),
         *("--manifest", str(folder / "manifest.parquet")),
         *("--receipt", str(folder / "data/receipt.json"), "--device", "cpu"),
         *("--shots", *map(str, draws), "--out", str(folder / "a"), str(folder / "b")),

@@ -120,10 +120,17 @@ def backbone_source(wildcards):
     return shlex.join(word for option in options.items() if option[1] for word in option)
 
 
-def image_encoder_assets(wildcards):
-    """The shipped files of a backbone's image encoder; none where timm fetches it."""
-    source = IMAGE_ENCODERS[BACKBONES[wildcards.backbone].image_encoder]
-    return [f"ptnl/assets/{name}" for name in (source.config, source.weights) if name]
+def image_encoder_file(kind):
+    """Input function: the `config` or `weights` of a backbone's image encoder."""
+
+    def file(wildcards):
+        name = BACKBONES[wildcards.backbone].image_encoder
+        source = IMAGE_ENCODERS[name]
+        if isinstance(source, Shipped):
+            return f"ptnl/assets/{getattr(source, kind)}"
+        return getattr(rules.fetch_image_encoder.output, kind).format(encoder=name)
+
+    return file
 
 
 def template(wildcards):

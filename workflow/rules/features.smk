@@ -17,9 +17,9 @@ rule fetch_backbone:
         receipt="<data>/backbones/{backbone}/receipt.json",
     log:
         "<logs>/fetch_backbone/{backbone}.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
-    localrule: True
     params:
         source=backbone_source,
         downloads=subpath(output.receipt, parent=True),

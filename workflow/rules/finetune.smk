@@ -2,6 +2,35 @@
 # a noise kind, because the rates of a kind, and so the runs of a sweep, are its own.
 
 
+rule fetch_image_encoder:
+    """Configuration and weights of an image encoder that is not shipped, from timm's publisher."""
+    input:
+        **code(
+            "ptnl.cli.fetch_image_encoder",
+            "ptnl.backbones.image_encoders",
+            "ptnl.backbones.origins",
+            "ptnl.backbones.weights",
+        ),
+    output:
+        config="<data>/image_encoders/{encoder}/config.json",
+        weights="<data>/image_encoders/{encoder}/model.safetensors",
+        receipt="<data>/image_encoders/{encoder}/receipt.json",
+    log:
+        "<logs>/fetch_image_encoder/{encoder}.log",
+    wildcard_constraints:
+        encoder="|".join(map(re.escape, IMAGE_ENCODERS)),
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        downloads=subpath(output.receipt, parent=True),
+        manual=lambda wildcards: workflow.pathvars.apply("<data>/manual"),
+    shell:
+        "python -m ptnl.cli.fetch_image_encoder --encoder {wildcards.encoder} "
+        "--downloads {params.downloads} --manual {params.manual} --config {output.config} "
+        "--weights {output.weights} --receipt {output.receipt} > {log} 2>&1"
+
+
 for noise, options in config["noise"].items():
 
     rule:
@@ -9,7 +38,8 @@ for noise, options in config["noise"].items():
         name:
             f"finetune_backbone_{noise}"
         input:
-            encoder=image_encoder_assets,
+            config=image_encoder_file("config"),
+            weights=image_encoder_file("weights"),
             manifest="<results>/manifests/{dataset}.parquet",
             receipt="<data>/{dataset}/receipt.json",
             shots=expand(
@@ -44,12 +74,11 @@ for noise, options in config["noise"].items():
             ),
             settings=lambda wildcards: json.dumps(config["methods"]["finetune"], sort_keys=True),
             folders=run_folders,
-            image_encoder=lambda wildcards: BACKBONES[wildcards.backbone].image_encoder,
             device=config["device"],
         shell:
             "python -m ptnl.cli.finetune_backbone --settings {params.settings:q} "
             "--dataset {wildcards.dataset} --backbone {wildcards.backbone} "
-            "--image-encoder {params.image_encoder} "
+            "--encoder-config {input.config} --encoder-weights {input.weights} "
             "--manifest {input.manifest} --receipt {input.receipt} "
             "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"

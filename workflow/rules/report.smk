@@ -121,13 +121,13 @@ rule check_zeroshot:
         markdown="<results>/zeroshot.md",
     log:
         "<logs>/check_zeroshot.log",
-    priority: 1 # before hours are spent on wrong data
+    priority: 1  # before hours are spent on wrong data
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
         study=config["study"],
         protocol=config["protocol"],
-    localrule: True
     shell:
         "python -m ptnl.cli.check_zeroshot --metrics {input.metrics} --study {params.study} "
         "--protocol {params.protocol} --csv {output.csv} --markdown {output.markdown} "
@@ -144,9 +144,9 @@ rule report_cost:
         markdown="<results>/cost.md",
     log:
         "<logs>/report_cost.log",
+    localrule: True
     conda:
         "../../envs/ptnl.yaml"
-    localrule: True
     params:
         benchmarks=benchmark_folder,
         study=config["study"],

@@ -1,0 +1,56 @@
+"""Get an image encoder of timm's, pre-trained with labels only, for fine-tuning to start from.
+
+From the folder of files put there by hand, the cache of the Hugging Face Hub, or the network, in
+this order. Nothing that a file of weights holds is run, and its head is left out.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from ptnl.assets import sha256
+from ptnl.backbones.image_encoders import published_config, without_head
+from ptnl.backbones.origins import find, on_the_hub
+from ptnl.backbones.registry import IMAGE_ENCODERS, Timm
+from ptnl.backbones.weights import read_weights
+from ptnl.cli.entry import parser, start
+from ptnl.io import atomic_path, write_json
+from ptnl.provenance import made_by
+
+HUB_FILE = "model.safetensors"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    fetched = [name for name, source in IMAGE_ENCODERS.items() if isinstance(source, Timm)]
+    arguments.add_argument("--encoder", choices=fetched, required=True)
+    arguments.add_argument(
+        "--downloads", type=Path, required=True, help="folder that keeps what was downloaded"
+    )
+    arguments.add_argument(
+        "--manual", type=Path, required=True, help="folder of files that you got by hand"
+    )
+    arguments.add_argument("--config", type=Path, required=True, help="configuration (JSON)")
+    arguments.add_argument("--weights", type=Path, required=True, help="weights (safetensors)")
+    arguments.add_argument("--receipt", type=Path, required=True, help="where from (JSON)")
+    args = arguments.parse_args(argv)
+
+    origin = on_the_hub(IMAGE_ENCODERS[args.encoder].repository, HUB_FILE)
+    found = find(args.encoder, [origin], args.downloads, args.manual)
+    config = published_config(args.encoder)
+    with atomic_path(args.weights) as temporary:
+        save_file(without_head(read_weights(found.path), config, found.path), temporary)
+    write_json(config, args.config)
+    receipt = {
+        "image_encoder": args.encoder,
+        "source": found.source,
+        "sha256": sha256(found.path),
+        "made_by": made_by("timm", "torch", "safetensors"),
+    }
+    write_json(receipt, args.receipt)
+    print(f"{args.encoder}: {found.source}")
+
+
+if __name__ == "__main__":
+    start(main)
