@@ -72,6 +72,8 @@ def test_the_paper(tmp_path):
         "check_claims": 1,
         "report_noise": 1,
         "report_cost": 1,
+        "report_data": 1,
+        "check_zeroshot": 1,
         "make_table": 9,
         "plot_figure": 7,
         "write_report": 1,
