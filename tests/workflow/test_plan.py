@@ -50,6 +50,7 @@ def test_the_paper(tmp_path):
     assert Study.create(tmp_path, base=PAPER).planned() == {
         "all": 1,
         "fetch_backbone": 2,
+        "fetch_image_encoder": 1,
         "download_dataset": 8,
         "index_dataset": 8,
         "sample_shots": 8 * 4,
