@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -134,13 +135,13 @@ class JobCost:
     device_gib: float  # peak of tensors on the GPU; 0 on the CPU
 
 
-def job_cost(started: float, runs: int, device: torch.device) -> JobCost:
-    """What this process has taken since `started` (`time.perf_counter`), in a job of some runs."""
+def job_cost(runs: int, device: torch.device) -> JobCost:
+    """What this process, the job of some runs, has taken since it started, imports and all."""
     on_gpu = device.type == "cuda"
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, else KiB
     return JobCost(
         job_runs=runs,
-        job_seconds=time.perf_counter() - started,
+        job_seconds=time.time() - psutil.Process().create_time(),
         memory_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30,
         device=device_name(device),
         device_gib=torch.cuda.max_memory_allocated(device) / 2**30 if on_gpu else 0.0,

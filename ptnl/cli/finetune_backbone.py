@@ -1,6 +1,5 @@
 """Fine-tune an image encoder in every run of a sweep, one folder a run."""
 
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -38,7 +37,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_job(arguments, argv)
 
     torch.set_num_threads(args.threads)
-    started = time.perf_counter()
     device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
     draws = [read_draw(path) for path in args.shots]
@@ -71,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         tuned,
         test_labels,
         epochs=args.settings["epochs"],
-        cost=job_cost(started, len(tuned), device),
+        cost=job_cost(len(tuned), device),
         made=made,
     )
 

@@ -1,6 +1,5 @@
 """Label every image of a data set with zero-shot CLIP; its test accuracy is a run of the study."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +33,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.parse_args(argv)
 
     torch.set_num_threads(args.threads)
-    started = time.perf_counter()
     manifest = read_parquet(args.manifest, MANIFEST)
     device = choose_device(args.device, args.gpu_share)
     backbone = read_text_backbone(args.backbone, args.model_config, args.weights, device)
@@ -68,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         accuracy=accuracy,
         epochs=0,
         parameters=0,
-        cost=job_cost(started, 1, backbone.device),
+        cost=job_cost(1, backbone.device),
         made=made,
     )
 

@@ -1,6 +1,5 @@
 """Train all runs of a sweep side by side, one folder a run."""
 
-import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -48,7 +47,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError(f"{len(args.views)} --views, but {len(args.view_images)} --view-images")
 
     torch.set_num_threads(args.threads)
-    started = time.perf_counter()
     device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
     features = read_features(args.features, len(manifest)).to(device)
@@ -108,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         tuned,
         test_labels,
         epochs=args.settings.get("epochs", 0),
-        cost=job_cost(started, len(tuned), device),
+        cost=job_cost(len(tuned), device),
         made=made,
     )
 
