@@ -60,20 +60,26 @@ def markdown(table: pd.DataFrame, study: str) -> str:
         "Runs that a job trained side by side share its time. Stages without a device are known by "
         "Snakemake's benchmark files, which do not tell it.",
         "",
-        "| Stage | Method | Device | Jobs | Runs | Hours | Memory (GiB) | Device memory (GiB) |",
+        "| Stage | Method | Device | Jobs | Runs | Time (h:min:s) | Memory (GiB) | Device memory (GiB) |",
         "|---|---|---|---:|---:|---:|---:|---:|",
     ]
     lines += [
         f"| {row.stage} | {METHODS[row.method].title if row.method else ''} | {row.device} "
-        f"| {row.jobs} | {row.runs or ''} | {row.hours:.3g} | {_gib(row.memory_gib)} "
+        f"| {row.jobs} | {row.runs or ''} | {_time(row.hours)} | {_gib(row.memory_gib)} "
         f"| {_gib(row.device_gib)} |"
         for row in table.itertuples()
     ]
     lines.append(
-        f"| All |  |  | {table.jobs.sum()} | {table.runs.sum()} | {table.hours.sum():.3g} "
+        f"| All |  |  | {table.jobs.sum()} | {table.runs.sum()} | {_time(table.hours.sum())} "
         f"| {_gib(table.memory_gib.max())} | {_gib(table.device_gib.max())} |"
     )
     return "\n".join(lines) + "\n"
+
+
+def _time(hours: float) -> str:
+    """A time as h:min:s, of which cost tables of small studies need the seconds."""
+    minutes, seconds = divmod(round(3600 * hours), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
 def _gib(amount: float) -> str:

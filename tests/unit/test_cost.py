@@ -47,8 +47,8 @@ def test_devices_are_kept_apart():
 
 def test_markdown_sums_up():
     text = markdown(cost_table(RUNS, BENCHMARKS), "toy")
-    assert "| tune_method | Linear probe | cpu | 1 | 2 | 1 | 0.50 |  |" in text
-    assert text.endswith("| All |  |  | 5 | 5 | 3.5 | 2.50 |  |\n")
+    assert "| tune_method | Linear probe | cpu | 1 | 2 | 1:00:00 | 0.50 |  |" in text
+    assert text.endswith("| All |  |  | 5 | 5 | 3:30:00 | 2.50 |  |\n")
 
 
 def test_benchmark_files_are_read_as_snakemake_writes_them(tmp_path):
