@@ -60,7 +60,8 @@ def markdown(table: pd.DataFrame, study: str) -> str:
         "Runs that a job trained side by side share its time. Stages without a device are known by "
         "Snakemake's benchmark files, which do not tell it.",
         "",
-        "| Stage | Method | Device | Jobs | Runs | Time (h:min:s) | Memory (GiB) | Device memory (GiB) |",
+        "| Stage | Method | Device | Jobs | Runs | Time (h:min:s) | Memory (GiB) "
+        "| Device memory (GiB) |",
         "|---|---|---|---:|---:|---:|---:|---:|",
     ]
     lines += [
