@@ -40,21 +40,6 @@ MODELS = {
     "mini-vit": ModelSize(0.170, 128, 128, 2),
 }
 
-# Classes of the data sets; those of CoOp's splits, and of the shipped ones.
-CLASSES = {
-    "icons": 55,
-    "symbols": 43,
-    "oxford_pets": 37,
-    "food101": 101,
-    "dtd": 47,
-    "ucf101": 101,
-    "flowers102": 102,
-    "fgvc_aircraft": 100,
-    "caltech101": 100,
-    "imagenet": 1000,
-}
-SHIPPED_SIZES = {"icons": (1270, 303, 1758), "symbols": (1127, 266, 1116)}  # train, val, test
-
 # Tokens of a class alone: name, full stop and end token, as OxfordPets has them.
 CLASS_TOKENS = 154 / 37
 TEMPLATE_TOKENS = 6  # of a hand-crafted prompt, such as "a photo of a {}, a type of pet."
@@ -104,7 +89,7 @@ def work_of(config: Config, job: Job) -> Work | None:
     images = _images(config, job.dataset)
     if images is None or job.backbone not in MODELS:
         return None
-    classes = CLASSES[job.dataset]
+    classes = datasets_of(config)[job.dataset].classes
     sizes = _Sizes(
         MODELS[job.backbone], classes, sum(images), images[-1], config["shots"] * classes
     )
@@ -112,13 +97,12 @@ def work_of(config: Config, job: Job) -> Work | None:
 
 
 def _images(config: Config, dataset: str) -> tuple[int, ...] | None:
-    """Images of train, val and test."""
-    if dataset in SHIPPED_SIZES:
-        return SHIPPED_SIZES[dataset]
-    sizes = expected_sizes(datasets_of(config)[dataset], options_of(config, dataset))
-    if sizes is None or dataset not in CLASSES:
+    """Images of train, val and test; None where these, or the classes, are not known."""
+    known = datasets_of(config)[dataset]
+    sizes = expected_sizes(known, options_of(config, dataset))
+    if sizes is None or known.classes is None:
         return None
-    return tuple(sizes[split] for split in ("train", "val", "test"))
+    return tuple(sizes.get(split, 0) for split in ("train", "val", "test"))
 
 
 def _encode_images(config: Config, job: Job, sizes: _Sizes) -> Work:

@@ -19,7 +19,8 @@ class Dataset:
     module: str  # below `ptnl.data`; offers `download` and `index` (see `ptnl.data.dtd`)
     assets: tuple[str, ...] = ()  # shipped files that it comes from
     flips: bool = True  # whether a mirrored image keeps its label
-    sizes: tuple[int, int, int] | None = None  # images of train, val and test; None: not known
+    classes: int | None = None  # None, here and for the sizes: not known
+    sizes: tuple[int, int, int] | None = None  # images of train, val and test
     options: tuple[str, ...] = ()  # keys that `dataset_options` may hold for it
 
 
@@ -28,24 +29,44 @@ SPLITS = ("splits", "source", "sizes")  # where CoOp published a split of its ow
 # After the shipped ones, in the order of the paper's Tables 3 and 5. Templates are CoOp's, sizes
 # those of its splits.
 DATASETS = {
-    "icons": Dataset("Icons", "an icon of a {}.", "embedded", ("icons.parquet",)),
+    "icons": Dataset(
+        "Icons",
+        "an icon of a {}.",
+        "embedded",
+        ("icons.parquet",),
+        classes=55,
+        sizes=(1270, 303, 1758),
+    ),
     "symbols": Dataset(
-        "Symbols", "the symbol for {}.", "embedded", ("symbols.parquet",), flips=False
+        "Symbols",
+        "the symbol for {}.",
+        "embedded",
+        ("symbols.parquet",),
+        flips=False,
+        classes=43,
+        sizes=(1127, 266, 1116),
     ),
     "imagenet": Dataset(
         "ImageNet",
         "a photo of a {}.",
         "imagenet",
+        classes=1000,
         sizes=(1_281_167, 0, 50_000),
         options=("source", "sizes"),
     ),
     "caltech101": Dataset(
-        "Caltech101", "a photo of a {}.", "caltech101", sizes=(4128, 1649, 2465), options=SPLITS
+        "Caltech101",
+        "a photo of a {}.",
+        "caltech101",
+        classes=100,
+        sizes=(4128, 1649, 2465),
+        options=SPLITS,
     ),
     "oxford_pets": Dataset(
         "OxfordPets",
         "a photo of a {}, a type of pet.",
         "oxford_pets",
+        classes=37,
         sizes=(2944, 736, 3669),
         options=SPLITS,
     ),
@@ -53,6 +74,7 @@ DATASETS = {
         "Flowers102",
         "a photo of a {}, a type of flower.",
         "flowers102",
+        classes=102,
         sizes=(4093, 1633, 2463),
         options=SPLITS,
     ),
@@ -60,6 +82,7 @@ DATASETS = {
         "Food101",
         "a photo of {}, a type of food.",
         "food101",
+        classes=101,
         sizes=(50_500, 20_200, 30_300),
         options=SPLITS,
     ),
@@ -67,14 +90,18 @@ DATASETS = {
         "FGVCAircraft",
         "a photo of a {}, a type of aircraft.",
         "fgvc_aircraft",
+        classes=100,
         sizes=(3334, 3333, 3333),
         options=("source", "sizes"),
     ),
-    "dtd": Dataset("DTD", "{} texture.", "dtd", sizes=(2820, 1128, 1692), options=SPLITS),
+    "dtd": Dataset(
+        "DTD", "{} texture.", "dtd", classes=47, sizes=(2820, 1128, 1692), options=SPLITS
+    ),
     "ucf101": Dataset(
         "UCF101",
         "a photo of a person doing {}.",
         "ucf101",
+        classes=101,
         sizes=(7639, 1898, 3783),
         options=(*SPLITS, "frames"),
     ),
