@@ -59,6 +59,19 @@ def add_precision(arguments: argparse.ArgumentParser) -> None:
     )
 
 
+def add_fetch(arguments: argparse.ArgumentParser) -> None:
+    """The options of a command that fetches a model: where files may lie, and what it leaves."""
+    arguments.add_argument(
+        "--downloads", type=Path, required=True, help="folder that keeps what was downloaded"
+    )
+    arguments.add_argument(
+        "--manual", type=Path, required=True, help="folder of files that you got by hand"
+    )
+    arguments.add_argument("--config", type=Path, required=True, help="configuration (JSON)")
+    arguments.add_argument("--weights", type=Path, required=True, help="weights (safetensors)")
+    arguments.add_argument("--receipt", type=Path, required=True, help="where from (JSON)")
+
+
 def add_device(arguments: argparse.ArgumentParser) -> None:
     """The options of everything that computes: where, and with how many threads."""
     arguments.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")

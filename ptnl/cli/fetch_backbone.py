@@ -16,7 +16,7 @@ from ptnl.backbones.origins import Found, check_sha256, find, origins_of
 from ptnl.backbones.registry import OpenClip
 from ptnl.backbones.text import check_shapes
 from ptnl.backbones.weights import model_weights, read_weights
-from ptnl.cli.entry import parser, start
+from ptnl.cli.entry import add_fetch, parser, start
 from ptnl.io import atomic_path, write_json
 from ptnl.provenance import made_by
 
@@ -30,15 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--pretrained", default="", help="open_clip's tag of the weights")
     arguments.add_argument("--file", type=Path, help="your weights, instead of the tag's")
     arguments.add_argument("--sha256", default="", help="of your file")
-    arguments.add_argument(
-        "--downloads", type=Path, required=True, help="folder that keeps what was downloaded"
-    )
-    arguments.add_argument(
-        "--manual", type=Path, required=True, help="folder of files that you got by hand"
-    )
-    arguments.add_argument("--config", type=Path, required=True, help="configuration (JSON)")
-    arguments.add_argument("--weights", type=Path, required=True, help="weights (safetensors)")
-    arguments.add_argument("--receipt", type=Path, required=True, help="where from (JSON)")
+    add_fetch(arguments)
     args = arguments.parse_args(argv)
 
     weights = str(args.file) if args.file else ""

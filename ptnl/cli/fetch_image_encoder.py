@@ -5,7 +5,6 @@ this order. Nothing that a file of weights holds is run, and its head is left ou
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from safetensors.torch import save_file
 
@@ -14,7 +13,7 @@ from ptnl.backbones.image_encoders import published_config, without_head
 from ptnl.backbones.origins import find, on_the_hub
 from ptnl.backbones.registry import IMAGE_ENCODERS, Timm
 from ptnl.backbones.weights import read_weights
-from ptnl.cli.entry import parser, start
+from ptnl.cli.entry import add_fetch, parser, start
 from ptnl.io import atomic_path, write_json
 from ptnl.provenance import made_by
 
@@ -25,15 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     fetched = [name for name, source in IMAGE_ENCODERS.items() if isinstance(source, Timm)]
     arguments.add_argument("--encoder", choices=fetched, required=True)
-    arguments.add_argument(
-        "--downloads", type=Path, required=True, help="folder that keeps what was downloaded"
-    )
-    arguments.add_argument(
-        "--manual", type=Path, required=True, help="folder of files that you got by hand"
-    )
-    arguments.add_argument("--config", type=Path, required=True, help="configuration (JSON)")
-    arguments.add_argument("--weights", type=Path, required=True, help="weights (safetensors)")
-    arguments.add_argument("--receipt", type=Path, required=True, help="where from (JSON)")
+    add_fetch(arguments)
     args = arguments.parse_args(argv)
 
     origin = on_the_hub(IMAGE_ENCODERS[args.encoder].repository, HUB_FILE)
