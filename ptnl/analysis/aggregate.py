@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ptnl.errors import InputError
-from ptnl.grid import RANDOM_PROMPT
 from ptnl.schemas import ENSEMBLES, GRADIENTS, RUN_KEYS, RUNS, SUMMARY
+from ptnl.study.grid import RANDOM_PROMPT
 
 SWEEP_POINT = [key for key in RUN_KEYS if key != "seed"]
 

@@ -18,9 +18,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ptnl.bootstrap import stratified_interval
+from ptnl.analysis.bootstrap import stratified_interval
+from ptnl.analysis.published import CELL
 from ptnl.errors import InputError
-from ptnl.published import CELL
 from ptnl.schemas import CLAIMS
 
 # The paper averages four runs. With fewer, all seeds agree by chance too often (1 in 8 for three).
@@ -345,7 +345,7 @@ def check_claims(
 
 
 def printed_difference(comparison: Comparison, numbers: pd.DataFrame) -> tuple[float, int] | None:
-    """The paper's own number for a comparison, from its tables (`ptnl.published`), with ResNet-50.
+    """The paper's own number for a comparison, with ResNet-50 (`ptnl.analysis.published`).
 
     Returns the mean over the data sets for which each of its conditions is printed, in percentage
     points, and how many these are; None where there are none. Where tables disagree, the later

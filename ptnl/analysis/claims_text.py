@@ -2,7 +2,14 @@
 
 import pandas as pd
 
-from ptnl.claims import ACCURACY, RATIO, SEEDS_NEEDED, UNJUDGED, Finding, printed_difference
+from ptnl.analysis.claims import (
+    ACCURACY,
+    RATIO,
+    SEEDS_NEEDED,
+    UNJUDGED,
+    Finding,
+    printed_difference,
+)
 from ptnl.data import title_of
 
 HOW = f"""\
@@ -11,7 +18,7 @@ their shots and, under one kind of noise, their wrong labels, so differences are
 within a data set; the estimate is the mean over data sets of the mean over seeds. The 95 % interval
 is a bootstrap: seeds are resampled within each data set, because they are what chance decided; the
 data sets stay as they are, because the verdict is about them and no others. Percentiles are widened
-for few seeds (`ptnl/bootstrap.py`).
+for few seeds (`ptnl/analysis/bootstrap.py`).
 
 **Rule.** A claim *holds* if the interval of each of its comparisons lies above zero. Otherwise it
 *does not hold*, be it that an interval contains zero or that the opposite was found. Where a run
@@ -88,8 +95,8 @@ def claims_markdown(
 
     Parameters
     ----------
-    findings : from `ptnl.claims.check_claims`
-    numbers : the paper's tables, from `ptnl.published.published`
+    findings : from `ptnl.analysis.claims.check_claims`
+    numbers : the paper's tables, from `ptnl.analysis.published.published`
     study, backbone : the study's name and its primary backbone, for the title
     """
     lines = [

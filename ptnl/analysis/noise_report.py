@@ -4,7 +4,7 @@ import pandas as pd
 
 from ptnl.data import title_of
 from ptnl.errors import InputError
-from ptnl.noise import NOISES
+from ptnl.labels.noise import NOISES
 
 DRAW = ["dataset", "noise", "fp", "seed"]  # what decides a labelled draw
 MEASURES = ["rate", "rate_realised", "shots_per_class"]

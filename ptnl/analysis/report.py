@@ -9,7 +9,7 @@ import pandas as pd
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from ptnl.layouts import FIGURES
+from ptnl.study.layouts import FIGURES
 
 
 def _html(markdown: str) -> Markup:
@@ -67,7 +67,7 @@ def render_report(
     """
     parts = ["Claims", "Tables", "Figures", "Data", "Label noise", "Cost", "Environment"]
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-        files("ptnl").joinpath("templates/report.html.jinja").read_text()
+        files("ptnl.analysis").joinpath("templates/report.html.jinja").read_text()
     )
     return template.render(
         study=study,

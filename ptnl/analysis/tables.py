@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ptnl import data
+from ptnl.analysis.published import beside, published
 from ptnl.backbones import registry
-from ptnl.grid import RANDOM_PROMPT
-from ptnl.layouts import NOISE_TITLES, Table, shown
+from ptnl.labels.pseudo_labels import SELECTIONS
 from ptnl.methods import METHODS
-from ptnl.pseudo import SELECTIONS
-from ptnl.published import beside, published
+from ptnl.study.grid import RANDOM_PROMPT
+from ptnl.study.layouts import NOISE_TITLES, Table, shown
 
 ESTIMATES = {
     "single": "One prompt",

@@ -7,8 +7,8 @@ functions of the zero-shot runs.
 
 import pandas as pd
 
+from ptnl.analysis.published import beside
 from ptnl.data import title_of
-from ptnl.published import beside
 
 TABLE = 5  # the paper's, whose first column is zero-shot CLIP
 SOURCE = f"the paper's Table {TABLE}"
@@ -27,7 +27,7 @@ def against_published(runs: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame
     Parameters
     ----------
     runs : zero-shot runs (see `ptnl.schemas.RUNS`)
-    numbers : the frame of `ptnl.published.published`
+    numbers : the frame of `ptnl.analysis.published.published`
 
     Returns
     -------

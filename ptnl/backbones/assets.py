@@ -6,7 +6,7 @@ from pathlib import Path
 from ptnl.errors import InputError
 from ptnl.io import read_json
 
-FOLDER = Path(__file__).parent / "assets"
+FOLDER = Path(__file__).parents[1] / "assets"
 CHECKSUMS = "checksums.json"
 
 

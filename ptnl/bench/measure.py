@@ -22,13 +22,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
 from ptnl.backbones.registry import SHIPPED
-from ptnl.losses import cross_entropy
+from ptnl.bench.reference import PlainPrompts, plain_step
 from ptnl.methods.prompt import CONTEXT_STD
-from ptnl.reference import PlainPrompts, plain_step
-from ptnl.runs import device_name
 from ptnl.schemas import BENCH
 from ptnl.text import PromptEncoder, context_prompts
-from ptnl.tuning import cosine_logits
+from ptnl.training.losses import cross_entropy
+from ptnl.training.run_files import device_name
+from ptnl.training.tuning import cosine_logits
 
 # Model configurations of open_clip that are measured with random weights: the paper's backbones.
 UNTRAINED = ("RN50-quickgelu", "ViT-B-32", "ViT-B-32-quickgelu")

@@ -12,13 +12,13 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from ptnl.analysis.figures.cost import cost_over_classes_and_runs
+from ptnl.analysis.figures.style import save
 from ptnl.backbones.registry import SHIPPED
-from ptnl.bench import UNTRAINED, Setting, as_table, bench_backbone, measure
+from ptnl.bench.measure import UNTRAINED, Setting, as_table, bench_backbone, measure
 from ptnl.cli.entry import add_device, parser, start
-from ptnl.devices import choose_device
-from ptnl.figures.cost import cost_over_classes_and_runs
-from ptnl.figures.style import save
 from ptnl.io import atomic_path, write_parquet
+from ptnl.machine.devices import choose_device
 from ptnl.provenance import made_by
 from ptnl.schemas import BENCH
 

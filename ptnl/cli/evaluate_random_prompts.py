@@ -8,12 +8,12 @@ import torch
 
 from ptnl.backbones.text import read_text_backbone
 from ptnl.cli.entry import add_backbone_files, add_device, parser, start
-from ptnl.devices import choose_device
 from ptnl.io import read_parquet, write_parquet
+from ptnl.machine.devices import choose_device
 from ptnl.methods.random_prompt import random_prompts
 from ptnl.provenance import made_by
-from ptnl.runs import class_names_of, read_features, split_of
 from ptnl.schemas import CONFUSION, MANIFEST, RANDOM_PROMPTS
+from ptnl.training.run_files import class_names_of, read_features, split_of
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -8,12 +8,13 @@ import torch
 
 from ptnl.backbones.text import read_text_backbone
 from ptnl.cli.entry import add_backbone_files, add_job, add_precision, parse_job, parser, start
-from ptnl.devices import choose_device
 from ptnl.errors import InputError
 from ptnl.io import read_metadata, read_parquet
+from ptnl.machine.devices import choose_device
 from ptnl.methods import METHODS
 from ptnl.provenance import made_by
-from ptnl.runs import (
+from ptnl.schemas import MANIFEST
+from ptnl.training.run_files import (
     class_names_of,
     draw_rows,
     job_cost,
@@ -23,8 +24,7 @@ from ptnl.runs import (
     split_of,
     write_runs,
 )
-from ptnl.schemas import MANIFEST
-from ptnl.tuning import Sweep, TunedRun
+from ptnl.training.tuning import SweepData, TunedRun
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             return torch.tensor([draw[column].tolist() for draw in own], device=device)
 
         return tune(
-            Sweep(
+            SweepData(
                 method=method,
                 settings=args.settings,
                 backbone=backbone,

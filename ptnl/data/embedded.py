@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ptnl.assets import sha256, verified
+from ptnl.backbones.assets import sha256, verified
 from ptnl.data import DATASETS
 from ptnl.data.archives import Archives
 from ptnl.io import read_parquet, write_bytes

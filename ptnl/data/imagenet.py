@@ -12,7 +12,7 @@ import pandas as pd
 from ptnl.data.archives import Archives
 from ptnl.data.splits import class_folders, manifest_of
 from ptnl.errors import InputError
-from ptnl.extract import extract
+from ptnl.fetch.extract import extract
 
 TRAIN, VAL = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"

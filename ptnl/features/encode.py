@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as F
 
 from ptnl.backbones.loading import LoadedBackbone
 from ptnl.errors import InputError
-from ptnl.images import computed_ahead, read_image, read_pixels
+from ptnl.features.images import computed_ahead, read_image, read_pixels
 
 MIB = 2**20
 # Bytes of a batch in the encoder's most demanding layer. A processor is fastest while they stay

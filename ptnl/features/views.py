@@ -17,8 +17,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from ptnl.features import ImageEncoder
-from ptnl.images import computed_ahead, read_pixels
+from ptnl.features.encode import ImageEncoder
+from ptnl.features.images import computed_ahead, read_pixels
 
 # RandomResizedCrop's defaults, which CoOp and PTNL use.
 AREA, ASPECT = (0.08, 1.0), (3 / 4, 4 / 3)

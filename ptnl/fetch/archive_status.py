@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ptnl.errors import InputError
-from ptnl.receipts import is_verified
-from ptnl.sources import Source
-from ptnl.transfer import part_path
+from ptnl.fetch.checksums import is_verified
+from ptnl.fetch.sources import Source
+from ptnl.fetch.transfer import part_path
 
 
 def archives_folder(data_root: Path, dataset: str) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ptnl.errors import InputError
+from ptnl.fetch.sources import Source
 from ptnl.io import read_json, write_json
-from ptnl.sources import Source
 
 CHUNK = 1 << 20  # bytes read or written at a time
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ptnl.disk import is_full, require_space
 from ptnl.errors import InputError
-from ptnl.locking import locked
-from ptnl.receipts import digests_of, is_verified, receipt_path, verify, write_receipt
-from ptnl.sources import Source
-from ptnl.transfer import PATIENCE, Part, Patience, UrlFailed, transfer
+from ptnl.fetch.checksums import digests_of, is_verified, receipt_path, verify, write_receipt
+from ptnl.fetch.disk import is_full, require_space
+from ptnl.fetch.locking import locked
+from ptnl.fetch.sources import Source
+from ptnl.fetch.transfer import PATIENCE, Part, Patience, UrlFailed, transfer
 
 
 def say(sentence: str) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from tqdm import tqdm
 
-from ptnl.disk import is_full, require_space
 from ptnl.errors import InputError
+from ptnl.fetch.disk import is_full, require_space
 
 CHUNK = 1 << 20  # bytes copied at a time
 

@@ -20,11 +20,11 @@ import urllib3
 from tqdm import tqdm
 
 from ptnl import __version__
-from ptnl.disk import is_full, require_space
+from ptnl.fetch.checksums import CHUNK, Digests, digests_of
+from ptnl.fetch.disk import is_full, require_space
+from ptnl.fetch.remote_zip import opened_member
+from ptnl.fetch.sources import Source
 from ptnl.io import read_json, write_json
-from ptnl.receipts import CHUNK, Digests, digests_of
-from ptnl.remote_zip import opened_member
-from ptnl.sources import Source
 
 DRIVE = "https://drive.usercontent.google.com/download"
 

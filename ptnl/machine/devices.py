@@ -7,7 +7,7 @@ from functools import cache
 import torch
 
 from ptnl.errors import InputError
-from ptnl.gpus import Slot, claim_slot, is_assigned, slot_folder
+from ptnl.machine.gpus import Slot, claim_slot, is_assigned, slot_folder
 
 
 def choose_device(name: str, gpu_share: int = 1) -> torch.device:

@@ -8,7 +8,7 @@ from tqdm import tqdm
 from ptnl.backbones.text import TextBackbone
 from ptnl.methods.prompt import CONTEXT_STD
 from ptnl.text import PromptEncoder, context_prompts
-from ptnl.tuning import cosine_logits, initial_normal
+from ptnl.training.tuning import cosine_logits, initial_normal
 
 TOGETHER = 10  # contexts encoded at once
 

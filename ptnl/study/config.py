@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,8 +11,8 @@ import jsonschema
 import yaml
 
 from ptnl.errors import InputError
-from ptnl.grid import check_grid
-from ptnl.protocols import apply_protocol, hyper_parameters, merged, protocol_of
+from ptnl.study.grid import check_grid
+from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_of
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,12 @@ class Rules:
     protocols: Mapping[str, Mapping[str, Any]]  # name -> values
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Those of a repository's folder `workflow`."""
+    def shipped(cls) -> Self:
+        """The schema and the protocols that the package ships."""
+        folder = Path(str(files("ptnl.study")))
         return cls(
-            _read_yaml(folder / "schemas/config.schema.yaml"),
-            {file.stem: _read_yaml(file) for file in sorted(folder.glob("protocols/*.yaml"))},
+            _read_yaml(folder / "config.schema.yaml"),
+            {file.stem: _read_yaml(file) for file in sorted(folder.glob("presets/*.yaml"))},
         )
 
 
@@ -59,7 +61,7 @@ def read_study(root: Path, overlays: Sequence[Path], said: Mapping[str, Any]) ->
     for layer in (*map(_read_yaml, overlays), said):
         explicit = merged(explicit, layer)
     config = merged(_read_yaml(root / "config.yaml"), explicit)
-    return study_config(config, explicit, Rules.read(root / "workflow"))
+    return study_config(config, explicit, Rules.shipped())
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

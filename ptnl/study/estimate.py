@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ptnl.benchmarks import Measured
-from ptnl.planning import Job, study_jobs, to_do
-from ptnl.sources import Source
-from ptnl.workload import Config, Work, unsized, work_of
+from ptnl.fetch.sources import Source
+from ptnl.study.job_records import Measured
+from ptnl.study.operation_counts import Config, Work, unsized, work_of
+from ptnl.study.planning import Job, study_jobs, to_do
 
 # Assumed, not measured.
 STARTUP_SECONDS = 10  # until a command computes: importing torch, reading weights
@@ -82,8 +82,8 @@ def make_plan(
 
     Parameters
     ----------
-    exists : whether a file is there, in the workflow's notation (see `ptnl.planning`)
-    measured : see `ptnl.benchmarks.read_benchmarks`
+    exists : whether a file is there, in the workflow's notation (see `ptnl.study.planning`)
+    measured : see `ptnl.study.job_records.read_benchmarks`
     here : this machine where its rate was measured, for jobs of which no like has run
     """
     jobs = study_jobs(config)

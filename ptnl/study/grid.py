@@ -13,31 +13,12 @@ from ptnl.backbones.registry import (
 )
 from ptnl.data import datasets_of
 from ptnl.errors import InputError
+from ptnl.labels.pseudo_labels import SELECTIONS
 from ptnl.methods import METHODS
-from ptnl.pseudo import SELECTIONS
+from ptnl.training.run import Run
 
 Config = Mapping[str, Any]
 RANDOM_PROMPT = "random_prompt"
-
-
-@dataclass(frozen=True, order=True)
-class Run:
-    """One training, at one (data set, backbone, method, noise, fp, seed)."""
-
-    dataset: str
-    backbone: str
-    method: str
-    noise: str
-    fp: int
-    seed: int
-
-    @property
-    def path(self) -> str:
-        """The run's folder below `<results>/runs`."""
-        return (
-            f"{self.dataset}/{self.backbone}/{self.method}/{self.noise}"
-            f"/fp-{self.fp}/seed-{self.seed}"
-        )
 
 
 @dataclass(frozen=True, order=True)

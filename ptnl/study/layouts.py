@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from ptnl.grid import asks_for
+from ptnl.study.grid import asks_for
 
 FOUR = ("oxford_pets", "food101", "dtd", "ucf101")
 SEVEN = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptnl.data import datasets_of, expected_sizes, options_of
-from ptnl.planning import Job
+from ptnl.study.planning import Job
 
 Config = Mapping[str, Any]
 

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ptnl import layouts
 from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
-from ptnl.grid import (
+from ptnl.labels.noise import NOISES
+from ptnl.labels.pseudo_labels import SELECTIONS
+from ptnl.methods import METHODS
+from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
+from ptnl.study import layouts
+from ptnl.study.grid import (
     RANDOM_PROMPT,
-    Run,
     Sweep,
     gradient_runs,
     pseudo_label_runs,
@@ -23,10 +26,7 @@ from ptnl.grid import (
     sweeps,
     zero_shot_runs,
 )
-from ptnl.methods import METHODS
-from ptnl.noise import NOISES
-from ptnl.pseudo import SELECTIONS
-from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
+from ptnl.training.run import Run
 
 Config = Mapping[str, Any]
 

@@ -1,6 +1,6 @@
 """Protocols: how a paper, a code release or a later work ran the same study. Pure, without torch.
 
-A protocol is a file of `workflow/protocols/`. Its values stand between config.yaml and what a user
+A protocol is a file of `ptnl/study/presets/`. Its values stand between config.yaml and what a user
 says on top of it (`--configfile`, `--config`): config.yaml gives way to them, the user's values do
 not.
 """
@@ -24,8 +24,8 @@ def hyper_parameters(schema: Mapping[str, Any]) -> dict[str, Set[str]]:
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Two nested mappings as one, where `above` wins; as Snakemake merges config files.
 
-    A null of `above` replaces what is below, as any value does; `ptnl.config.without_dropped` then
-    leaves both out.
+    A null of `above` replaces what is below, as any value does;
+    `ptnl.study.config.without_dropped` then leaves both out.
     """
     both = dict(below)
     for key, value in above.items():

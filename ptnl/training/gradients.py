@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ptnl.losses import Loss
+from ptnl.training.losses import Loss
 
 
 def gradient_norms(

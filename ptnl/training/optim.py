@@ -15,9 +15,9 @@ from torch.optim.sgd import sgd
 from tqdm import tqdm
 
 from ptnl.errors import InputError
-from ptnl.gradients import gradient_norms
-from ptnl.losses import Loss
 from ptnl.schemas import HISTORY
+from ptnl.training.gradients import gradient_norms
+from ptnl.training.losses import Loss
 
 Parameters = TypeVar("Parameters", Tensor, dict[str, Tensor])
 

@@ -10,13 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ptnl.backbones.text import TextBackbone
-from ptnl.losses import LOSSES
-from ptnl.methods import Method
-from ptnl.optim import Parameters, train_sgd
+from ptnl.training.losses import LOSSES
+from ptnl.training.method import Method
+from ptnl.training.optim import Parameters, train_sgd
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepData:
     """The runs of one (data set, backbone, method, noise), trained side by side.
 
     R runs, N training images each, C classes, D feature dimensions; features are not normalised.
@@ -56,15 +56,15 @@ class TunedRun:
 
 
 def train_sweep(
-    sweep: Sweep,
+    sweep: SweepData,
     parameters: Parameters,
     class_logits: Callable[[Parameters, Tensor], Tensor],
     settings: Mapping[str, Any] | None = None,
 ) -> list[pd.DataFrame]:
     """Train what is learnable of a sweep's R runs, in place, by SGD; R histories.
 
-    See `ptnl.optim.train_sgd` for the parameters and logits; `settings` are the sweep's unless a
-    method has its own.
+    See `ptnl.training.optim.train_sgd` for the parameters and logits; `settings` are the sweep's
+    unless a method has its own.
     """
     settings = sweep.settings if settings is None else settings
     return train_sgd(

@@ -13,15 +13,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from ptnl.analysis.published import published
 from ptnl.cli import download_dataset, index_dataset
 from ptnl.data import DATASETS, expected_sizes, in_order, title_of
 from ptnl.data.splits import half_fifth_rest, hold_out_fifth, read_split
 from ptnl.data.ucf101 import cut_frames, separated
 from ptnl.errors import InputError
 from ptnl.io import read_json, read_metadata, read_parquet
-from ptnl.layouts import EIGHT, FIGURES, FOUR, SEVEN, TABLES, shown
-from ptnl.published import published
 from ptnl.schemas import MANIFEST
+from ptnl.study.layouts import EIGHT, FIGURES, FOUR, SEVEN, TABLES, shown
 from tests.archives import (
     BUILDERS,
     GOLDEN,

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ptnl.gradients import gradient_norms
-from ptnl.losses import cross_entropy
+from ptnl.training.gradients import gradient_norms
+from ptnl.training.losses import cross_entropy
 
 RUNS, SAMPLES, CLASSES, DIMENSIONS = 3, 12, 4, 5
 

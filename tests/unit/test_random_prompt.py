@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
+from ptnl.bench.reference import PlainPrompts
 from ptnl.methods.prompt import CONTEXT_STD
 from ptnl.methods.random_prompt import random_prompts
-from ptnl.reference import PlainPrompts
-from ptnl.tuning import initial_normal
+from ptnl.training.tuning import initial_normal
 
 CLASSES = ["cat", "dog", "tree"]
 DRAWS, CONTEXT = 12, 4

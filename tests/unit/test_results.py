@@ -4,24 +4,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ptnl.aggregate import (
+from ptnl.analysis.aggregate import (
     ensemble_accuracy,
     gradient_ratios,
     runs_table,
     summarise,
     summarise_draws,
 )
+from ptnl.analysis.figures.accuracy import accuracy_over_rate
+from ptnl.analysis.figures.confusion import confusion_matrices
+from ptnl.analysis.figures.gradients import gradient_ratio
+from ptnl.analysis.figures.style import spread_labels
+from ptnl.analysis.tables import Origin, latex, markdown, table_rows, with_published
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.summary import lines
 from ptnl.errors import InputError
-from ptnl.figures.accuracy import accuracy_over_rate
-from ptnl.figures.confusion import confusion_matrices
-from ptnl.figures.gradients import gradient_ratio
-from ptnl.figures.style import spread_labels
-from ptnl.layouts import FIGURES, TABLES
 from ptnl.methods import METHODS
 from ptnl.schemas import CONFUSION, ENSEMBLES, GRADIENTS, RUNS, SUMMARY
-from ptnl.tables import Origin, latex, markdown, table_rows, with_published
+from ptnl.study.layouts import FIGURES, TABLES
 
 TOY = Origin("toy", "embedded", "mini-rn")
 

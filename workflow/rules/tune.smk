@@ -38,11 +38,11 @@ for noise, fps in grid.kinds_of_labels(config).items():
         params:
             code=code_of_method(
                 "ptnl.cli.tune_method",
-                "ptnl.tuning",
-                "ptnl.lbfgs",
+                "ptnl.training.tuning",
+                "ptnl.training.lbfgs",
                 *TEXT_TOWER,
-                "ptnl.losses",
-                "ptnl.optim",
+                "ptnl.training.losses",
+                "ptnl.training.optim",
                 "ptnl.methods.zero_shot",
                 "ptnl.methods.prompt",
                 "ptnl.backbones.text",

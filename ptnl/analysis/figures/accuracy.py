@@ -5,12 +5,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ptnl.analysis.figures.style import LINES, STYLE, caption, label_lines, panels
+from ptnl.analysis.tables import Origin
 from ptnl.data import in_order
-from ptnl.figures.style import LINES, STYLE, caption, label_lines, panels
-from ptnl.layouts import Figure as Layout
-from ptnl.layouts import shown
 from ptnl.methods import METHODS
-from ptnl.tables import Origin
+from ptnl.study.layouts import Figure as Layout
+from ptnl.study.layouts import shown
 
 
 def _draw_line(axes: Axes, points: pd.DataFrame, method: str) -> None:

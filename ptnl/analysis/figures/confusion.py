@@ -5,11 +5,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ptnl.analysis.figures.style import STYLE, caption, panels
+from ptnl.analysis.tables import Origin
 from ptnl.data import in_order
-from ptnl.figures.style import STYLE, caption, panels
-from ptnl.layouts import Figure as Layout
-from ptnl.layouts import shown
-from ptnl.tables import Origin
+from ptnl.study.layouts import Figure as Layout
+from ptnl.study.layouts import shown
 
 NAMED = 60  # classes at most, for their names to be legible at the axes
 

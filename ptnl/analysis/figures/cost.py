@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.figures.style import STYLE, caption, label_lines
+from ptnl.analysis.figures.style import STYLE, caption, label_lines
 
 # Okabe & Ito's palette, safe for the colour-blind: one colour a backbone.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")

@@ -15,10 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ptnl.errors import InputError
-from ptnl.grid import Run
 from ptnl.io import atomic_path, read_metadata, read_parquet, write_json, write_parquet
 from ptnl.schemas import HISTORY, NOISY_SHOTS, VIEW_IMAGES
-from ptnl.tuning import TunedRun, top1_accuracy
+from ptnl.training.run import Run
+from ptnl.training.tuning import TunedRun, top1_accuracy
 
 
 @dataclass(frozen=True)
