@@ -23,7 +23,12 @@ rule make_table:
     """A table of the paper in its layout."""
     input:
         unpack(table_numbers),
-        **code("ptnl.cli.make_table", "ptnl.analysis.tables", "ptnl.study.layouts", "ptnl.analysis.published"),
+        **code(
+            "ptnl.cli.make_table",
+            "ptnl.analysis.tables",
+            "ptnl.study.layouts",
+            "ptnl.analysis.published",
+        ),
         published="ptnl/analysis/paper/published.csv",
     output:
         multiext("<results>/tables/table{number}", ".csv", ".md", ".tex"),
@@ -113,7 +118,9 @@ rule report_data:
 rule check_zeroshot:
     """Zero-shot accuracy beside the published one; a warning, in the terminal too, where it is off."""
     input:
-        **code("ptnl.cli.check_zeroshot", "ptnl.analysis.zero_shot_check", "ptnl.analysis.published"),
+        **code(
+            "ptnl.cli.check_zeroshot", "ptnl.analysis.zero_shot_check", "ptnl.analysis.published"
+        ),
         published="ptnl/analysis/paper/published.csv",
         metrics=run_file("metrics.json", grid.zero_shot_runs(config)),
     output:
