@@ -50,7 +50,7 @@ def read_split(path: Path, folder: str) -> pd.DataFrame:
 def read_lines(path: Path) -> list[str]:
     """The lines of an official list, stripped, without empty ones."""
     try:
-        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as text ({error})") from error
 

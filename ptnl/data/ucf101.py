@@ -43,9 +43,8 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
     if is_coop(options):
         return read_split(images / SPLIT, PICTURES)
     lists = images / "ucfTrainTestlist"
-    labels = {
-        name: int(number) - 1 for number, name in map(str.split, read_lines(lists / "classInd.txt"))
-    }
+    numbered = [line.split() for line in read_lines(lists / "classInd.txt")]
+    labels = {name: int(number) - 1 for number, name in numbered}
 
     def listed(path: Path) -> list[Row]:
         """The videos of an official list, whose lines begin with: action/video.avi."""
