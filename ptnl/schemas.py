@@ -50,6 +50,11 @@ HISTORY: Schema = {
     # the others; NaN where there are none or where it was not measured.
     "gradient_noisy": "double",
     "gradient_clean": "double",
+    # How the epoch splits the shots by whether their label is taken as right, in percent; NaN where
+    # the method makes no split.
+    "taken_as_clean": "double",  # share of the shots
+    "split_precision": "double",  # of those, the share whose label is right
+    "split_recall": "double",  # of the shots whose label is right, the share taken as clean
 }
 
 # One row an epoch of a run with wrong labels: what they and the right ones pull at the parameters.
