@@ -11,6 +11,7 @@ from ptnl.cli.entry import add_backbone_files, add_job, add_precision, parse_job
 from ptnl.errors import InputError
 from ptnl.io import read_metadata, read_parquet
 from ptnl.machine.devices import choose_device
+from ptnl.machine.memory import keep_freed_memory
 from ptnl.methods import METHODS
 from ptnl.provenance import made_by
 from ptnl.schemas import MANIFEST
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if len(args.views) != len(args.view_images):
         raise InputError(f"{len(args.views)} --views, but {len(args.view_images)} --view-images")
 
+    keep_freed_memory()
     torch.set_num_threads(args.threads)
     device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
