@@ -43,6 +43,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--view-images", type=Path, nargs="*", default=[], help="their images, in their order"
     )
+    arguments.add_argument(
+        "--gradients-at",
+        type=int,
+        nargs="?",  # the workflow names no number for most jobs
+        help="number of wrong labels at which gradients of wrong and of right labels are measured",
+    )
     args = parse_job(arguments, argv)
     if len(args.views) != len(args.view_images):
         raise InputError(f"{len(args.views)} --views, but {len(args.view_images)} --view-images")
@@ -83,6 +89,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 labels_clean=labels("label_clean"),
                 test_features=features[is_test.to(device)],
                 views=read_views(view_files, seeds, own, device) if view_files else None,
+                gradients_of=[
+                    at for at, run in enumerate(together) if draws[run].fp == args.gradients_at
+                ],
             )
         )
 
