@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ptnl.machine.random_streams import random_stream
 from ptnl.training.losses import Loss
 
 # Features (R, B, D) -> logits (R, B, C), with the parameters as they are.
@@ -42,7 +43,7 @@ PlanOf = Callable[[Score], Plan]
 
 def permutations(seed: int, samples: int, epochs: int) -> np.ndarray:
     """The order of a run's images (epochs, N). It depends on the seed alone."""
-    stream = np.random.default_rng([seed, 0])
+    stream = random_stream("batches", seed)
     return np.stack([stream.permutation(samples) for _ in range(epochs)])
 
 

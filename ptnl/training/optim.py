@@ -1,8 +1,8 @@
 """SGD with CoOp's schedule, over many runs at once."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,8 @@ from tqdm import tqdm
 from ptnl.errors import InputError
 from ptnl.schemas import HISTORY
 from ptnl.training.epochs import PlanOf, batch_order, plain_plan
-from ptnl.training.gradients import gradient_norms
+from ptnl.training.gradients import Parameters, gradient_norms, measured_epochs
 from ptnl.training.losses import Loss
-
-Parameters = TypeVar("Parameters", Tensor, dict[str, Tensor])
 
 
 def learning_rates(
@@ -48,7 +46,7 @@ def train_sgd(
     seeds: list[int],
     loss: Loss,
     settings: Mapping[str, Any],
-    measure_gradients: bool = False,
+    gradients_of: Sequence[int] = (),
     plan_of: PlanOf | None = None,
 ) -> list[pd.DataFrame]:
     """Train the parameters of R independent runs side by side, in place.
@@ -66,7 +64,8 @@ def train_sgd(
     loss : one value a sample
     settings : epochs, batch_size, learning_rate, momentum, weight_decay, warmup_epochs,
         warmup_learning_rate
-    measure_gradients : whether every epoch begins with the gradients of wrong and of right labels
+    gradients_of : positions of the runs whose gradients of wrong and of right labels are measured,
+        at the epochs of `ptnl.training.gradients.measured_epochs`
     plan_of : chooses what each epoch trains on (see `ptnl.training.epochs`), given the logits of
         features under the present parameters; without it, every epoch is a permutation of all
         images, and `loss` is that of every step
@@ -102,14 +101,23 @@ def train_sgd(
     rows = torch.arange(runs, device=device)[:, None]
     leaves = [parameters] if isinstance(parameters, Tensor) else list(parameters.values())
     buffers: list[Tensor | None] = [None] * len(leaves)
+    followed = list(gradients_of)
+    measured = measured_epochs(settings["epochs"], settings["warmup_epochs"]) if followed else []
     history, taken = [], []
     for epoch, rate in enumerate(tqdm(rates, unit="epoch", disable=None)):
         with torch.no_grad():
             chosen = plan(epoch)
         features = features_at(epoch)
-        pulls = torch.full((2, runs), torch.nan, device=device)
-        if measure_gradients:
-            pulls = gradient_norms(leaves, score, features, labels, labels_clean, loss)
+        pulls = torch.full((4, runs), torch.nan, device=device, dtype=torch.float64)
+        if epoch in measured:
+            pulls[:, followed] = gradient_norms(
+                _of_runs(parameters, followed),
+                class_logits,
+                features[followed],
+                labels[followed],
+                labels_clean[followed],
+                loss,
+            ).double()
         tally = torch.zeros(8, runs, device=device, dtype=torch.float64)
         for step in chosen.steps:
             batch = step.images
@@ -153,6 +161,13 @@ def train_sgd(
         history.append(torch.cat([_epoch_row(tally), pulls, split]))
         taken.append(tally[-1])
     return _histories(torch.stack(history).cpu().numpy(), torch.stack(taken).cpu().numpy(), rates)
+
+
+def _of_runs(parameters: Parameters, runs: list[int]) -> Parameters:
+    """The parameters of some of the runs."""
+    if isinstance(parameters, dict):
+        return {name: value[runs] for name, value in parameters.items()}
+    return parameters[runs]
 
 
 class _Still:

@@ -75,6 +75,7 @@ rule encode_views:
         **code(
             "ptnl.cli.encode_views",
             "ptnl.features.views",
+            "ptnl.machine.random_streams",
             "ptnl.features.encode",
             "ptnl.features.images",
             "ptnl.features.resumable",
