@@ -11,6 +11,7 @@ from ptnl.cli.entry import add_background, add_job, parse_job, parser, start
 from ptnl.features.encode import image_batches
 from ptnl.io import read_parquet
 from ptnl.machine.devices import choose_device
+from ptnl.machine.memory import keep_freed_memory
 from ptnl.methods import METHODS
 from ptnl.methods.finetune import Draw, tune
 from ptnl.provenance import made_by
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_background(arguments)
     args = parse_job(arguments, argv)
 
+    keep_freed_memory()
     torch.set_num_threads(args.threads)
     device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)

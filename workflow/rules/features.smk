@@ -77,6 +77,7 @@ rule encode_views:
         **code(
             "ptnl.cli.encode_views",
             "ptnl.features.views",
+            "ptnl.machine.random_streams",
             "ptnl.features.encode",
             "ptnl.features.decoding",
             "ptnl.features.images",

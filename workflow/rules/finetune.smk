@@ -71,6 +71,7 @@ for noise, options in config["noise"].items():
                 "ptnl.features.images",
                 "ptnl.training.losses",
                 "ptnl.training.optim",
+                "ptnl.machine.random_streams",
                 "ptnl.backbones.image_encoders",
             ),
             settings=lambda wildcards: json.dumps(config["methods"]["finetune"], sort_keys=True),
