@@ -100,8 +100,8 @@ def encoded_views(
 ) -> Iterator[np.ndarray]:
     """Features (views, n, D) of the images in order, in float16, not normalised.
 
-    `images` are paths below `folder`; transparent ones stand on `background`. A GPU makes the views itself; without one, the threads that
-    decode the images do.
+    `images` are paths below `folder`; transparent ones stand on `background`. A GPU makes the
+    views itself; without one, the threads that decode the images do.
     """
     device = encoder.backbone.device
     on_gpu = device.type == "cuda"
