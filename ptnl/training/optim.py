@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ptnl.errors import InputError
 from ptnl.schemas import HISTORY
-from ptnl.training.epochs import PlanOf, batch_order, plain_plan
+from ptnl.training.epochs import PlanOf, plain_plan, shared_batches
 from ptnl.training.gradients import Parameters, gradient_norms, measured_epochs
 from ptnl.training.losses import Loss
 
@@ -79,7 +79,7 @@ def train_sgd(
     InputError : a run's loss is no longer finite
     """
     device = labels.device
-    runs, samples = labels.shape
+    runs = len(labels)
     rates = learning_rates(
         settings["epochs"],
         settings["learning_rate"],
@@ -91,11 +91,7 @@ def train_sgd(
         return class_logits(parameters, features)
 
     if plan_of is None:
-        order = [
-            batch_order(seed, samples, settings["batch_size"], settings["epochs"]) for seed in seeds
-        ]
-        ordered = torch.from_numpy(np.stack(order, axis=2)).to(device)
-        plan = plain_plan(ordered, labels, loss, score)
+        plan = plain_plan(shared_batches(seeds, labels, settings), labels, loss, score)
     else:
         plan = plan_of(score)
     rows = torch.arange(runs, device=device)[:, None]
@@ -138,20 +134,21 @@ def train_sgd(
                     maximize=False,
                 )
                 still.restore()
-            guess, seen, true = (
-                logits.detach().argmax(dim=-1),
-                labels[rows, batch],
-                labels_clean[rows, batch],
-            )
-            clean = seen == true
+            guess = logits.detach().argmax(dim=-1)
+            seen, true = labels[rows, batch], labels_clean[rows, batch]
+            clean, noisy, right = seen == true, seen != true, (guess == true).float()
+            accuracy = right.mean(dim=1)
+            if step.counted is not None:
+                clean, noisy = clean & step.counted, noisy & step.counted
+                accuracy = (right * step.counted).sum(dim=1) / step.counted.sum(dim=1)
             counts = torch.stack(
                 [
                     batch_loss.detach(),
-                    (guess == true).float().mean(dim=1),
+                    accuracy,
                     ((guess == seen) & clean).sum(dim=1),
                     clean.sum(dim=1),
-                    ((guess == seen) & ~clean).sum(dim=1),
-                    (~clean).sum(dim=1),
+                    ((guess == seen) & noisy).sum(dim=1),
+                    noisy.sum(dim=1),
                     norm,
                     torch.ones_like(norm),
                 ]
