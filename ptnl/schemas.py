@@ -65,6 +65,9 @@ GRADIENTS: Schema = {
     "gradient_noisy": "double",  # norm of the loss gradient summed over the wrongly labelled shots
     "gradient_clean": "double",  # and over the others
     "ratio": "double",  # gradient_noisy / gradient_clean
+    "gradient_noisy_mean": "double",  # mean norm of the wrongly labelled shots' own gradients
+    "gradient_clean_mean": "double",  # and of the others
+    "ratio_mean": "double",  # gradient_noisy_mean / gradient_clean_mean
 }
 
 # The run's identity, in the order in which tables are sorted.
@@ -161,9 +164,10 @@ CLAIMS: Schema = {
     "estimate": "double",  # of that comparison, positive where the claim is right
     "low": "double",  # 95 % confidence interval
     "high": "double",
-    "n": "int64",  # pairs: (data set, seed)
-    "verdict": "string",  # holds, does not hold, not enough runs
-    "reason": "string",  # empty where it holds
+    "seeds": "int64",
+    "datasets": "string",  # those it was judged on, parted by commas
+    "verdict": "string",  # holds, does not hold, undecided, not enough runs
+    "finding": "string",  # the verdict as a sentence, with what it rests on
 }
 
 # One row a (backbone, number of classes, number of fused runs): what a step of prompt tuning costs,
