@@ -115,7 +115,7 @@ def test_native_splits_keep_names_order_and_sizes(coop, fetch, tmp_path, dataset
     pd.testing.assert_series_equal(*counts)
     assert set(native.image) == set(published.image)
     assert not native.image.equals(published.image)
-    module = import_module(f"ptnl.data.{dataset}")
+    module = import_module(f"ptnl.data.{DATASETS[dataset].module}")
     again = module.index(dataset, tmp_path / dataset / "images", {"splits": "native"})
     assert again.equals(native)
     assert read_json(tmp_path / dataset / "receipt.json")["splits"] == "native"
