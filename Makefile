@@ -13,7 +13,7 @@ NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptn
 	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
 	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
-.PHONY: demo test test-slurm slurm rehearsal lint format clean lock embedded
+.PHONY: demo test test-slurm slurm rehearsal lint format clean lock embedded gpu-bench wheels
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -32,6 +32,24 @@ slurm: $(READY)
 	@tests/slurm/install.sh
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
 	  --constraint envs/requirements.lock --editable '.[slurm]'
+
+# No environment is made for these two: a compute node has one of its own, and often no network.
+DEVICE ?= cuda
+gpu-bench: ## what a GPU has to show: right, fast, whole; DEVICE=cpu rehearses it
+	@python3 -m tests.benchmarks.gpu --device $(DEVICE) --out results/gpu-bench
+
+PLATFORM ?= manylinux_2_28_x86_64
+FOR_PYTHON ?= 3.12
+WHEELS ?= wheels
+# Newer glibc runs wheels of older platforms, but pip takes each name by the letter.
+PLATFORMS = $(PLATFORM) manylinux_2_17_x86_64 manylinux2014_x86_64 manylinux1_x86_64
+PINS = $(foreach name,$(ONLY),$(shell sed -nE 's/^($(subst _,[-_],$(name))==[^ ;]+).*/\1/Ip' envs/requirements.lock))
+wheels: $(READY) ## the wheels that an offline machine lacks: make wheels ONLY="pyarrow ftfy"
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
+	  --only-binary=:all: --implementation cp --python-version $(FOR_PYTHON) \
+	  $(addprefix --platform ,$(PLATFORMS)) --dest $(WHEELS) \
+	  $(if $(ONLY),$(PINS),--requirement envs/requirements.lock)
+	@echo "$(WHEELS)/: there, pip install --no-index --no-deps --target SITE $(WHEELS)/*.whl"
 
 lint: $(READY) ## format and lint checks
 	@echo "ruff, snakefmt, snakemake --lint"

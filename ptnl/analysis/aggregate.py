@@ -58,20 +58,22 @@ def summarise_draws(draws: pd.DataFrame) -> pd.DataFrame:
 
 
 def gradient_ratios(histories: Sequence[pd.DataFrame], metrics: Sequence[dict]) -> pd.DataFrame:
-    """Noisy-to-clean ratio of gradient norms, one row an epoch (see `ptnl.schemas.GRADIENTS`).
+    """Noisy-to-clean ratios of gradient norms, one row an epoch (see `ptnl.schemas.GRADIENTS`).
 
-    histories, metrics : of the same runs, which recorded both norms
+    histories, metrics : of the same runs, which recorded the norms at some of their epochs
     """
     parts = []
     for history, run in zip(histories, metrics, strict=True):
-        if history.gradient_noisy.isna().any():
+        measured = history[history.gradient_noisy.notna()]
+        if measured.empty:
             raise InputError(
                 f"{'/'.join(run[key] for key in SWEEP_POINT[:4])}: no gradients of wrong labels; "
-                "set the method's measure_gradients"
+                "they need wrong labels, and more epochs than warmup_epochs"
             )
         parts.append(
-            history[["epoch", "gradient_noisy", "gradient_clean"]].assign(
-                ratio=history.gradient_noisy / history.gradient_clean,
+            measured.assign(
+                ratio=measured.gradient_noisy / measured.gradient_clean,
+                ratio_mean=measured.gradient_noisy_mean / measured.gradient_clean_mean,
                 **{key: run[key] for key in (*RUN_KEYS, "shots")},
             )
         )

@@ -59,6 +59,16 @@ def add_precision(arguments: argparse.ArgumentParser) -> None:
     )
 
 
+def add_background(arguments: argparse.ArgumentParser) -> None:
+    """The option of what decodes images: on which colour transparent ones stand."""
+    arguments.add_argument(
+        "--transparent-on",
+        choices=("white", "black", "grey"),
+        default="white",
+        help="what shows through transparent images",
+    )
+
+
 def add_fetch(arguments: argparse.ArgumentParser) -> None:
     """The options of a command that fetches a model: where files may lie, and what it leaves."""
     arguments.add_argument(

@@ -45,7 +45,8 @@ def initial_context(sweep: SweepData) -> Tensor:
     """Random context tokens (R, M, W), each run's from its seed."""
     width = sweep.backbone.tower.width
     shape = (sweep.settings["context_length"], width)
-    return torch.stack([initial_normal(shape, CONTEXT_STD, seed) for seed in sweep.seeds])
+    drawn = [initial_normal("context", shape, CONTEXT_STD, seed) for seed in sweep.seeds]
+    return torch.stack(drawn)
 
 
 def token_embeddings(sweep: SweepData, tokens: Sequence[int]) -> Tensor:

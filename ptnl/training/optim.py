@@ -1,8 +1,8 @@
 """SGD with CoOp's schedule, over many runs at once."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +15,10 @@ from torch.optim.sgd import sgd
 from tqdm import tqdm
 
 from ptnl.errors import InputError
+from ptnl.machine.random_streams import random_stream
 from ptnl.schemas import HISTORY
-from ptnl.training.gradients import gradient_norms
+from ptnl.training.gradients import Parameters, gradient_norms, measured_epochs
 from ptnl.training.losses import Loss
-
-Parameters = TypeVar("Parameters", Tensor, dict[str, Tensor])
 
 
 def learning_rates(
@@ -44,7 +43,7 @@ def batch_order(seed: int, samples: int, batch_size: int, epochs: int) -> np.nda
     It depends on the seed alone, so a run meets its batches whatever runs beside it. Fewer samples
     than a batch make one batch (CoOp and PTNL drop the rest only where N >= batch).
     """
-    stream = np.random.default_rng([seed, 0])
+    stream = random_stream("batches", seed)
     size = min(batch_size, samples)
     steps = samples // size
     return np.stack(
@@ -61,7 +60,7 @@ def train_sgd(
     seeds: list[int],
     loss: Loss,
     settings: Mapping[str, Any],
-    measure_gradients: bool = False,
+    gradients_of: Sequence[int] = (),
 ) -> list[pd.DataFrame]:
     """Train the parameters of R independent runs side by side, in place.
 
@@ -78,7 +77,8 @@ def train_sgd(
     loss : one value a sample
     settings : epochs, batch_size, learning_rate, momentum, weight_decay, warmup_epochs,
         warmup_learning_rate
-    measure_gradients : whether every epoch begins with the gradients of wrong and of right labels
+    gradients_of : positions of the runs whose gradients of wrong and of right labels are measured,
+        at the epochs of `ptnl.training.gradients.measured_epochs`
 
     Returns
     -------
@@ -108,19 +108,21 @@ def train_sgd(
     rows = torch.arange(runs, device=device)[:, None]
     leaves = [parameters] if isinstance(parameters, Tensor) else list(parameters.values())
     buffers: list[Tensor | None] = [None] * len(leaves)
+    followed = list(gradients_of)
+    measured = measured_epochs(settings["epochs"], settings["warmup_epochs"]) if followed else []
     history = []
     for epoch, rate in enumerate(tqdm(rates, unit="epoch", disable=None)):
         features = features_at(epoch)
-        pulls = torch.full((2, runs), torch.nan, device=device)
-        if measure_gradients:
-            pulls = gradient_norms(
-                leaves,
-                lambda features: class_logits(parameters, features),
-                features,
-                labels,
-                labels_clean,
+        pulls = torch.full((4, runs), torch.nan, device=device, dtype=torch.float64)
+        if epoch in measured:
+            pulls[:, followed] = gradient_norms(
+                _of_runs(parameters, followed),
+                class_logits,
+                features[followed],
+                labels[followed],
+                labels_clean[followed],
                 loss,
-            )
+            ).double()
         tally = torch.zeros(7, runs, device=device, dtype=torch.float64)
         for batch in order[epoch]:
             seen, true = labels[rows, batch], labels_clean[rows, batch]
@@ -154,6 +156,13 @@ def train_sgd(
             )
         history.append(torch.cat([_epoch_row(tally, len(order[epoch])), pulls]))
     return _histories(torch.stack(history).cpu().numpy(), rates)
+
+
+def _of_runs(parameters: Parameters, runs: list[int]) -> Parameters:
+    """The parameters of some of the runs."""
+    if isinstance(parameters, dict):
+        return {name: value[runs] for name, value in parameters.items()}
+    return parameters[runs]
 
 
 def _epoch_row(tally: Tensor, steps: int) -> Tensor:

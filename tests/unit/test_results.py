@@ -200,7 +200,13 @@ def test_an_ensemble_averages_logits():
 
 def toy_gradients() -> pd.DataFrame:
     history = pd.DataFrame(
-        {"epoch": [1, 2, 3], "gradient_noisy": [1.0, 2.0, 3.0], "gradient_clean": [2.0, 2.0, 2.0]}
+        {
+            "epoch": [1, 2, 3, 4],
+            "gradient_noisy": [np.nan, 1.0, 2.0, 3.0],  # not measured in the first epoch
+            "gradient_clean": [np.nan, 2.0, 2.0, 2.0],
+            "gradient_noisy_mean": [np.nan, 6.0, 8.0, 9.0],
+            "gradient_clean_mean": [np.nan, 3.0, 2.0, 1.0],
+        }
     )
     runs = [metrics(method, 8, seed, 50) for method in FIGURES[4].methods for seed in (1, 2)]
     return gradient_ratios([history] * len(runs), runs)
@@ -209,7 +215,9 @@ def toy_gradients() -> pd.DataFrame:
 def test_gradient_ratios():
     gradients = toy_gradients()
     assert list(gradients.columns) == list(GRADIENTS)
+    assert gradients.epoch.tolist() == [2, 3, 4] * 4
     assert gradients.ratio.tolist() == [0.5, 1.0, 1.5] * 4
+    assert gradients.ratio_mean.tolist() == [2.0, 4.0, 9.0] * 4
     silent = pd.DataFrame({"epoch": [1], "gradient_noisy": [np.nan], "gradient_clean": [1.0]})
     with pytest.raises(InputError, match="icons/mini-rn/prompt_ce/symmetric: no gradients"):
         gradient_ratios([silent], [metrics("prompt_ce", 8, 1, 50)])

@@ -9,6 +9,7 @@ rule evaluate_random_prompts:
             "ptnl.cli.evaluate_random_prompts",
             "ptnl.methods.random_prompt",
             "ptnl.methods.prompt",
+            "ptnl.machine.random_streams",
             *TEXT_TOWER,
             "ptnl.backbones.text",
         ),
@@ -46,7 +47,11 @@ rule evaluate_random_prompts:
 rule sample_pseudolabels:
     """Training images with their zero-shot labels, some of every predicted class, for every seed."""
     input:
-        **code("ptnl.cli.sample_pseudolabels", "ptnl.labels.pseudo_labels"),
+        **code(
+            "ptnl.cli.sample_pseudolabels",
+            "ptnl.labels.pseudo_labels",
+            "ptnl.machine.random_streams",
+        ),
         labels="<results>/pseudolabels/{dataset}/{backbone}.parquet",
     output:
         expand(

@@ -61,6 +61,16 @@ def method_options(wildcards):
     return shlex.join(["--settings", settings, "--template", template(wildcards)])
 
 
+def gradients_at(noise):
+    """Input function: the wrong labels at which a job measures gradients; nothing where it does not."""
+
+    def of_job(wildcards):
+        fp = grid.gradients_at(config, wildcards.backbone, wildcards.method, noise)
+        return "" if fp is None else fp
+
+    return of_job
+
+
 def dataset_assets(wildcards):
     """The shipped files that a data set comes from."""
     return [f"ptnl/assets/{name}" for name in DATASETS[wildcards.dataset].assets]

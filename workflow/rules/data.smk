@@ -77,7 +77,7 @@ for noise, options in config["noise"].items():
         name:
             f"inject_noise_{noise}"
         input:
-            **code("ptnl.cli.inject_noise", "ptnl.labels.noise"),
+            **code("ptnl.cli.inject_noise", "ptnl.labels.noise", "ptnl.machine.random_streams"),
             manifest="<results>/manifests/{dataset}.parquet",
             pseudolabels=pseudolabels_for_noise(noise),
             shots="<results>/shots/{dataset}/seed-{seed}.parquet",
