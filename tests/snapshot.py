@@ -1,6 +1,5 @@
 """What a tree of files is: for tests that nothing in it changes."""
 
-import os
 from pathlib import Path
 
 
@@ -10,7 +9,7 @@ def snapshot(folder: Path) -> dict[str, tuple]:
     for path in sorted(folder.rglob("*")):
         status = path.lstat()
         if path.is_symlink():
-            content = os.readlink(path)
+            content = path.readlink()
         else:
             content = path.read_bytes() if path.is_file() else None
         found[str(path.relative_to(folder))] = (status.st_mode, status.st_mtime_ns, content)

@@ -173,7 +173,7 @@ def _listing(place: Path) -> Listing:
         return {"": _entry(place)}
     found = {}
     for folder, folders, files in os.walk(place):
-        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        links = [name for name in folders if Path(folder, name).is_symlink()]
         for name in (*files, *links):
             path = Path(folder, name)
             found[path.relative_to(place).as_posix()] = _entry(path)
@@ -182,6 +182,6 @@ def _listing(place: Path) -> Listing:
 
 def _entry(path: Path) -> list[int] | str:
     if path.is_symlink():
-        return os.readlink(path)
+        return str(path.readlink())
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]

@@ -1,6 +1,5 @@
 """The user's own files through the real workflow: never changed, and seen when they change."""
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -60,7 +59,7 @@ def test_a_changed_folder_is_drawn_anew(tmp_path):
     (folder / "green/0.jpg").write_bytes(picture("own", 1, 51))
     assert study.planned(str(draw)) == anew
     drawn()
-    os.remove(folder / "green/1.jpg")
+    (folder / "green/1.jpg").unlink()
     assert study.planned(str(draw)) == anew
     assert "green/1.jpg" not in drawn()
     data(["refresh", "mine", "--data-root", str(data_root)])
