@@ -124,10 +124,10 @@ def types_and_graphs(device: torch.device, sizes: Sizes, folder: Path) -> str:
     text = choose_dtypes(device, "auto").text
     rows = []
     for name in sizes.backbones:
+        backbone = bench_backbone(name, device)
         for classes in sizes.classes:
             for runs in sizes.runs:
                 for dtype in dict.fromkeys((torch.float32, text)):
-                    backbone = bench_backbone(name, device)
                     row = {"backbone": name, "classes": classes, "runs": runs, "type": str(dtype)}
                     step = repeated_step(backbone, classes, runs, dtype)
                     row["ms a step"] = milliseconds(device, step, sizes.steps)
