@@ -67,11 +67,6 @@ def test_the_shipped_config_is_valid(config, schema):
         ),
         (
             "dataset_options.mine",
-            {"manifest": "y", "template": "a {}."},
-            r"mine.images: missing; the folder that the manifest's paths start from",
-        ),
-        (
-            "dataset_options.mine",
             {"folder": "x", "images": "y", "template": "a {}."},
             r"mine.images: not an option of mine; it takes folder, template",
         ),
