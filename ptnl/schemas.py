@@ -53,6 +53,11 @@ HISTORY: Schema = {
     "gradient_clean": "double",
     "gradient_noisy_mean": "double",
     "gradient_clean_mean": "double",
+    # How the epoch splits the shots by whether their label is taken as right, in percent; NaN where
+    # the method makes no split.
+    "taken_as_clean": "double",  # share of the shots
+    "split_precision": "double",  # of those, the share whose label is right
+    "split_recall": "double",  # of the shots whose label is right, the share taken as clean
 }
 
 # One row a measured epoch of a run with wrong labels: how strongly they and the right ones pull.

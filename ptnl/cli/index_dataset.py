@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     receipt = read_json(args.receipt)
     if receipt.get("options", {}) != args.options:
-        raise InputError(f"{args.receipt}: made with other options; delete it to start anew")
+        raise InputError(f"{args.receipt}: made with other options; get the data set anew")
     dataset = dataset_of(args.dataset, args.options)
     images = args.receipt.parent / "images"
     index = import_module(f"ptnl.data.{dataset.module}").index
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError(f"{args.dataset}: {error}") from error
     absent = [image for image in manifest.image if not (images / image).is_file()]
     if absent:
-        raise InputError(_absence(images / absent[0], len(absent) - 1, args.receipt))
+        raise InputError(_absence(args.dataset, images / absent[0], len(absent) - 1))
     if args.dataset not in DATASETS:
         describe(args.dataset, manifest, images, args.transparent_on, args.threads)
     skipped = []
@@ -110,12 +110,12 @@ def check_left(dataset: str, manifest: pd.DataFrame, skipped: Sequence[str]) -> 
         raise InputError(f"{dataset}: {error}") from error
 
 
-def _absence(image: Path, others: int, receipt: Path) -> str:
+def _absence(dataset: str, image: Path, others: int) -> str:
     """What to say of an image that is not there."""
     rest = f", as are {counted(others, 'other image')}" if others else ""
     if image.is_symlink():
         return f"{image.resolve()}: missing{rest}; the link {image} leads there"
-    return f"{image}: missing{rest}; delete {receipt} to fetch it again"
+    return f"{image}: missing{rest}; `ptnl data refresh {dataset}` has the next run get it again"
 
 
 if __name__ == "__main__":

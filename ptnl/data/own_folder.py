@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from ptnl.data.archives import Archives
 from ptnl.data.class_names import ordered
 from ptnl.data.equal_images import equal_groups, report_equal, split_at_random
 from ptnl.data.folder_tree import Tree, folders, loose, scan
@@ -14,21 +13,6 @@ from ptnl.data.notes import examples, note
 from ptnl.data.splits import SPLIT_WORDS, SPLITS, manifest_of
 from ptnl.data.table_files import read_table
 from ptnl.errors import InputError
-
-
-def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Link to the folder: nothing is copied (see `ptnl.data.class_folders`)."""
-    return link(Path(options["folder"]), images)
-
-
-def link(folder: Path, images: Path) -> dict:
-    """Make `images` a link to the user's folder."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    if images.resolve().is_relative_to(folder.resolve()):
-        raise InputError(f"{images.parent}: is the study's own place for it; give another folder")
-    images.symlink_to(folder.resolve())
-    return {"folder": str(folder.resolve())}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:

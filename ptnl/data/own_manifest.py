@@ -14,7 +14,6 @@ from ptnl.data.archives import Archives
 from ptnl.data.class_names import is_number, ordered
 from ptnl.data.equal_images import equal_groups, report_equal, split_at_random
 from ptnl.data.image_files import SIGNED
-from ptnl.data.own_folder import link
 from ptnl.data.splits import SPLIT_WORDS, SPLITS
 from ptnl.data.table_files import Table, read_table
 from ptnl.errors import InputError
@@ -30,18 +29,16 @@ COLUMNS = {
 
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Link to the folder of images; or write the images that the table holds as bytes."""
+    """Write the images that the table holds (see `ptnl.data.class_folders`)."""
     table = _read(Path(options["manifest"]))
-    if "image" in table.packed:
-        for name, content in _packed_images(table):
-            write_bytes(content, images / name)
-        return {"images": len(table.rows)}
-    if "images" not in options:
+    if "image" not in table.packed:
         raise InputError(
             f"config: dataset_options.{dataset}.images: missing; the folder that the paths of "
             f"{table.path} start from"
         )
-    return link(Path(options["images"]), images)
+    for name, content in _packed_images(table):
+        write_bytes(content, images / name)
+    return {"images": len(table.rows)}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
@@ -52,6 +49,10 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
     together.
     """
     table = _read(Path(options["manifest"]))
+    if "image" in table.packed and "images" in options:
+        raise InputError(
+            f"{table.path}: holds the images themselves; leave out dataset_options.{dataset}.images"
+        )
     names = _image_names(table, images)
     label, class_name = _classes(table)
     manifest = pd.DataFrame({"image": names, "label": label, "class_name": class_name})
