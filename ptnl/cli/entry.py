@@ -101,6 +101,13 @@ def add_device(arguments: argparse.ArgumentParser) -> None:
     )
 
 
+def add_statement(arguments: argparse.ArgumentParser) -> None:
+    """The options of a command that tabulates one thing about a study, as CSV and in words."""
+    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument("--csv", type=Path, required=True)
+    arguments.add_argument("--markdown", type=Path, required=True)
+
+
 def start(main: Main) -> None:
     """Run a command; bad input is one sentence on standard error and exit status 2."""
     try:
