@@ -172,9 +172,10 @@ CLAIMS: Schema = {
     "estimate": "double",  # of that comparison, positive where the claim is right
     "low": "double",  # 95 % confidence interval
     "high": "double",
-    "n": "int64",  # pairs: (data set, seed)
-    "verdict": "string",  # holds, does not hold, not enough runs
-    "reason": "string",  # empty where it holds
+    "seeds": "int64",
+    "datasets": "string",  # those it was judged on, parted by commas
+    "verdict": "string",  # holds, does not hold, undecided, not enough runs
+    "finding": "string",  # the verdict as a sentence, with what it rests on
 }
 
 # One row a (backbone, number of classes, number of fused runs): what a step of prompt tuning costs,

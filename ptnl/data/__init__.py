@@ -109,7 +109,7 @@ DATASETS = {
 
 # The user's own data sets: what they are given as -> module and options.
 OWN = {
-    "folder": ("own_folder", ("folder", "template", "flips", "sizes")),
+    "folder": ("own_folder", ("folder", "names", "template", "flips", "sizes")),
     "manifest": ("own_manifest", ("manifest", "images", "template", "flips", "sizes")),
 }
 
@@ -132,8 +132,6 @@ def own_dataset(name: str, options: Mapping[str, Any]) -> Dataset:
         raise InputError(
             f"{key}.template: {template!r} does not hold {{}} once, and no other brace"
         )
-    if module == "own_manifest" and "images" not in options:
-        raise InputError(f"{key}.images: missing; the folder that the manifest's paths start from")
     return Dataset(
         title_of(name), template, module, flips=options.get("flips", True), options=allowed
     )
@@ -172,6 +170,15 @@ def in_order(names: Iterable[str]) -> list[str]:
     """Data sets in the order of tables: that of the registry, then others by name."""
     names = set(names)
     return [name for name in DATASETS if name in names] + sorted(names - DATASETS.keys())
+
+
+def user_folder(name: str, options: Mapping[str, Any]) -> str:
+    """The user's own folder that a data set's images stay in; empty where ptnl unpacks them.
+
+    ImageNet's is not linked to as it is: its parts may be laid out in several ways.
+    """
+    folders = ("folder", "images") if name == "imagenet" else ("folder", "images", "source")
+    return next((options[key] for key in folders if key in options), "")
 
 
 def expected_sizes(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, int] | None:
