@@ -2,6 +2,7 @@ import json
 import os
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -10,6 +11,7 @@ from snakemake.utils import min_version
 from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
 from ptnl.study.config import Rules, study_config
 from ptnl.data import datasets_of, options_of
+from ptnl.data.changes import check_place, state_of
 from ptnl.errors import InputError
 from ptnl.machine import gpus
 from ptnl.study import grid

@@ -201,10 +201,10 @@ def fp_swap_2022(request: Request) -> pd.DataFrame:
     importable = np.sort(np.concatenate([wrong for _, wrong in pools.values()]))
     seen: dict[int, int] = {}
     for label, (right, _) in pools.items():
-        if not len(right):
-            raise InputError(f"no image of class {label} is left to draw with its right label")
-        size, replace = request.shots, len(right) < request.shots
-        drawn = right[right_stream.choice(len(right), size=size, replace=replace)]
+        drawn = right
+        if request.fp < request.shots:
+            size, replace = request.shots, len(right) < request.shots
+            drawn = right[right_stream.choice(len(right), size=size, replace=replace)]
         others = importable[labels[importable] != label]
         if request.fp and not len(others):
             raise InputError(f"no image of another class is left to mislabel as class {label}")

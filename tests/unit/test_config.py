@@ -9,7 +9,7 @@ from ptnl.data import DATASETS, datasets_of
 from ptnl.errors import InputError
 from ptnl.study.config import Rules, read_study, study_config, with_defaults
 from ptnl.study.grid import sweeps
-from ptnl.study.protocols import merged
+from ptnl.study.protocols import merged, statements
 
 
 @pytest.fixture
@@ -140,14 +140,20 @@ def test_every_key_is_described_and_typed(schema):
         walk(node, name)
 
 
-def test_hyper_parameters_are_closed_and_have_no_default(schema):
-    """Their values are the protocol's, in one place."""
+def test_hyper_parameters_are_closed_and_have_one_value(schema, rules):
+    """The protocol's, or the schema's default where no protocol speaks of them."""
+    spoken_of = {
+        path.rsplit(".", 1)[-1]
+        for preset in rules.protocols.values()
+        for path, _ in statements(preset)
+    }
     for name, node in schema["$defs"].items():
         if node["type"] != "object":
             assert "default" not in node, name
             continue
         assert node["additionalProperties"] is False, name
-        assert not any("default" in child for child in node["properties"].values()), name
+        for key, child in node["properties"].items():
+            assert "default" not in child or key not in spoken_of, f"{name}.{key}"
 
 
 def test_defaults_complete_what_is_there_and_add_nothing(schema):

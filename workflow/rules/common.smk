@@ -79,6 +79,22 @@ def dataset_options(wildcards):
     return json.dumps(options_of(config, wildcards.dataset), sort_keys=True)
 
 
+@cache
+def checked_state(name):
+    """The state of a data set's images (see `ptnl.data.changes`), once its place is harmless."""
+    receipt = Path(workflow.pathvars.apply("<data>")) / name / "receipt.json"
+    try:
+        check_place(receipt, name)
+        return state_of(receipt, name, options_of(config, name))
+    except InputError as error:
+        raise WorkflowError(error) from None
+
+
+def dataset_state(wildcards):
+    """What changes with a user's folder: it is linked, indexed and encoded anew."""
+    return checked_state(wildcards.dataset)
+
+
 def dataset_code(wildcards):
     """The module that knows a data set."""
     return f"ptnl/data/{DATASETS[wildcards.dataset].module}.py"

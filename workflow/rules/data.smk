@@ -17,6 +17,7 @@ rule download_dataset:
     params:
         data=subpath(output[0], ancestor=2),
         options=dataset_options,
+        state=dataset_state,
     shell:
         "python -m ptnl.cli.download_dataset --dataset {wildcards.dataset} "
         "--options {params.options:q} --sources {input.sources} "

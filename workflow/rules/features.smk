@@ -36,6 +36,7 @@ rule encode_images:
         **code(
             "ptnl.cli.encode_images",
             "ptnl.features.encode",
+            "ptnl.features.decoding",
             "ptnl.features.images",
             "ptnl.features.resumable",
             *IMAGE_ENCODER,
@@ -59,12 +60,13 @@ rule encode_images:
         runtime=doubled(60),
     params:
         precision=config["precision"],
+        transparent_on=config["transparent_on"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.encode_images --manifest {input.manifest} --receipt {input.receipt} "
         "--backbone {wildcards.backbone} "
         "--model-config {input.model_config} --weights {input.weights} "
-        "--precision {params.precision} "
+        "--precision {params.precision} --transparent-on {params.transparent_on} "
         "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--out {output} > {log} 2>&1"
 
@@ -77,6 +79,7 @@ rule encode_views:
             "ptnl.features.views",
             "ptnl.machine.random_streams",
             "ptnl.features.encode",
+            "ptnl.features.decoding",
             "ptnl.features.images",
             "ptnl.features.resumable",
             *IMAGE_ENCODER,
@@ -105,12 +108,14 @@ rule encode_views:
         transform=config["train_transform"],
         flips=lambda wildcards: "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips",
         precision=config["precision"],
+        transparent_on=config["transparent_on"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.encode_views --shots {input.shots} --draws {input.draws} "
         "--receipt {input.receipt} --backbone {wildcards.backbone} "
         "--model-config {input.model_config} --weights {input.weights} "
         "--precision {params.precision} --seed {wildcards.seed} "
+        "--transparent-on {params.transparent_on} "
         "--views {params.views} --transform {params.transform} {params.flips} "
         "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--out {output.features} --images {output.images} > {log} 2>&1"
