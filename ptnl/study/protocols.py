@@ -31,13 +31,24 @@ class Stated:
 
 
 def hyper_parameters(schema: Mapping[str, Any]) -> dict[str, Set[str]]:
-    """Method -> the names of its hyper-parameters, by the schema of the config."""
+    """Method -> the names of the hyper-parameters that the protocol decides.
+
+    Those are all for which the schema of the config has no default. A default is the value of the
+    method's own authors, which holds under every protocol.
+    """
     methods = schema["properties"]["methods"]["properties"]
 
     def resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:
         return schema["$defs"][node["$ref"].rsplit("/", 1)[1]] if "$ref" in node else node
 
-    return {name: set(resolved(node).get("properties", {})) for name, node in methods.items()}
+    return {
+        method: {
+            name
+            for name, child in resolved(node).get("properties", {}).items()
+            if "default" not in child
+        }
+        for method, node in methods.items()
+    }
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,9 +106,9 @@ def apply_protocol(
     Parameters
     ----------
     config : the study's own; its `methods` decide which methods the study has
-    protocol : keys of the config; `settings`, each given to every method of the study that has a
-        hyper-parameter of that name; and `methods`, what single methods have instead
-    known : method -> names of its hyper-parameters (see `hyper_parameters`)
+    protocol : keys of the config; `settings`, each given to every method of the study whose
+        hyper-parameter of that name it decides; and `methods`, what single methods have instead
+    known : method -> names of the hyper-parameters that it decides (see `hyper_parameters`)
     """
     settings, own = protocol["settings"], protocol["methods"]
     methods = {

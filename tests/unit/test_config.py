@@ -138,19 +138,19 @@ def test_every_key_is_described_and_typed(schema):
 
 
 def test_hyper_parameters_are_closed_and_have_one_value(schema, rules):
-    """The protocol's, or the schema's default where no protocol speaks of them."""
-    spoken_of = {
-        path.rsplit(".", 1)[-1]
-        for preset in rules.protocols.values()
-        for path, _ in statements(preset)
-    }
-    for name, node in schema["$defs"].items():
-        if node["type"] != "object":
-            assert "default" not in node, name
-            continue
-        assert node["additionalProperties"] is False, name
-        for key, child in node["properties"].items():
-            assert "default" not in child or key not in spoken_of, f"{name}.{key}"
+    """The protocol's, or the default that the schema has from the method's own authors."""
+    spoken_of = {path for preset in rules.protocols.values() for path, _ in statements(preset)}
+    for method, known in schema["properties"]["methods"]["properties"].items():
+        node = known
+        if "$ref" in known:
+            node = schema["$defs"][known["$ref"].rsplit("/", 1)[1]]
+        assert node["additionalProperties"] is False, method
+        for key, child in node.get("properties", {}).items():
+            if "$ref" in child:
+                child = {**schema["$defs"][child["$ref"].rsplit("/", 1)[1]], **child}
+            said = {f"settings.{key}", f"methods.{method}.{key}"} & spoken_of
+            assert said or "default" in child, f"{method}.{key}"
+            assert f"methods.{method}.{key}" not in said or "default" not in child, method
 
 
 def test_defaults_complete_what_is_there_and_add_nothing(schema):
