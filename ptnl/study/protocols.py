@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ptnl.errors import InputError
+from ptnl.errors import InputError, unknown
 
 PER_EPOCH = "per_epoch"  # `views`: a new view in every epoch
 
@@ -81,9 +81,7 @@ def protocol_values(name: str, presets: Mapping[str, Mapping[str, Any]]) -> dict
     Raises `InputError` where there is no such protocol.
     """
     if name not in presets:
-        raise InputError(
-            f"config: protocol: {name!r} is unknown; choose from {', '.join(sorted(presets))}"
-        )
+        raise InputError(f"config: protocol: {unknown(name, sorted(presets))}")
 
     def plain(node: Any) -> Any:
         if stated := Stated.of(node):
@@ -120,7 +118,19 @@ def apply_protocol(
         for method, said in config["methods"].items()
     }
     top = {key: value for key, value in protocol.items() if key not in ("settings", "methods")}
+    top["noise"] = dict(_noise_of_methods(protocol["noise"], methods))
     full = {**merged(top, config), "methods": methods}
     if full["views"] == PER_EPOCH:
         full["views"] = max((said.get("epochs", 0) for said in methods.values()), default=0)
     return full
+
+
+def _noise_of_methods(
+    noise: Mapping[str, Any], methods: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A protocol's kinds of noise, for the methods that a study has; none where it has none."""
+    for kind, options in noise.items():
+        if options is None or "methods" not in options:
+            yield kind, options
+        elif kept := [method for method in options["methods"] if method in methods]:
+            yield kind, {**options, "methods": kept}
