@@ -7,9 +7,7 @@ def validate_config():
         for file in workflow.configfiles:
             if not str(file).endswith(".json"):
                 read_yaml(file)  # refuses a key that stands twice
-        config.update(
-            study_config(config, workflow.config_settings.overwrite_config, Rules.shipped())
-        )
+        config.update(study_config(config, Rules.shipped()))
     except InputError as error:
         raise WorkflowError(error) from None
 
