@@ -1,0 +1,64 @@
+"""Run a command as a job of the workflow, through the job server where one runs.
+
+    python -m ptnl.cli.job --record records/table1.tsv make_table --table 1 ...
+    python -m ptnl.cli.job --serve SOCKET
+
+The commands and their options are those of `ptnl`. What a job took is left in its record. The
+server runs until its standard input ends (see `ptnl.machine.job_server`).
+"""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from ptnl.machine.job_server import ask, run_here, serve
+
+ADDRESS = "PTNL_JOB_SERVER"  # environment variable: the server's socket
+
+# What the server imports: what all jobs need, then what trains on features, then image encoders.
+PHASES = (
+    ("ptnl.cli.collect_runs", "ptnl.cli.make_table", "ptnl.cli.inject_noise"),
+    ("ptnl.cli.tune_method", "ptnl.cli.evaluate_random_prompts"),
+    ("ptnl.cli.plot_figure", "ptnl.cli.check_claims", "ptnl.cli.write_report"),
+    ("ptnl.cli.encode_images", "ptnl.cli.finetune_backbone"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    option, value = "", ""
+    if arguments[:1] in (["--serve"], ["--record"]) and len(arguments) > 1:
+        option, value, *arguments = arguments
+    if option == "--serve":
+        serve(Path(value), run, PHASES)
+    if not arguments or arguments[0].startswith("-"):
+        sys.exit(__doc__)
+    started = time.time()
+    ended = ask(Path(os.environ[ADDRESS]), arguments) if ADDRESS in os.environ else None
+    if ended is None:
+        ended = run_here(run, arguments)
+    if option == "--record" and ended.status == 0:
+        write_record(Path(value), time.time() - started, ended.memory)
+    sys.exit(ended.status)
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run a command of `ptnl` in this process."""
+    from ptnl.cli.entry import start
+
+    command, *options = arguments
+    sys.argv = [f"ptnl {command}", *options]
+    start(import_module(f"ptnl.cli.{command}").main)
+
+
+def write_record(path: Path, seconds: float, memory: int) -> None:
+    """What a job took, in the columns of Snakemake's own benchmark files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"s\tmax_rss\n{seconds:.3f}\t{memory / 2**20:.2f}\n")
+
+
+if __name__ == "__main__":
+    main()

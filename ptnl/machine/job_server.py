@@ -1,0 +1,159 @@
+"""A process that has imported what jobs need, and forks one for each: start-up is paid once.
+
+Importing torch and pandas takes longer than many a job computes. `serve` imports them, waits on a
+socket, and forks for every request; a fork begins with everything imported. Requests come from
+`ask`, with the caller's arguments, folder, environment and standard streams, so that a job behaves
+as if the caller ran it. The caller's death ends its job, and the death of who started the server
+ends the server. Only the standard library is imported here: the caller must start quickly.
+"""
+
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+Run = Callable[[Sequence[str]], object]
+
+STREAMS = 3  # standard input, output and error travel with a request
+LENGTH = struct.Struct("!Q")  # of a request, before it
+ANSWER = struct.Struct("!iQ")  # exit status, peak memory in bytes
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended."""
+
+    status: int
+    memory: int  # peak of resident memory, in bytes
+
+
+def ask(address: Path, arguments: Sequence[str]) -> Ended | None:
+    """Run a command line through the server; None where there is no server.
+
+    A job that ends without an answer was killed: its status is that of SIGKILL.
+    """
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(str(address))
+    except OSError:
+        return None
+    request = {
+        "arguments": list(arguments),
+        "folder": str(Path.cwd()),
+        "environment": dict(os.environ),
+    }
+    message = json.dumps(request).encode()
+    with connection:
+        socket.send_fds(connection, [LENGTH.pack(len(message))], list(range(STREAMS)))
+        connection.sendall(message)
+        answer = _received(connection, ANSWER.size)
+    if len(answer) < ANSWER.size:
+        return Ended(128 + signal.SIGKILL, 0)
+    return Ended(*ANSWER.unpack(answer))
+
+
+def serve(address: Path, run: Run, phases: Sequence[Sequence[str]]) -> None:
+    """Answer requests until standard input ends, which it does when its other end dies.
+
+    Parameters
+    ----------
+    address : socket to listen on
+    run : does what a command line asks for; may raise SystemExit
+    phases : modules to import, in groups; requests that came in meanwhile are answered after each
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears finished jobs away
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(address))
+        listener.listen(64)
+        threading.Thread(target=_exit_with_starter, daemon=True).start()
+        listener.setblocking(False)
+        for modules in phases:
+            for module in modules:
+                import_module(module)
+            while _accepted(listener, run):
+                pass
+        listener.setblocking(True)
+        while True:
+            _accepted(listener, run)
+
+
+def _exit_with_starter() -> None:
+    # Not through sys.stdin: a fork would inherit its lock, held by this thread that it lacks.
+    while os.read(0, 1024):
+        pass
+    os._exit(0)
+
+
+def _accepted(listener: socket.socket, run: Run) -> bool:
+    """Fork a job for a caller that waits; whether there was one."""
+    try:
+        connection, _ = listener.accept()
+    except BlockingIOError:
+        return False
+    with connection:
+        if os.fork() == 0:
+            listener.close()
+            _job(connection, run)
+    return True
+
+
+def _job(connection: socket.socket, run: Run) -> None:
+    """Do what a caller asked for and end. This is the forked process."""
+    status = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        connection.setblocking(True)
+        length, streams, *_ = socket.recv_fds(connection, LENGTH.size, STREAMS)
+        request = json.loads(_received(connection, *LENGTH.unpack(length)))
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        threading.Thread(target=_end_with_caller, args=[connection], daemon=True).start()
+        os.chdir(request["folder"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        ended = run_here(run, request["arguments"])
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        connection.sendall(ANSWER.pack(ended.status, ended.memory))
+        status = ended.status
+    finally:
+        os._exit(status)
+
+
+def run_here(run: Run, arguments: Sequence[str]) -> Ended:
+    """Run a command line in this process, with its errors printed as Python prints them."""
+    status = 0
+    try:
+        run(arguments)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, else KiB
+    return Ended(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+
+def _end_with_caller(connection: socket.socket) -> None:
+    """Wait for the caller to go; a job that nobody waits for must not write its results."""
+    connection.recv(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _received(connection: socket.socket, length: int) -> bytes:
+    """So many bytes; fewer where the other end has gone."""
+    parts = bytearray()
+    while len(parts) < length and (part := connection.recv(length - len(parts))):
+        parts += part
+    return bytes(parts)

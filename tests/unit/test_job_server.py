@@ -1,0 +1,169 @@
+"""A job through the server is the job that its caller would have run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ptnl.machine.job_server import ask
+
+POLL = 0.02  # seconds between looks at something that will come
+
+# A server whose commands are small: their words are printed, a status returned, or time passes.
+SERVER = """
+import os, sys, time
+from pathlib import Path
+from ptnl.machine.job_server import serve
+
+def run(arguments):
+    what, *rest = arguments
+    if what == "say":
+        print(os.getcwd(), os.environ.get("SAID"), *rest)
+        print("aside", file=sys.stderr)
+        print(sys.stdin.readline(), end="")
+    elif what == "exit":
+        sys.exit(int(rest[0]) if rest[0].isdigit() else rest[0])
+    elif what == "raise":
+        raise ValueError(rest[0])
+    elif what == "wait":
+        Path(rest[0]).write_text(str(os.getpid()))
+        time.sleep(3600)
+
+serve(Path(sys.argv[1]), run, [["json"], ["csv"]])
+"""
+CLIENT = """
+import sys
+from pathlib import Path
+from ptnl.machine.job_server import ask
+
+ended = ask(Path(sys.argv[1]), sys.argv[2:])
+sys.exit(99 if ended is None else ended.status)
+"""
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Address of a running server, and its process."""
+    address = tmp_path / "socket"
+    process = subprocess.Popen([sys.executable, "-c", SERVER, address], stdin=subprocess.PIPE)
+    while not address.exists():
+        assert process.poll() is None
+        time.sleep(POLL)
+    yield address, process
+    process.stdin.close()
+    process.wait()
+
+
+def client(address: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", CLIENT, address, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+
+
+def waited_for(path: Path) -> int:
+    """The process that wrote its number to a file, once it has."""
+    while not path.exists() or not path.read_text():
+        time.sleep(POLL)
+    return int(path.read_text())
+
+
+def has_ended(process: int) -> None:
+    """Return once a process is gone."""
+    while True:
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(POLL)
+
+
+def test_streams_folder_environment_and_arguments_are_the_callers(server, tmp_path):
+    said = client(
+        server[0],
+        "say",
+        "two words",
+        "ünïcode",
+        cwd=tmp_path,
+        input="typed\n",
+        env={**os.environ, "SAID": "yes", "PYTHONPATH": str(Path.cwd())},
+    )
+    assert said.stdout == f"{tmp_path} yes two words ünïcode\ntyped\n"
+    assert said.stderr == "aside\n"
+    assert said.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "error"),
+    [
+        (("exit", "3"), 3, ""),
+        (("exit", "a sentence"), 1, "a sentence\n"),
+        (("raise", "a cause"), 1, "ValueError: a cause"),
+    ],
+)
+def test_the_exit_status_and_errors_are_the_jobs(server, words, status, error):
+    said = client(server[0], *words)
+    assert said.returncode == status
+    assert error in said.stderr
+
+
+def test_jobs_run_side_by_side_and_one_leaves_the_other_alone(server, tmp_path):
+    first = subprocess.Popen([sys.executable, "-c", CLIENT, server[0], "wait", tmp_path / "pid"])
+    waiting = waited_for(tmp_path / "pid")
+    assert client(server[0], "exit", "0").returncode == 0
+    first.kill()
+    first.wait()
+    has_ended(waiting)
+
+
+def test_a_job_that_is_killed_says_so(server, tmp_path):
+    caller = subprocess.Popen([sys.executable, "-c", CLIENT, server[0], "wait", tmp_path / "pid"])
+    os.kill(waited_for(tmp_path / "pid"), signal.SIGKILL)
+    assert caller.wait() == 128 + signal.SIGKILL
+
+
+def test_the_server_ends_with_who_started_it(server):
+    address, process = server
+    process.stdin.close()
+    assert process.wait() == 0
+    assert ask(address, ["exit", "0"]) is None
+
+
+def test_without_a_server_the_job_runs_in_the_callers_process(root, tmp_path):
+    environment = {**os.environ, "PTNL_JOB_SERVER": str(tmp_path / "nobody")}
+    record = tmp_path / "records/plan.tsv"
+    said = subprocess.run(
+        [sys.executable, "-m", "ptnl.cli.job", "--record", record, "plan", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env=environment,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("usage: ptnl plan")
+    names, values = (line.split("\t") for line in record.read_text().splitlines())
+    assert names == ["s", "max_rss"]
+    assert all(float(value) > 0 for value in values)
+
+
+def test_bad_input_through_the_command_is_one_sentence(root, tmp_path):
+    options = ["--manifest", tmp_path / "none", "--shots", "16", "--seed", "1"]
+    options += ["--out", tmp_path / "out"]
+    said = subprocess.run(
+        [sys.executable, "-m", "ptnl.cli.job", "sample_shots", *options],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        check=False,
+    )
+    assert said.returncode == 2
+    assert said.stderr.startswith("error: ")
+    assert not (tmp_path / "out").exists()
