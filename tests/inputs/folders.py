@@ -366,7 +366,7 @@ ROWS: list[Row] = [
     ),
     *(
         refused(
-            f"classes {ascii(first)} and {ascii(second)}",
+            f"classes {first!a} and {second!a}",
             folder(lambda r, first=first, second=second: classes(r, first, second)),
             "have the same name in a prompt; rename or join them",
         )
