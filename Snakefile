@@ -1,35 +1,48 @@
 import json
 import os
 import re
-import shlex
+import sys
+from dataclasses import fields
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
+from ptnl.backbones.registry import BACKBONES as REGISTERED_BACKBONES
 from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
-from ptnl.study.config import Rules, study_config
+from ptnl.data import DATASETS as REGISTERED_DATASETS
 from ptnl.data import datasets_of, options_of
 from ptnl.errors import InputError
-from ptnl.machine import gpus
-from ptnl.study import grid
-from ptnl.study import layouts
-from ptnl.methods import METHODS
 from ptnl.labels.noise import NOISES
-from ptnl.provenance import checksum
 from ptnl.labels.pseudo_labels import SELECTIONS
+from ptnl.machine import gpus
+from ptnl.methods import METHODS
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
+from ptnl.study import grid, layouts
+from ptnl.study.config import REPOSITORY, study_of
+from ptnl.study.source_code import (
+    ASSETS,
+    as_line,
+    decisive_code,
+    is_defined,
+    shipped_asset,
+    shipped_file,
+)
 
 min_version("9.20")
 
-
-configfile: "config.yaml"
+# Jobs run this checkout's `ptnl` with this Snakemake's Python, wherever they are started.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")])
+)
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 include: "workflow/rules/common.smk"
 
 
-validate_config()
+# What a user says, by --configfile, --config or as a module's config, lies over config.yaml.
+config = checked(config)
 DATASETS = datasets_of(config)
 BACKBONES = backbones_of(config)
 
@@ -38,6 +51,9 @@ pathvars:
     results=f"results/{config['study']}",
     data=config["data_root"],
     logs="<results>/logs",
+
+
+PATHVARS = workflow.pathvars
 
 
 wildcard_constraints:
@@ -54,6 +70,7 @@ TABLES = layouts.fillable(layouts.TABLES, config)
 FIGURES = layouts.fillable(layouts.FIGURES, config)
 
 
+include: "workflow/rules/code.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/tune.smk"

@@ -12,7 +12,11 @@ import yaml
 
 from ptnl.errors import InputError
 from ptnl.study.grid import check_grid
+from ptnl.study.places import check_names, expanded
 from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_of
+
+
+REPOSITORY = Path(__file__).parents[2]  # holds the Snakefile and config.yaml
 
 
 @dataclass(frozen=True)
@@ -49,19 +53,24 @@ def study_config(
     full = apply_protocol(full, preset, explicit, hyper_parameters(rules.schema))
     full = without_dropped(full)
     check_config(full, rules.schema)
-    return full
+    return expanded(full)
+
+
+def study_of(root: Path, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole config of a study: what a user says, over config.yaml of the repository `root`."""
+    return study_config(merged(_read_yaml(root / "config.yaml"), said), said, Rules.shipped())
 
 
 def read_study(root: Path, overlays: Sequence[Path], said: Mapping[str, Any]) -> dict[str, Any]:
-    """The config that Snakemake would plan with in the repository `root`.
+    """The config that Snakemake would plan with.
 
+    root : the repository
     overlays, said : what `--configfile` and `--config` say
     """
     explicit: dict[str, Any] = {}
     for layer in (*map(_read_yaml, overlays), said):
         explicit = merged(explicit, layer)
-    config = merged(_read_yaml(root / "config.yaml"), explicit)
-    return study_config(config, explicit, Rules.shipped())
+    return study_of(root, explicit)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -133,6 +142,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     error = jsonschema.exceptions.best_match(validator.iter_errors(config))
     if error is not None:
         raise InputError(_sentence(error))
+    check_names(config)
     check_grid(with_defaults(config, schema))
 
 
