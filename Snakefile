@@ -3,6 +3,7 @@ import os
 import re
 import sys
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -12,6 +13,7 @@ from ptnl.backbones.registry import BACKBONES as REGISTERED_BACKBONES
 from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
 from ptnl.data import DATASETS as REGISTERED_DATASETS
 from ptnl.data import datasets_of, options_of
+from ptnl.data.changes import check_place, state_of
 from ptnl.errors import InputError
 from ptnl.labels.noise import NOISES
 from ptnl.labels.pseudo_labels import SELECTIONS

@@ -46,13 +46,21 @@ HISTORY: Schema = {
     "accuracy_clean": "double",  # shots whose label is right
     "accuracy_noisy": "double",  # shots whose label is wrong, against that wrong label; NaN if none
     "gradient_norm": "double",  # of the learnable parameters, mean over the epoch's steps
-    # At the start of the epoch, of the loss summed over the shots whose label is wrong, and over
-    # the others; NaN where there are none or where it was not measured.
+    # Gradient norms at the start of the epoch (`ptnl.training.gradients`), NaN where they were not
+    # measured: of the loss summed over the shots whose label is wrong, and over the others; and
+    # the means, over the same shots, of the norms of each shot's own gradient.
     "gradient_noisy": "double",
     "gradient_clean": "double",
+    "gradient_noisy_mean": "double",
+    "gradient_clean_mean": "double",
+    # How the epoch splits the shots by whether their label is taken as right, in percent; NaN where
+    # the method makes no split.
+    "taken_as_clean": "double",  # share of the shots
+    "split_precision": "double",  # of those, the share whose label is right
+    "split_recall": "double",  # of the shots whose label is right, the share taken as clean
 }
 
-# One row an epoch of a run with wrong labels: what they and the right ones pull at the parameters.
+# One row a measured epoch of a run with wrong labels: how strongly they and the right ones pull.
 GRADIENTS: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -65,6 +73,9 @@ GRADIENTS: Schema = {
     "gradient_noisy": "double",  # norm of the loss gradient summed over the wrongly labelled shots
     "gradient_clean": "double",  # and over the others
     "ratio": "double",  # gradient_noisy / gradient_clean
+    "gradient_noisy_mean": "double",  # mean norm of the wrongly labelled shots' own gradients
+    "gradient_clean_mean": "double",  # and of the others
+    "ratio_mean": "double",  # gradient_noisy_mean / gradient_clean_mean
 }
 
 # The run's identity, in the order in which tables are sorted.
@@ -161,9 +172,10 @@ CLAIMS: Schema = {
     "estimate": "double",  # of that comparison, positive where the claim is right
     "low": "double",  # 95 % confidence interval
     "high": "double",
-    "n": "int64",  # pairs: (data set, seed)
-    "verdict": "string",  # holds, does not hold, not enough runs
-    "reason": "string",  # empty where it holds
+    "seeds": "int64",
+    "datasets": "string",  # those it was judged on, parted by commas
+    "verdict": "string",  # holds, does not hold, undecided, not enough runs
+    "finding": "string",  # the verdict as a sentence, with what it rests on
 }
 
 # One row a (backbone, number of classes, number of fused runs): what a step of prompt tuning costs,

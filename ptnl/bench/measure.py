@@ -5,6 +5,7 @@ of them changes the work. All computing is in float32.
 """
 
 import ctypes
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
 from ptnl.backbones.registry import SHIPPED
 from ptnl.bench.reference import PlainPrompts, plain_step
+from ptnl.machine.linear import has_onednn, product
 from ptnl.methods.prompt import CONTEXT_STD
 from ptnl.schemas import BENCH
 from ptnl.text import PromptEncoder, context_prompts
@@ -99,7 +101,7 @@ def measure(
         device,
         setting.repeats,
         {
-            "product": lambda: a @ b,
+            "product": lambda: product(a, b),
             "images": torch.no_grad()(lambda: model.encode_image(images)),
             "plain text": plain_text,
             "plain whole": plain_whole,
@@ -153,7 +155,7 @@ def product_gflops(device: torch.device) -> float:
     """1e9 floating point operations a second in a product of large square matrices."""
     side = PEAK_SIDE[device.type]
     a, b = torch.randn(2, side, side, device=device)
-    return 2 * side**3 / fastest(device, 3, {"product": lambda: a @ b})["product"] / 1e9
+    return 2 * side**3 / fastest(device, 3, {"product": lambda: product(a, b)})["product"] / 1e9
 
 
 def peak_gib(device: torch.device, work: Work) -> float:
@@ -232,9 +234,15 @@ def _plain_work(
 
 
 def _flops(work: Work) -> int:
-    with FlopCounterMode(display=False) as counter:
+    of_linear = {torch.ops.mkldnn._linear_pointwise: _linear_flops} if has_onednn() else {}
+    with FlopCounterMode(display=False, custom_mapping=of_linear) as counter:
         work()
     return counter.get_total_flops()
+
+
+def _linear_flops(x: Sequence[int], weight: Sequence[int], *_, **__) -> int:
+    """Floating point operations of a linear layer, by the shapes of its input and weight."""
+    return 2 * math.prod(x) * weight[0]
 
 
 def _seconds(device: torch.device, work: Work) -> float:

@@ -19,6 +19,7 @@ from ptnl.bench.measure import UNTRAINED, Setting, as_table, bench_backbone, mea
 from ptnl.cli.entry import add_device, parser, start
 from ptnl.io import atomic_path, write_parquet
 from ptnl.machine.devices import choose_device
+from ptnl.machine.memory import keep_freed_memory
 from ptnl.provenance import made_by
 from ptnl.schemas import BENCH
 
@@ -68,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_device(arguments)
     args = arguments.parse_args(argv)
 
+    keep_freed_memory()
     torch.set_num_threads(args.threads)
     device = choose_device(args.device, args.gpu_share)
     setting = Setting(reference_classes=args.reference_classes, repeats=args.repeats)

@@ -7,10 +7,11 @@ import pandas as pd
 import torch
 
 from ptnl.backbones.image_encoders import read_image_encoder
-from ptnl.cli.entry import add_job, parse_job, parser, start
+from ptnl.cli.entry import add_background, add_job, parse_job, parser, start
 from ptnl.features.encode import image_batches
 from ptnl.io import read_parquet
 from ptnl.machine.devices import choose_device
+from ptnl.machine.memory import keep_freed_memory
 from ptnl.methods import METHODS
 from ptnl.methods.finetune import Draw, tune
 from ptnl.provenance import made_by
@@ -41,8 +42,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
     )
+    add_background(arguments)
     args = parse_job(arguments, argv)
 
+    keep_freed_memory()
     torch.set_num_threads(args.threads)
     device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
@@ -52,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     def images(names: pd.Series) -> Iterator[torch.Tensor]:
         paths = [args.receipt.parent / "images" / name for name in names]
-        return image_batches(paths, encoder.transform, DECODED_TOGETHER, args.threads)
+        return image_batches(
+            paths, encoder.transform, DECODED_TOGETHER, args.threads, args.transparent_on
+        )
 
     def tensors(draw: LabelledDraw) -> Draw:
         rows = draw.rows

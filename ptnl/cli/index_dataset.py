@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     receipt = read_json(args.receipt)
     if receipt.get("options", {}) != args.options:
-        raise InputError(f"{args.receipt}: made with other options; delete it to start anew")
+        raise InputError(f"{args.receipt}: made with other options; get the data set anew")
     dataset = dataset_of(args.dataset, args.options)
     images = args.receipt.parent / "images"
     index = import_module(f"ptnl.data.{dataset.module}").index
@@ -47,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     absent = [image for image in manifest.image if not (images / image).is_file()]
     if absent:
         raise InputError(
-            f"{images / absent[0]}: missing, as are {len(absent) - 1} other images; delete "
-            f"{args.receipt} to fetch them again"
+            f"{images / absent[0]}: missing, as are {len(absent) - 1} other images; "
+            f"`ptnl data refresh {args.dataset}` has the next run get them again"
         )
     skipped = []
     if args.on_bad_image == "skip":

@@ -174,6 +174,15 @@ def in_order(names: Iterable[str]) -> list[str]:
     return [name for name in DATASETS if name in names] + sorted(names - DATASETS.keys())
 
 
+def user_folder(name: str, options: Mapping[str, Any]) -> str:
+    """The user's own folder that a data set's images stay in; empty where ptnl unpacks them.
+
+    ImageNet's is not linked to as it is: its parts may be laid out in several ways.
+    """
+    folders = ("folder", "images") if name == "imagenet" else ("folder", "images", "source")
+    return next((options[key] for key in folders if key in options), "")
+
+
 def expected_sizes(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, int] | None:
     """Split -> images that the index must find; None where nobody said."""
     official = dataset.sizes and dict(zip(("train", "val", "test"), dataset.sizes, strict=True))

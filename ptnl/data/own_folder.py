@@ -6,27 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from ptnl.data.archives import Archives
 from ptnl.data.splits import SPLITS, half_fifth_rest, manifest_of
 from ptnl.errors import InputError
 
 # What counts as an image; other files are passed over.
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-
-
-def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Link to the folder: nothing is copied (see `ptnl.data.class_folders`)."""
-    return link(Path(options["folder"]), images)
-
-
-def link(folder: Path, images: Path) -> dict:
-    """Make `images` a link to the user's folder."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    if images.resolve().is_relative_to(folder.resolve()):
-        raise InputError(f"{images.parent}: is the study's own place for it; give another folder")
-    images.symlink_to(folder.resolve())
-    return {"folder": str(folder.resolve())}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:

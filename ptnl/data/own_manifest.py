@@ -6,16 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from ptnl.data.archives import Archives
-from ptnl.data.own_folder import link
 from ptnl.data.splits import SPLITS, half_fifth_rest
 from ptnl.errors import InputError
 from ptnl.schemas import MANIFEST
-
-
-def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Link to the folder of images: nothing is copied (see `ptnl.data.class_folders`)."""
-    return link(Path(options["images"]), images)
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:

@@ -106,7 +106,7 @@ def class_folders(images: Path, folder: str) -> list[tuple[str, list[str]]]:
     """
     root = images / folder
     if not root.is_dir():
-        raise InputError(f"{root}: missing; delete the receipt to unpack the data set again")
+        raise InputError(f"{root}: missing; `ptnl data refresh` has the next run unpack it again")
     folders = sorted(path for path in root.iterdir() if path.is_dir())
     return [
         (

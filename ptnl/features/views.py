@@ -19,6 +19,7 @@ from torchvision.transforms.v2 import functional as F
 
 from ptnl.features.encode import ImageEncoder
 from ptnl.features.images import computed_ahead, read_pixels
+from ptnl.machine.random_streams import random_stream
 
 # RandomResizedCrop's defaults, which CoOp and PTNL use.
 AREA, ASPECT = (0.08, 1.0), (3 / 4, 4 / 3)
@@ -43,7 +44,7 @@ class Augmentation:
 def random_numbers(seed: int, image: str, views: int) -> np.ndarray:
     """Uniform numbers (views, 23) of an image's views: those of a view depend on nothing else."""
     name = int.from_bytes(hashlib.sha256(image.encode()).digest()[:8], "big")
-    return np.random.default_rng([seed, name]).random((views, RANDOM_NUMBERS))
+    return random_stream("views", seed, name).random((views, RANDOM_NUMBERS))
 
 
 def crop_boxes(uniform: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -95,11 +96,12 @@ def encoded_views(
     views: int,
     augmentation: Augmentation,
     threads: int = 1,
+    background: str = "white",
 ) -> Iterator[np.ndarray]:
     """Features (views, n, D) of the images in order, in float16, not normalised.
 
-    `images` are paths below `folder`. A GPU makes the views itself; without one, the threads that
-    decode the images do.
+    `images` are paths below `folder`; transparent ones stand on `background`. A GPU makes the
+    views itself; without one, the threads that decode the images do.
     """
     device = encoder.backbone.device
     on_gpu = device.type == "cuda"
@@ -108,7 +110,7 @@ def encoded_views(
         return augmented_views(pixels, random_numbers(seed, name, views), augmentation)
 
     def prepared(name: str) -> Tensor:
-        pixels = read_pixels(folder / name)
+        pixels = read_pixels(folder / name, background)
         return pixels.pin_memory() if on_gpu else augmented(name, pixels)
 
     ahead = 2 * threads if on_gpu else max(threads, encoder.ahead // views)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ptnl.errors import InputError
+from ptnl.machine.random_streams import random_stream
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +72,7 @@ def _orders(
             raise InputError(
                 f"{fp} wrong labels do not fit into the {len(members)} shots of class {label}"
             )
-        stream = np.random.default_rng([seed, int(label)])
+        stream = random_stream("noise", seed, int(label))
         yield int(label), stream.permutation(members), stream
 
 
@@ -120,7 +121,7 @@ def symmetric_global(request: Request) -> pd.DataFrame:
     """
     _check_fp(request)
     clean = request.train.label.to_numpy()
-    stream = np.random.default_rng(request.seed)
+    stream = random_stream("noise over the whole draw", request.seed)
     wrong = stream.permutation(len(clean))[: len(clean) * request.fp // request.shots]
     shift = stream.integers(1, request.classes, size=len(clean))
     noisy = clean.copy()

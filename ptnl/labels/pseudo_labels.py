@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ptnl.machine.random_streams import random_stream
 from ptnl.schemas import NOISY_SHOTS
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def random_per_class(pseudo: pd.DataFrame, shots: int, seed: int) -> pd.DataFram
     A class's stream is its own, so that its draw does not depend on the other classes.
     """
     rows = [
-        np.random.default_rng([seed, int(label)]).permutation(of_class)[:shots]
+        random_stream("pseudo-labels", seed, int(label)).permutation(of_class)[:shots]
         for label, of_class in pseudo.groupby("label_pseudo").indices.items()
     ]
     return pseudo.iloc[np.concatenate(rows)]

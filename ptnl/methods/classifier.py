@@ -17,7 +17,8 @@ def initial_classifier(sweep: SweepData) -> torch.Tensor:
         weights = text[None].repeat(len(sweep.seeds), 1, 1)
     else:
         shape = (len(sweep.class_names), sweep.features.shape[-1])
-        weights = torch.stack([initial_normal(shape, 1.0, seed) for seed in sweep.seeds])
+        drawn = [initial_normal("classifier", shape, 1.0, seed) for seed in sweep.seeds]
+        weights = torch.stack(drawn)
     return torch.nn.functional.normalize(weights.to(sweep.backbone.device), dim=-1)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ptnl.text import PromptEncoder, context_prompts
 from ptnl.text.prompts import Prompt
+from ptnl.training.epochs import PlanOf
 from ptnl.training.tuning import SweepData, TunedRun, cosine_logits, initial_normal, train_sweep
 
 CONTEXT_STD = 0.02  # CoOp's random initialisation of the context tokens
@@ -31,6 +32,12 @@ def tune(sweep: SweepData) -> list[TunedRun]:
     return train_tokens(sweep, settings, sweep_prompts(sweep), {"context": initial_context(sweep)})
 
 
+def train_context(sweep: SweepData, plan_of: PlanOf) -> list[TunedRun]:
+    """Train one context (M, W) a run, as `tune` does, on what a plan chooses in every epoch."""
+    start = {"context": initial_context(sweep)}
+    return train_tokens(sweep, sweep.settings, sweep_prompts(sweep), start, plan_of)
+
+
 def sweep_prompts(sweep: SweepData) -> list[Prompt]:
     """The prompts [context][class name][.] that the settings of a sweep ask for."""
     return context_prompts(
@@ -45,7 +52,8 @@ def initial_context(sweep: SweepData) -> Tensor:
     """Random context tokens (R, M, W), each run's from its seed."""
     width = sweep.backbone.tower.width
     shape = (sweep.settings["context_length"], width)
-    return torch.stack([initial_normal(shape, CONTEXT_STD, seed) for seed in sweep.seeds])
+    drawn = [initial_normal("context", shape, CONTEXT_STD, seed) for seed in sweep.seeds]
+    return torch.stack(drawn)
 
 
 def token_embeddings(sweep: SweepData, tokens: Sequence[int]) -> Tensor:
@@ -59,10 +67,12 @@ def train_tokens(
     settings: Mapping[str, Any],
     prompts: Sequence[Prompt],
     start: Mapping[str, Tensor],
+    plan_of: PlanOf | None = None,
 ) -> list[TunedRun]:
     """Train the learnable tokens of prompts from where they start, side by side for R runs.
 
-    `start` names groups of learnable tokens (R, l, W), which are numbered through in its order.
+    `start` names groups of learnable tokens (R, l, W), which are numbered through in its order;
+    `plan_of` chooses what each epoch trains on (see `ptnl.training.epochs`).
     """
     backbone = sweep.backbone
     encoder = PromptEncoder(backbone.tower, [prompt.tokens for prompt in prompts])
@@ -72,7 +82,7 @@ def train_tokens(
     def class_logits(tokens: Tensor, features: Tensor) -> Tensor:
         return cosine_logits(features, encoder(tokens), scale)
 
-    histories = train_sweep(sweep, tokens, class_logits, settings)
+    histories = train_sweep(sweep, tokens, class_logits, settings, plan_of)
     with torch.inference_mode():
         embeddings = encoder(tokens)
     sizes = [group.shape[1] for group in start.values()]

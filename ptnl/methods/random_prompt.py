@@ -48,7 +48,10 @@ def random_prompts(
     for first in tqdm(range(0, draws, TOGETHER), unit=f"{TOGETHER} prompts", disable=None):
         seeds = range(first, min(first + TOGETHER, draws))
         contexts = torch.stack(
-            [initial_normal((context_length, width), CONTEXT_STD, seed) for seed in seeds]
+            [
+                initial_normal("context", (context_length, width), CONTEXT_STD, seed)
+                for seed in seeds
+            ]
         ).to(backbone.device)
         logits = cosine_logits(features, encoder(contexts), backbone.logit_scale)  # (R, N, C)
         guess = logits.argmax(dim=-1)

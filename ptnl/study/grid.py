@@ -113,15 +113,25 @@ def kinds_of_labels(config: Config) -> dict[str, tuple[int, ...]]:
     return kinds | {run.noise: (0,) for run in pseudo_label_runs(config)}
 
 
+def gradients_at(config: Config, backbone: str, method: str, noise: str) -> int | None:
+    """The number of wrong labels at which a sweep's gradients are measured (Figure 4), or None.
+
+    They are measured with the primary backbone, under random noise, at most wrong labels.
+    """
+    if not METHODS[method].measures_gradients:
+        return None
+    if (backbone, noise) != (config["primary_backbone"], config["random_noise"]):
+        return None
+    return max(config["noise"][noise]["fps"])
+
+
 def gradient_runs(config: Config) -> list[Run]:
-    """The runs whose gradients are studied: primary backbone, random noise, most wrong labels."""
+    """The runs whose gradients are measured."""
     return [
         run
         for sweep in sweeps(config)
-        if METHODS[sweep.method].measures_gradients
-        and (sweep.backbone, sweep.noise) == (config["primary_backbone"], config["random_noise"])
         for run in sweep.runs
-        if run.fp == max(sweep.fps)
+        if run.fp == gradients_at(config, sweep.backbone, sweep.method, sweep.noise)
     ]
 
 

@@ -73,6 +73,15 @@ def normalised_and_reverse_cross_entropy(
     return alpha * active(logits, labels) + beta * passive(logits, labels)
 
 
+def double_softmax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """-log softmax(p)(label), p = softmax(logits) (DSPT 2026). logits (..., C) -> (...).
+
+    Its gradient with respect to the logits is J (softmax(p) - onehot), J = diag(p) - p p', and
+    vanishes where p is sure of any class: a label that confidently contradicts it stops pulling.
+    """
+    return cross_entropy(logits.softmax(dim=-1), labels)
+
+
 # Name -> function of a method's hyper-parameters that gives its loss.
 LOSSES: dict[str, Callable[[dict], Loss]] = {
     "ce": lambda settings: cross_entropy,
@@ -80,6 +89,7 @@ LOSSES: dict[str, Callable[[dict], Loss]] = {
         lambda logits, labels: generalised_cross_entropy(logits, labels, settings["q"])
     ),
     "mae": lambda settings: mean_absolute_error,
+    "double_softmax": lambda settings: double_softmax_cross_entropy,
     "sce": lambda settings: (
         lambda logits, labels: symmetric_cross_entropy(
             logits, labels, settings["alpha"], settings["beta"]

@@ -16,7 +16,7 @@ class Method:
     # is trained.
     labels: str = "noise"
     trains_on: str = "features"  # of the images, once encoded; or on "images" themselves
-    measures_gradients: bool = False  # those of wrong and of right labels, every epoch (Figure 4)
+    measures_gradients: bool = False  # whether Figure 4 compares its gradients
 
     @property
     def is_trained(self) -> bool:

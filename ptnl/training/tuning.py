@@ -1,6 +1,6 @@
 """What a method gets and what it gives: the interface between the study and its methods."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ptnl.backbones.text import TextBackbone
+from ptnl.machine.random_streams import random_stream
+from ptnl.training.epochs import PlanOf
 from ptnl.training.losses import LOSSES
 from ptnl.training.method import Method
 from ptnl.training.optim import Parameters, train_sgd
@@ -33,6 +35,7 @@ class SweepData:
     labels_clean: Tensor  # (R, N)
     test_features: Tensor  # (T, D)
     views: Callable[[int], Tensor] | None = None  # epoch, from 0 -> augmented views (R, N, D)
+    gradients_of: Sequence[int] = ()  # positions of the runs whose gradients are measured
 
     def features_at(self, epoch: int) -> Tensor:
         """What training meets in an epoch, from 0: augmented views where the study has them."""
@@ -60,11 +63,12 @@ def train_sweep(
     parameters: Parameters,
     class_logits: Callable[[Parameters, Tensor], Tensor],
     settings: Mapping[str, Any] | None = None,
+    plan_of: PlanOf | None = None,
 ) -> list[pd.DataFrame]:
     """Train what is learnable of a sweep's R runs, in place, by SGD; R histories.
 
-    See `ptnl.training.optim.train_sgd` for the parameters and logits; `settings` are the sweep's
-    unless a method has its own.
+    See `ptnl.training.optim.train_sgd` for the parameters, the logits and the plan of the epochs;
+    `settings` are the sweep's unless a method has its own.
     """
     settings = sweep.settings if settings is None else settings
     return train_sgd(
@@ -76,7 +80,8 @@ def train_sweep(
         sweep.seeds,
         LOSSES[sweep.method.loss](settings),
         settings,
-        sweep.method.measures_gradients,
+        sweep.gradients_of,
+        plan_of,
     )
 
 
@@ -92,6 +97,7 @@ def top1_accuracy(logits: Tensor, labels: Tensor) -> float:
     return 100 * (logits.argmax(dim=-1) == labels).double().mean().item()
 
 
-def initial_normal(shape: tuple[int, ...], std: float, seed: int) -> Tensor:
-    """A normal draw that depends on its seed alone, on the CPU on every machine."""
-    return torch.empty(shape).normal_(0, std, generator=torch.Generator().manual_seed(seed))
+def initial_normal(purpose: str, shape: tuple[int, ...], std: float, seed: int) -> Tensor:
+    """A normal draw that depends on its purpose and seed alone, the same on every machine."""
+    drawn = random_stream(purpose, seed).normal(0, std, shape)
+    return torch.from_numpy(drawn).float()

@@ -18,21 +18,28 @@ SGD = {
     "warmup_epochs": 1,
     "warmup_learning_rate": 1e-5,
 }
+TRANSPORT = {"ot_cost": "linear", "ot_regularisation": 0.01}
 SETTINGS = {
     "prompt": {**SGD, "context_length": 4, "learning_rate": 0.3},
     "full_prompt": {**SGD, "context_length": 4, "learning_rate": 0.3},
+    "nlprompt": {**SGD, **TRANSPORT, "context_length": 4, "learning_rate": 0.3},
+    "tecoprompt": {**SGD, **TRANSPORT, "context_length": 4, "learning_rate": 0.3},
     "cls_tuning": {**SGD, "learning_rate": 0.3},
     "text_finetune": {**SGD, "epochs": 40, "learning_rate": 0.05},
     "classifier": {**SGD, "learning_rate": 1.0},
     "linear_probe": {"c": 1.0, "max_iterations": 100},
     "linear_probe_sgd": {**SGD, "learning_rate": 0.1},
 }
+# What these learn is held against plain references, on images whose labels are partly wrong.
+REFERENCED = {"nlprompt", "tecoprompt"}
 # A layer of the tiny text tower, 32 wide: attention, two layer norms, the two halves of the MLP.
 LAYER = (4 * 32 * 32 + 4 * 32) + 4 * 32 + (4 * 32 + 1) * 32 + (32 + 1) * 4 * 32
 # Trained numbers. Text: 4 context tokens of 32; one token for each of 4 names; of "a photo of a
 # cat." 8 positions, of the 4 prompts 10 different tokens, 3 layers, the last norm, the projection.
 PARAMETERS = {
     "prompt": 4 * 32,
+    "nlprompt": 4 * 32,
+    "tecoprompt": 4 * 32,
     "full_prompt": (4 + 4) * 32,
     "cls_tuning": 4 * 32,
     "text_finetune": (8 + 10) * 32 + 3 * LAYER + 2 * 32 + 32 * 16,
@@ -81,6 +88,8 @@ def test_method(name, tiny_backbone):
         assert torch.equal(run.test_logits, again.test_logits)
         assert run.test_logits.shape == (4, 4)
         assert run.history.equals(again.history)
+    if sweep.method.module in REFERENCED:
+        return
     if "prompt" in sweep.method.module:  # random towers cannot separate everything
         assert first[0].history.loss.iloc[-1] < first[0].history.loss.iloc[0]
     else:

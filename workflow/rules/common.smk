@@ -24,6 +24,16 @@ def method_options(wildcards):
     return ["--settings", settings, "--template", template(wildcards)]
 
 
+def gradients_at(noise):
+    """Input function: the wrong labels at which a job measures gradients; nothing where it does not."""
+
+    def of_job(wildcards):
+        fp = grid.gradients_at(config, wildcards.backbone, wildcards.method, noise)
+        return "" if fp is None else fp
+
+    return of_job
+
+
 def dataset_assets(wildcards):
     """The shipped files that a data set comes from."""
     return shipped_assets(DATASETS[wildcards.dataset].assets)
@@ -32,6 +42,22 @@ def dataset_assets(wildcards):
 def dataset_options(wildcards):
     """What the config says of a data set, as JSON: a change gets and indexes it anew."""
     return json.dumps(options_of(config, wildcards.dataset), sort_keys=True)
+
+
+@cache
+def checked_state(name):
+    """The state of a data set's images (see `ptnl.data.changes`), once its place is harmless."""
+    receipt = Path(PATHVARS.apply("<data>")) / name / "receipt.json"
+    try:
+        check_place(receipt, name)
+        return state_of(receipt, name, options_of(config, name))
+    except InputError as error:
+        raise WorkflowError(error) from None
+
+
+def dataset_state(wildcards):
+    """What changes with a user's folder: it is linked, indexed and encoded anew."""
+    return checked_state(wildcards.dataset)
 
 
 def own_manifest(wildcards):

@@ -13,6 +13,7 @@ rule download_dataset:
     params:
         *code("download_dataset", by="dataset", reach=dataset_code("download")),
         options=dataset_options,
+        state=dataset_state,
         assets=dataset_assets,
         # Where files are fetched from does not decide what they are: no reason to fetch them again.
         sources=lambda wildcards, output: config["sources"],

@@ -50,11 +50,12 @@ rule encode_images:
         model=backbone_options,
         assets=backbone_assets,
         precision=config["precision"],
+        transparent_on=config["transparent_on"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.encode_images --manifest {input.manifest:q} --receipt {input.receipt:q} "
         "{params.model:q} "
-        "--precision {params.precision:q} "
+        "--precision {params.precision:q} --transparent-on {params.transparent_on:q} "
         "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
         "--out {output:q} > {log:q} 2>&1"
 
@@ -89,11 +90,13 @@ rule encode_views:
         transform=config["train_transform"],
         flips=lambda wildcards: "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips",
         precision=config["precision"],
+        transparent_on=config["transparent_on"],
         device=config["device"],
     shell:
         "python -m ptnl.cli.encode_views --shots {input.shots:q} --draws {input.draws:q} "
         "--receipt {input.receipt:q} {params.model:q} "
         "--precision {params.precision:q} --seed {wildcards.seed:q} "
+        "--transparent-on {params.transparent_on:q} "
         "--views {params.views:q} --transform {params.transform:q} {params.flips:q} "
         "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
         "--out {output.features:q} --images {output.images:q} > {log:q} 2>&1"

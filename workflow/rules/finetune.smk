@@ -21,8 +21,8 @@ rule fetch_image_encoder:
         manual=subpath(output.receipt, ancestor=3),
     shell:
         "python -m ptnl.cli.fetch_image_encoder --encoder {wildcards.encoder:q} "
-        "--downloads {params.downloads:q} --manual {params.manual:q}/manual --config {output.config:q} "
-        "--weights {output.weights:q} --receipt {output.receipt:q} > {log:q} 2>&1"
+        "--downloads {params.downloads:q} --manual {params.manual:q}/manual "
+        "--config {output.config:q} --weights {output.weights:q} --receipt {output.receipt:q} > {log:q} 2>&1"
 
 
 for noise, options in config["noise"].items():
@@ -62,11 +62,12 @@ for noise, options in config["noise"].items():
             assets=image_encoder_assets,
             settings=lambda wildcards: json.dumps(config["methods"]["finetune"], sort_keys=True),
             folders=run_folders,
+            transparent_on=config["transparent_on"],
             device=config["device"],
         shell:
             "python -m ptnl.cli.finetune_backbone --settings {params.settings:q} "
             "--dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q} "
-            "{params.model:q} "
+            "{params.model:q} --transparent-on {params.transparent_on:q} "
             "--manifest {input.manifest:q} --receipt {input.receipt:q} "
             "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
             "--shots {input.shots:q} --out {params.folders:q} > {log:q} 2>&1"

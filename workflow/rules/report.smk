@@ -171,10 +171,11 @@ rule check_claims:
         *code("check_claims", shows=True),
         published=PUBLISHED,
         backbone=config["primary_backbone"],
+        noise=config["random_noise"],
         study=config["study"],
     shell:
         "python -m ptnl.cli.check_claims --runs {input.runs:q} --gradients {input.gradients:q} "
-        "--backbone {params.backbone:q} "
+        "--backbone {params.backbone:q} --random-noise {params.noise:q} "
         "--study {params.study:q} --out {output:q} > {log:q} 2>&1"
 
 

@@ -41,6 +41,7 @@ for noise, fps in grid.kinds_of_labels(config).items():
             model=backbone_options,
             assets=backbone_assets,
             options=method_options,
+            gradients_at=gradients_at(noise),
             folders=run_folders,
             precision=config["precision"],
             device=config["device"],
@@ -52,4 +53,5 @@ for noise, fps in grid.kinds_of_labels(config).items():
             "--features {input.features:q} "
             "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
             "--views {input.views:q} --view-images {input.view_images:q} "
+            "--gradients-at {params.gradients_at:q} "
             "--shots {input.shots:q} --out {params.folders:q} > {log:q} 2>&1"
