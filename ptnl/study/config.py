@@ -1,5 +1,6 @@
 """Checking a study's config: one clear sentence for what is wrong. Pure, without torch."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -8,13 +9,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import jsonschema
+import jsonschema.validators
 import yaml
 
 from ptnl.errors import InputError
 from ptnl.study.grid import check_grid
 from ptnl.study.places import check_names, expanded
 from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_of
-
 
 REPOSITORY = Path(__file__).parents[2]  # holds the Snakefile and config.yaml
 
@@ -132,13 +133,35 @@ def with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[
     return completed(config, schema)
 
 
+def _whole(validator, pattern: str, instance: Any, schema: Any):
+    """JSON schema's `pattern`, of a text as a whole: `$` alone lets a line break follow."""
+    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern}")
+
+
+Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _whole})
+
+
+def check_keys(config: Mapping[Any, Any], where: str = "") -> None:
+    """Refuse keys that YAML reads as something else than text, such as a name 101 or 2024_11_05."""
+    for key, value in config.items():
+        if not isinstance(key, str):
+            raise InputError(
+                f"config: {where or 'top'}: the key {key!r} is no text to YAML; put its name in "
+                "quotes"
+            )
+        if isinstance(value, Mapping):
+            check_keys(value, f"{where}.{key}" if where else key)
+
+
 def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """Raise an `InputError` that names the first key at fault.
 
     `schema` sees keys, types and bounds; the registries, and whether rates fit the shots, are
     checked after it.
     """
-    validator = jsonschema.Draft202012Validator(schema)
+    check_keys(config)
+    validator = Validator(schema)
     error = jsonschema.exceptions.best_match(validator.iter_errors(config))
     if error is not None:
         raise InputError(_sentence(error))
@@ -156,4 +179,17 @@ def _sentence(error: jsonschema.ValidationError) -> str:
         return f"config: unknown key {'.'.join(filter(None, (where, unknown)))!r}; {hint}"
     if error.validator == "required":
         return f"config: {error.message}"
+    if (
+        error.validator == "type"
+        and error.validator_value == "string"
+        and _is_scalar(error.instance)
+    ):
+        return (
+            f"config: {where}: YAML reads this as {error.instance!r} and not as text; put it in "
+            f'quotes in a config file: {where}: "..."'
+        )
     return f"config: {where}: {error.message}"
+
+
+def _is_scalar(value: Any) -> bool:
+    return not isinstance(value, Mapping | list | None)

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ptnl.errors import InputError
@@ -10,29 +11,34 @@ from ptnl.errors import InputError
 Config = Mapping[str, Any]
 
 MAX_NAME = 100  # characters; names become folders and parts of file names
-NAME = re.compile(r"[A-Za-z0-9_.-]+")
 # Characters that Snakemake reads in a path of its own as a wildcard or a path variable.
 SNAKEMAKES = "{}<>"
 
 
-def check_name(key: str, name: str) -> None:
-    """Refuse a name that cannot be a folder's: an `InputError` that names its key."""
-    if not NAME.fullmatch(name):
-        raise InputError(f"config: {key}: {name!r} holds more than letters, digits, '_', '.' and '-'")
-    if name[0] in ".-":
-        raise InputError(f"config: {key}: {name!r} begins with {name[0]!r}; begin with a letter")
+def check_name(key: str, name: str, marks: str = "_.-") -> None:
+    """Refuse a name that cannot be a folder's: an `InputError` that names its key.
+
+    marks : what it may hold beside letters and digits
+    """
     if len(name) > MAX_NAME:
         raise InputError(
-            f"config: {key}: a name of {len(name)} characters; take {MAX_NAME} at most"
+            f"config: {key}: a name of {len(name)} characters; {MAX_NAME} are the most"
         )
+    said = f"config: {key}: the name {name!r}"
+    if not re.fullmatch(f"[A-Za-z0-9{re.escape(marks)}]+", name):
+        known = ", ".join(map(repr, marks))
+        raise InputError(f"{said} holds other characters than letters, digits and {known}")
+    if name[0] in ".-":
+        raise InputError(f"{said} begins with {name[0]!r}; let it begin with a letter or digit")
 
 
 def check_names(config: Config) -> None:
     """Refuse names of the study, of data sets and of backbones that cannot be folders."""
     check_name("study", config["study"])
-    for key in ("dataset_options", "backbones"):
-        for name in config.get(key, {}):
-            check_name(key, name)
+    for name in config.get("dataset_options", {}):
+        check_name("dataset_options", name, "_-")
+    for name in config["backbones"]:
+        check_name("backbones", name)
 
 
 def expanded(config: Config) -> dict[str, Any]:
@@ -77,12 +83,13 @@ def _backbone_paths(key: str, options: Config) -> dict[str, str]:
 
 def _path(key: str, text: str, refused: str = "") -> str:
     """A path with `~` and environment variables expanded; an `InputError` where it cannot be."""
-    path = os.path.expandvars(os.path.expanduser(text))
+    try:
+        path = os.path.expandvars(Path(text).expanduser())
+    except RuntimeError as error:
+        raise InputError(f"config: {key}: {text!r}: there is no such user") from error
     if unset := re.search(r"\$(\w+|\{\w+\})", path):
         name = unset.group(1).strip("{}")
         raise InputError(f"config: {key}: {text!r}: the environment variable {name} is not set")
-    if path.startswith("~"):
-        raise InputError(f"config: {key}: {text!r}: there is no such user")
     for character in path:
         if character in refused or not character.isprintable():
             raise InputError(

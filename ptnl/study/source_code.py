@@ -1,10 +1,11 @@
 """The source that decides a job's numbers: what a command can reach, definition by definition.
 
 A job runs again when a function, class or constant of `ptnl` that it can reach has changed. What it
-can reach is read from the source: from the command's `main`, on to every definition whose name one of
-them mentions. Of a registry (a dictionary of losses, of noise kinds) it is only the entry that the job
-uses, so that a new entry changes nothing for the others. Comments, docstrings, help texts, types and
-formatting do not count. Nothing is imported: the Snakefile asks for this, and must not load torch.
+can reach is read from the source: from the command's `main`, on to every definition whose name one
+of them mentions. Of a registry (a dictionary of losses, of noise kinds) it is only the entry that
+the job uses, so that a new entry changes nothing for the others. Comments, docstrings, help texts,
+types and formatting do not count. Nothing is imported, because the Snakefile asks for this and must
+not load torch.
 """
 
 import ast
@@ -17,7 +18,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 ASSETS = PACKAGE / "assets"
-# Modules and folders that decide no number: how files come, are written and are named in errors, and
+# Modules and folders that decide no number: how files are fetched and written, what errors say, and
 # which device a job takes.
 DECIDES_NOTHING = (
     "ptnl.cli.entry",
@@ -262,7 +263,7 @@ def _checksum(one: Reachable) -> str:
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes out what decides nothing: docstrings, help texts, types. (Comments are not in a tree.)"""
+    """Takes out docstrings, help texts and types. (Comments are not in a tree.)"""
 
     def _without_docstring(self, node):
         self.generic_visit(node)

@@ -4,7 +4,7 @@
 # Numbers of the paper that tables and verdicts show beside the study's.
 PUBLISHED = shipped_file("analysis/paper/published.csv")
 LOSSES = "ptnl.training.losses.LOSSES"
-# Registries of which a job reads what its other parameters say, or a title.
+# Registries of which a job uses what its other parameters say.
 TOLD = {
     "ptnl.backbones.registry.BACKBONES": (),
     "ptnl.backbones.registry.IMAGE_ENCODERS": (),
@@ -14,11 +14,12 @@ TOLD = {
 
 
 def shown():
-    """Those registries for what shows results: the titles of what the study has."""
+    """Those registries, and noise kinds, for what shows results: entries that the study has."""
     return {
         "ptnl.backbones.registry.BACKBONES": known(REGISTERED_BACKBONES, config["backbones"]),
         "ptnl.backbones.registry.IMAGE_ENCODERS": (),
         "ptnl.data.DATASETS": known(REGISTERED_DATASETS, config["datasets"]),
+        "ptnl.labels.noise.NOISES": known(NOISES, config["noise"]),
         "ptnl.methods.METHODS": known(METHODS, config["methods"]),
     }
 
