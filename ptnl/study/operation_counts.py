@@ -90,9 +90,8 @@ def work_of(config: Config, job: Job) -> Work | None:
     if images is None or job.backbone not in MODELS:
         return None
     classes = datasets_of(config)[job.dataset].classes
-    sizes = _Sizes(
-        MODELS[job.backbone], classes, sum(images), images[-1], config["shots"] * classes
-    )
+    drawn = images[0] if config["shots"] == "all" else config["shots"] * classes
+    sizes = _Sizes(MODELS[job.backbone], classes, sum(images), images[-1], drawn)
     return stage(config, job, sizes)
 
 
@@ -145,7 +144,7 @@ def _finetune_backbone(config: Config, job: Job, sizes: _Sizes) -> Work:
 
 def _tune_method(config: Config, job: Job, sizes: _Sizes) -> Work:
     settings, model = config["methods"][job.method], sizes.model
-    epochs = settings.get("epochs", 1)
+    epochs = settings.get("epochs", settings.get("iterations", 1))
     steps = epochs * (sizes.draw // settings.get("batch_size", sizes.draw))
     in_batch = settings.get("batch_size", sizes.draw)
     scores = 2 * in_batch * sizes.classes * model.dimensions / 1e9

@@ -69,9 +69,9 @@ def _each(
 def _dataset_paths(key: str, options: Config) -> dict[str, str]:
     paths = {name: options[name] for name in ("folder", "images", "source") if name in options}
     found = {name: _path(f"{key}.{name}", path) for name, path in paths.items()}
-    if "manifest" in options:  # an input of Snakemake's
-        found["manifest"] = _path(f"{key}.manifest", options["manifest"], SNAKEMAKES)
-    return found
+    tables = {name: options[name] for name in ("manifest", "names") if name in options}
+    # Snakemake looks at tables itself.
+    return found | {n: _path(f"{key}.{n}", path, SNAKEMAKES) for n, path in tables.items()}
 
 
 def _backbone_paths(key: str, options: Config) -> dict[str, str]:

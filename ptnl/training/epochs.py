@@ -4,8 +4,9 @@ R runs train side by side on N images each. A plan is asked at the start of ever
 anything moves, so that it can look at what the runs have learnt so far.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +28,8 @@ class Step:
     evaluate: Callable[[Tensor], tuple[Tensor, Tensor]]
     # (R), the runs that take the step; the others keep parameters and momentum. None: all do.
     moves: Tensor | None = None
+    # (R, B), which places of the batch hold an image that counts; None: all do.
+    counted: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -59,18 +62,28 @@ def batch_order(seed: int, samples: int, batch_size: int, epochs: int) -> np.nda
     return order.reshape(epochs, steps, size)
 
 
-def plain_plan(order: Tensor, labels: Tensor, loss: Loss, score: Score) -> Plan:
-    """The same loss on every batch, with labels (R, N) that stay; order (epochs, steps, R, B)."""
+def shared_batches(seeds: Sequence[int], labels: Tensor, settings: Mapping[str, Any]) -> Tensor:
+    """The batches of runs that take equally many steps: images (epochs, steps, R, batch).
+
+    labels : (R, N), for their number and device
+    settings : batch_size, epochs
+    """
+    samples = labels.shape[1]
+    order = [
+        batch_order(seed, samples, settings["batch_size"], settings["epochs"]) for seed in seeds
+    ]
+    return torch.from_numpy(np.stack(order, axis=2)).to(labels.device)
+
+
+def plain_step(images: Tensor, labels: Tensor, loss: Loss, score: Score) -> Step:
+    """A step that all runs take, on images (R, B) with the given labels (R, N) and loss."""
     rows = torch.arange(len(labels), device=labels.device)[:, None]
 
-    def step(images: Tensor) -> Step:
-        def evaluate(features: Tensor) -> tuple[Tensor, Tensor]:
-            logits = score(features)
-            return loss(logits, labels[rows, images]).mean(dim=1), logits
+    def evaluate(features: Tensor) -> tuple[Tensor, Tensor]:
+        logits = score(features)
+        return loss(logits, labels[rows, images]).mean(dim=1), logits
 
-        return Step(images, evaluate)
-
-    return lambda epoch: Epoch([step(images) for images in order[epoch]])
+    return Step(images, evaluate)
 
 
 def whole_batches(images: np.ndarray, size: int) -> np.ndarray:

@@ -43,10 +43,12 @@ rule index_dataset:
         options=dataset_options,
         assets=dataset_assets,
         on_bad_image=config["on_bad_image"],
+        transparent_on=config["transparent_on"],
     shell:
         "python -m ptnl.cli.index_dataset --dataset {wildcards.dataset:q} "
         "--options {params.options:q} --receipt {input.receipt:q} "
-        "--on-bad-image {params.on_bad_image:q} --threads {threads} "
+        "--on-bad-image {params.on_bad_image:q} --transparent-on {params.transparent_on:q} "
+        "--threads {threads} "
         "--out {output:q} > {log:q} 2>&1"
 
 
