@@ -1,7 +1,6 @@
 import json
 import os
 import re
-import sys
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from ptnl.data.changes import check_place, state_of
 from ptnl.errors import InputError
 from ptnl.labels.noise import NOISES
 from ptnl.labels.pseudo_labels import SELECTIONS
-from ptnl.machine import gpus
+from ptnl.machine import gpus, interpreter
 from ptnl.methods import METHODS
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 from ptnl.study import grid, layouts
@@ -33,11 +32,7 @@ from ptnl.study.source_code import (
 
 min_version("9.20")
 
-# Jobs run this checkout's `ptnl` with this Snakemake's Python, wherever they are started.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")])
-)
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+interpreter.put_first(REPOSITORY)
 
 
 include: "workflow/rules/common.smk"

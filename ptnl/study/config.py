@@ -136,7 +136,7 @@ def with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[
 def _whole(validator, pattern: str, instance: Any, schema: Any):
     """JSON schema's `pattern`, of a text as a whole: `$` alone lets a line break follow."""
     if isinstance(instance, str) and not re.fullmatch(pattern, instance):
-        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern}")
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
 Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _whole})
