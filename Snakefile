@@ -29,6 +29,7 @@ from ptnl.study.source_code import (
     shipped_asset,
     shipped_file,
 )
+from ptnl.study.strict_yaml import read_yaml
 
 min_version("9.20")
 
@@ -77,6 +78,8 @@ include: "workflow/rules/report.smk"
 
 
 onstart:
+    for sentence in layouts.left_out(config):
+        logger.info(sentence)
     if config["device"] == "auto" and workflow.local_exec and not gpus.has_gpu():
         logger.info("No GPU on this machine: models run on the CPU.")
 

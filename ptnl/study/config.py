@@ -1,21 +1,21 @@
 """Checking a study's config: one clear sentence for what is wrong. Pure, without torch."""
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
+from types import NoneType
 from typing import Any, Self
 
 import jsonschema
-import jsonschema.validators
-import yaml
 
-from ptnl.errors import InputError
+from ptnl.errors import InputError, did_you_mean
 from ptnl.study.grid import check_grid
 from ptnl.study.places import check_names, expanded
 from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_of
+from ptnl.study.strict_yaml import read_yaml
 
 REPOSITORY = Path(__file__).parents[2]  # holds the Snakefile and config.yaml
 
@@ -48,7 +48,7 @@ def study_config(
     explicit : what the user laid over it; it wins over the protocol
     """
     kept = without_dropped(config)
-    check_config(kept, rules.schema)
+    check_schema(kept, rules.schema)
     full = with_defaults(kept, rules.schema)
     preset = protocol_of(full, rules.protocols)
     full = apply_protocol(full, preset, explicit, hyper_parameters(rules.schema))
@@ -75,10 +75,7 @@ def read_study(root: Path, overlays: Sequence[Path], said: Mapping[str, Any]) ->
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not readable as YAML ({error})") from error
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no keys and values")
     return content
@@ -133,63 +130,88 @@ def with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[
     return completed(config, schema)
 
 
-def _whole(validator, pattern: str, instance: Any, schema: Any):
-    """JSON schema's `pattern`, of a text as a whole: `$` alone lets a line break follow."""
-    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
-        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _whole})
-
-
-def check_keys(config: Mapping[Any, Any], where: str = "") -> None:
-    """Refuse keys that YAML reads as something else than text, such as a name 101 or 2024_11_05."""
-    for key, value in config.items():
-        if not isinstance(key, str):
-            raise InputError(
-                f"config: {where or 'top'}: the key {key!r} is no text to YAML; put its name in "
-                "quotes"
-            )
-        if isinstance(value, Mapping):
-            check_keys(value, f"{where}.{key}" if where else key)
-
-
 def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """Raise an `InputError` that names the first key at fault.
 
-    `schema` sees keys, types and bounds; the registries, and whether rates fit the shots, are
+    `schema` sees keys, types and bounds; what keys say of each other, and the registries, are
     checked after it.
     """
-    check_keys(config)
-    validator = Validator(schema)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(config))
-    if error is not None:
-        raise InputError(_sentence(error))
+    check_schema(config, schema)
     check_names(config)
     check_grid(with_defaults(config, schema))
 
 
+def check_schema(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Raise an `InputError` for the first key that is unknown, or whose value is out of bounds."""
+    _check_keys(config, "")
+    error = jsonschema.exceptions.best_match(Validator(schema).iter_errors(config))
+    if error is not None:
+        raise InputError(_sentence(error))
+
+
+def _is_whole(_: jsonschema.TypeChecker, value: Any) -> bool:
+    """Whether a value is written as a whole number: 16.0 would reach commands as that."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(_: jsonschema.TypeChecker, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_matched(
+    _: Any, pattern: str, value: Any, schema: Mapping[str, Any]
+) -> Iterator[jsonschema.ValidationError]:
+    """JSON schema's `pattern`, of a whole text: its `$` lets a line break follow."""
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    {"pattern": _is_matched},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_whole, "number": _is_finite}
+    ),
+)
+
+
+def _check_keys(node: Any, path: str) -> None:
+    """Refuse keys that YAML reads as something else than text, such as 1, yes and null."""
+    for key, value in node.items() if isinstance(node, Mapping) else ():
+        if not isinstance(key, str):
+            raise InputError(f"config: {path or 'the top level'}: the key {key!r} needs quotes")
+        _check_keys(value, f"{path}.{key}" if path else key)
+
+
 def _sentence(error: jsonschema.ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path)
+    value = error.instance
     if error.validator == "additionalProperties":
         allowed = sorted(error.schema.get("properties", {}))
-        unknown = next(key for key in error.instance if key not in allowed)
-        close = get_close_matches(unknown, allowed, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(allowed)}"
-        return f"config: unknown key {'.'.join(filter(None, (where, unknown)))!r}; {hint}"
+        odd = next(key for key in value if key not in allowed)
+        name = ".".join(filter(None, (where, odd)))
+        near = did_you_mean(odd, allowed)
+        known = "" if near else f"; known are: {', '.join(allowed)}"
+        return f"config: unknown key {name!r}{near}{known}"
     if error.validator == "required":
         return f"config: {error.message}"
-    if (
-        error.validator == "type"
-        and error.validator_value == "string"
-        and _is_scalar(error.instance)
-    ):
-        return (
-            f"config: {where}: YAML reads this as {error.instance!r} and not as text; put it in "
-            f'quotes in a config file: {where}: "..."'
-        )
-    return f"config: {where}: {error.message}"
+    if error.validator == "enum":
+        choices = [str(choice) for choice in error.validator_value]
+        near = did_you_mean(value, choices)
+        return f"config: {where}: {value!r} is not one of {', '.join(choices)}{near}"
+    return f"config: {where}: {error.message}{_hint(error.validator_value, value)}"
 
 
-def _is_scalar(value: Any) -> bool:
-    return not isinstance(value, Mapping | list | None)
+def _hint(wanted: Any, value: Any) -> str:
+    """How a value of a wrong type is written right, where that is clear."""
+    numbers = {"integer", "number"} & {wanted if isinstance(wanted, str) else ""}
+    if wanted == "string" and not isinstance(value, Mapping | list | NoneType):
+        return "; put it in quotes"
+    if isinstance(value, float) and numbers:
+        return "; write it without a dot" if math.isfinite(value) else "; it has to be finite"
+    if isinstance(value, str) and numbers:
+        try:
+            return f"; YAML reads it as text: write {float(value)!r}"
+        except ValueError:
+            return ""
+    return ""

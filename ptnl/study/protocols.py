@@ -8,7 +8,7 @@ not.
 from collections.abc import Mapping, Set
 from typing import Any
 
-from ptnl.errors import InputError
+from ptnl.errors import InputError, unknown
 
 
 def hyper_parameters(schema: Mapping[str, Any]) -> dict[str, Set[str]]:
@@ -65,7 +65,5 @@ def protocol_of(config: Mapping[str, Any], presets: Mapping[str, Any]) -> Mappin
     """The preset that the config names; an unknown name is an `InputError`."""
     name = config["protocol"]
     if name not in presets:
-        raise InputError(
-            f"config: protocol: {name!r} is unknown; choose from {', '.join(sorted(presets))}"
-        )
+        raise InputError(f"config: protocol: {unknown(name, sorted(presets))}")
     return presets[name]

@@ -9,7 +9,9 @@ from ptnl.data import DATASETS, datasets_of
 from ptnl.errors import InputError
 from ptnl.study.config import check_config, with_defaults, without_dropped
 from ptnl.study.grid import sweeps
+from ptnl.study.layouts import left_out
 from ptnl.study.protocols import apply_protocol, hyper_parameters, merged
+from ptnl.study.strict_yaml import read_yaml
 
 
 @pytest.fixture
@@ -29,8 +31,8 @@ def test_the_shipped_config_is_valid(config, schema):
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
-        ("shot", 16, r"unknown key 'shot'; did you mean 'shots'\?"),
-        ("methods.promt_ce", {}, r"unknown key 'methods.promt_ce'; did you mean 'prompt_ce'\?"),
+        ("shot", 16, r"unknown key 'shot' \(did you mean 'shots'\?\)"),
+        ("methods.promt_ce", {}, r"unknown key 'methods.promt_ce' \(did you mean 'prompt_ce'\?\)"),
         ("methods.prompt_ce.lr", 0.1, r"unknown key 'methods.prompt_ce.lr'; known are: batch_size"),
         ("methods.prompt_gce.q", 1.5, r"methods.prompt_gce.q: 1.5 is greater than the maximum"),
         ("methods.prompt_ce.epochs", "ten", r"methods.prompt_ce.epochs: 'ten' is not of type"),
@@ -42,12 +44,24 @@ def test_the_shipped_config_is_valid(config, schema):
         (
             "noise.symmetric.fps",
             [0, 17],
-            r"noise.symmetric: 17 wrong labels do not",
+            r"noise.symmetric.fps: 17 wrong labels do not",
         ),
-        ("datasets", ["icon"], r"datasets: 'icon' is unknown; choose from icons, symbols, .*own"),
-        ("dataset_options.dtdd", {"splits": "native"}, r"datasets: 'dtdd' is unknown; choose"),
+        (
+            "datasets",
+            ["icon"],
+            r"datasets: 'icon' is unknown \(did you mean 'icons'.*choose from.*own",
+        ),
+        (
+            "dataset_options.dtdd",
+            {"splits": "native"},
+            r"'dtdd' is unknown \(did you mean 'dtd'",
+        ),
         ("dataset_options.dtd", {"splits": "mine"}, r"dtd.splits: 'mine' is not one of"),
-        ("dataset_options.dtd", {"split": "coop"}, r"unknown key 'dataset_options.dtd.split'; did"),
+        (
+            "dataset_options.dtd",
+            {"split": "coop"},
+            r"key 'dataset_options.dtd.split' \(did",
+        ),
         ("dataset_options.dtd", {"folder": "x"}, r"dtd.folder: not an option of dtd; it takes spl"),
         ("dataset_options.icons", {"flips": True}, r"not an option of icons; it takes none"),
         ("dataset_options.fgvc_aircraft", {"splits": "coop"}, r"aircraft; it takes source, sizes"),
@@ -72,8 +86,12 @@ def test_the_shipped_config_is_valid(config, schema):
             {"folder": "x", "images": "y", "template": "a {}."},
             r"mine.images: not an option of mine; it takes folder, names, template",
         ),
-        ("dataset_options.dtd.sizes", {"trian": 1}, r"sizes.trian'; did you mean 'train'"),
-        ("backbones.RN51", {}, r"backbones: 'RN51' is unknown; choose from RN50, .*, or say which"),
+        ("dataset_options.dtd.sizes", {"trian": 1}, r"sizes.trian' \(did you mean 'train'"),
+        (
+            "backbones.RN51",
+            {},
+            r"backbones: 'RN51' is unknown .*choose from RN50, .*, or say",
+        ),
         ("backbones.a/b", {}, r"backbones: the name 'a/b' holds other characters"),
         ("backbones.own", {"model": "RN50"}, r"backbones.own: a model needs its open_clip tag"),
         ("backbones.RN50", {"sha256": "0" * 64}, r"'weights' is a dependency of 'sha256'"),
@@ -188,3 +206,59 @@ def test_a_null_beats_the_protocol(config, schema):
 def test_a_forgotten_value_is_no_null_to_drop(config, schema):
     with pytest.raises(InputError, match="seeds: None is not of type 'array'"):
         check_config(without_dropped({**config, "seeds": None}), schema)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("shots: 4\nseeds: [1]\nshots: 8\n", "shots stands twice, in lines 1 and 3"),
+        ("a: {b: 1, b: 2}\n", "b stands twice, in lines 1 and 1"),
+        ("a: [\n", "not readable as YAML"),
+        ("[" * 5000, "not readable as YAML"),
+        ("a: !!python/object/apply:os.system [true]\n", "not readable as YAML"),
+    ],
+)
+def test_a_yaml_file_that_is_wrong_is_named(tmp_path, text, sentence):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(InputError, match=sentence) as caught:
+        read_yaml(tmp_path / "a.yaml")
+    assert str(tmp_path / "a.yaml") in str(caught.value)
+
+
+def test_what_another_mapping_holds_may_be_replaced(tmp_path):
+    text = "a: &a {x: 1, y: 2}\nb: &b\n  <<: *a\n  x: 3\nc: {<<: *b, y: 4}\n"
+    (tmp_path / "a.yaml").write_text(text)
+    assert read_yaml(tmp_path / "a.yaml")["c"] == {"x": 3, "y": 4}
+
+
+def test_what_a_study_cannot_fill_is_named_once(config, schema):
+    assert left_out(with_defaults(config, schema)) == []
+    changes = {
+        "methods": {"prompt_gce": None, "random_prompt": None},
+        "noise": {"confusion": None},
+        "backbones": {"mini-vit": None},
+    }
+    study = with_defaults(without_dropped(merged(config, changes)), schema)
+    check_config(study, schema)
+    assert left_out(study) == [
+        "table 3 is left out: the study has no second backbone that runs prompt_ce on all of them",
+        "table 4 is left out: the study has no noise confusion",
+        "table 8 is left out: the study has no method random_prompt",
+        "table 9 is left out: the study has no noise confusion",
+        *(
+            f"figure {number} is left out: the study has no method {method}"
+            for number, method in (
+                (1, "prompt_gce"),
+                (2, "prompt_gce"),
+                (6, "random_prompt"),
+                (8, "prompt_gce"),
+                (9, "prompt_gce"),
+            )
+        ),
+    ]
+    config["datasets"] = ["dtd"]
+    config["dataset_methods"] = {"dtd": ["prompt_ce"]}
+    sentences = left_out(with_defaults(config, schema))
+    lack = "classifier_r on dtd with mini-rn under symmetric noise"
+    assert f"table 1 is left out: the study has no {lack}" in sentences
+    assert "figure 6 is left out: the study has no data set of oxford_pets, ucf101" in sentences

@@ -28,6 +28,12 @@ SETTINGS = {
         "context_length": 4,
         "learning_rate": 0.3,
     },
+    "proda": {
+        **SGD,
+        **{"context_length": 4, "prompts": 8, "prompts_together": 4, "alpha": 0.1},
+        **{"epochs": 4, "learning_rate": 0.3},
+    },
+    "cocoop": {**SGD, "epochs": 2, "learning_rate": 0.01},
     "tip_adapter": {},
     "lp_plus_plus": {"iterations": 20},
     "clap": {**SGD, "learning_rate": 0.1},
@@ -46,7 +52,7 @@ SETTINGS = {
 }
 # What these learn is held against plain references, on images whose labels are partly wrong.
 REFERENCED = {
-    *("nlprompt", "tecoprompt", "joapr"),
+    *("nlprompt", "tecoprompt", "joapr", "proda", "cocoop"),
     *("tip_adapter", "lp_plus_plus", "clap", "co_teaching", "early_learning"),
 }
 # A layer of the tiny text tower, 32 wide: attention, two layer norms, the two halves of the MLP.
@@ -57,6 +63,8 @@ PARAMETERS = {
     "prompt": 4 * 32,
     "nlprompt": 4 * 32,
     "joapr": 4 * 32,
+    "cocoop": 4 * 32 + (16 + 1) * 1 + (1 + 1) * 32,
+    "proda": 8 * 4 * 32,
     "tip_adapter": 32 * 16,  # a key an image
     "lp_plus_plus": 4 * 16 + 4 + 4,
     "clap": 4 * 16,

@@ -120,5 +120,5 @@ def test_protocols_that_differ_from_the_papers_text(presets):
 
 
 def test_an_unknown_protocol_is_named(presets):
-    with pytest.raises(InputError, match="protocol: 'papr' is unknown; choose from embedded, nl"):
+    with pytest.raises(InputError, match=r"protocol: 'papr' is unknown .did you mean 'paper'"):
         protocol_of({"protocol": "papr"}, presets)

@@ -192,17 +192,17 @@ def test_targets_by_name(tmp_path, target):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"shot": 16}, "config: unknown key 'shot'; did you mean 'shots'?"),
+        ({"shot": 16}, "config: unknown key 'shot' (did you mean 'shots'?)"),
         (
             {"methods": {"promt_ce": {}}},
-            "unknown key 'methods.promt_ce'; did you mean 'prompt_ce'?",
+            "unknown key 'methods.promt_ce' (did you mean 'prompt_ce'?)",
         ),
         (
             {"protocol": "papr"},
-            "config: protocol: 'papr' is unknown; choose from embedded, nlprompt",
+            "config: protocol: 'papr' is unknown (did you mean 'paper'?); choose from embedded, nl",
         ),
         ({"datasets": ["birds"]}, "or give your own: dataset_options.birds.folder or .manifest"),
-        ({"shots": 4}, "config: noise.symmetric: 8 wrong labels do not fit into 4 shots"),
+        ({"shots": 4}, "config: noise.symmetric.fps: 8 wrong labels do not fit into 4 shots"),
     ],
 )
 def test_a_bad_config_is_one_sentence(tmp_path, changes, sentence):

@@ -4,6 +4,9 @@
 def checked(said):
     """The study's whole config, of what a user said; one sentence where it is wrong."""
     try:
+        for file in workflow.overwrite_configfiles:
+            if not str(file).endswith(".json"):
+                read_yaml(file)  # refuses a key that stands twice
         return study_of(REPOSITORY, said)
     except InputError as error:
         raise WorkflowError(error) from None
