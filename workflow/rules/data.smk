@@ -98,7 +98,9 @@ for noise, options in config["noise"].items():
             *code("inject_noise", {"ptnl.labels.noise.NOISES": (noise,)}),
             noise=noise,
             fps=options["fps"],
+            favoured_by=options.get("favoured_by", "image"),
         shell:
             "python -m ptnl.cli.inject_noise --manifest {input.manifest:q} --shots {input.shots:q} "
             "--noise {params.noise:q} --fp {params.fps:q} --seed {wildcards.seed:q} "
-            "--pseudolabels {input.pseudolabels:q} --out {output:q} > {log:q} 2>&1"
+            "--pseudolabels {input.pseudolabels:q} --favoured-by {params.favoured_by:q} "
+            "--out {output:q} > {log:q} 2>&1"
