@@ -16,7 +16,7 @@ from ptnl.data.changes import check_place, state_of
 from ptnl.errors import InputError
 from ptnl.labels.noise import NOISES
 from ptnl.labels.pseudo_labels import SELECTIONS
-from ptnl.machine import gpus, interpreter
+from ptnl.machine import gpus, interpreter, job_server
 from ptnl.methods import METHODS
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 from ptnl.study import grid, layouts
@@ -82,6 +82,10 @@ onstart:
         logger.info(sentence)
     if config["device"] == "auto" and workflow.local_exec and not gpus.has_gpu():
         logger.info("No GPU on this machine: models run on the CPU.")
+    # Elsewhere, or in an environment of their own, jobs find no server and start by themselves.
+    if workflow.local_exec and not workflow.deployment_settings.deployment_method:
+        address = job_server.start(["python", "-m", "ptnl.cli.job", "--serve"])
+        os.environ[job_server.ADDRESS] = str(address)
 
 
 rule all:

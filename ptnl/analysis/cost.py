@@ -19,14 +19,14 @@ def stage_of(method: str) -> str:
     return RUN_STAGES[known.trains_on] if known.is_trained else ZERO_SHOT_STAGE
 
 
-def cost_table(runs: pd.DataFrame, benchmarks: pd.DataFrame) -> pd.DataFrame:
+def cost_table(runs: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
     """Jobs, hours and peak memory by stage, method and device (see `ptnl.schemas.COST`).
 
     Parameters
     ----------
     runs : see `ptnl.schemas.RUNS`. Their seconds run from the start of a command to its end.
-    benchmarks : one row a job of Snakemake's record: stage, seconds, memory_gib. Those of stages
-        that make runs are left out: the runs say more.
+    records : one row a job (see `ptnl.study.job_records`): stage, seconds, memory_gib. Those of
+        stages that make runs are left out: the runs say more.
     """
     share = runs.assign(
         stage=runs.method.map(stage_of),
@@ -41,7 +41,7 @@ def cost_table(runs: pd.DataFrame, benchmarks: pd.DataFrame) -> pd.DataFrame:
         memory_gib=("memory_gib", "max"),
         device_gib=("device_gib", "max"),
     )
-    rest = benchmarks[~benchmarks.stage.isin([*RUN_STAGES.values(), ZERO_SHOT_STAGE])]
+    rest = records[~records.stage.isin([*RUN_STAGES.values(), ZERO_SHOT_STAGE])]
     of_rest = rest.groupby("stage", as_index=False).agg(
         jobs=("seconds", "count"),
         hours=("seconds", lambda seconds: seconds.sum() / 3600),
@@ -59,7 +59,7 @@ def markdown(table: pd.DataFrame, study: str) -> str:
     caption = (
         f"**Cost.** Wall time of all jobs, one after the other, and peak memory, study {study!r}. "
         "Runs that a job trained side by side share its time. Stages without a device are known by "
-        "Snakemake's benchmark files, which do not tell it."
+        "records of other jobs, which do not tell it."
     )
     heads = ["Stage", "Method", "Device", "Jobs", "Runs", "Time (h:min:s)", "Memory (GiB)"]
     rows = [

@@ -1,9 +1,9 @@
 """Run a command as a job of the workflow, through the job server where one runs.
 
-    python -m ptnl.cli.job --record records/table1.tsv make_table --table 1 ...
+    python -m ptnl.cli.job --record logs/make_table/1.log make_table --table 1 ...
     python -m ptnl.cli.job --serve SOCKET
 
-The commands and their options are those of `ptnl`. What a job took is left in its record. The
+The commands and their options are those of `ptnl`. What a job took is left beside its log. The
 server runs until its standard input ends (see `ptnl.machine.job_server`).
 """
 
@@ -14,9 +14,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from ptnl.machine.job_server import ask, run_here, serve
-
-ADDRESS = "PTNL_JOB_SERVER"  # environment variable: the server's socket
+from ptnl.machine.job_server import ADDRESS, ask, run_here, serve
 
 # What the server imports: what all jobs need, then what trains on features, then image encoders.
 PHASES = (
@@ -41,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if ended is None:
         ended = run_here(run, arguments)
     if option == "--record" and ended.status == 0:
-        write_record(Path(value), time.time() - started, ended.memory)
+        write_record(Path(value).with_suffix(".tsv"), time.time() - started, ended.memory)
     sys.exit(ended.status)
 
 
@@ -55,7 +53,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def write_record(path: Path, seconds: float, memory: int) -> None:
-    """What a job took, in the columns of Snakemake's own benchmark files."""
+    """What a job took: seconds, and MiB of memory at its peak."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"s\tmax_rss\n{seconds:.3f}\t{memory / 2**20:.2f}\n")
 

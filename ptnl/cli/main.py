@@ -9,7 +9,7 @@ from pathlib import Path
 from ptnl import __version__
 from ptnl.cli.entry import start
 
-NO_COMMANDS = {"__init__", "entry", "main"}
+NO_COMMANDS = {"__init__", "entry", "job", "main"}
 TOOLS = {"bench", "data", "plan", "summary"}  # called by hand; no step of the workflow needs them
 
 

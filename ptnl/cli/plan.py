@@ -17,7 +17,7 @@ from ptnl.errors import InputError
 from ptnl.fetch.sources import load_sources
 from ptnl.study.config import REPOSITORY, read_study
 from ptnl.study.estimate import Machine, as_json, as_text, make_plan, of_peak
-from ptnl.study.job_records import read_benchmarks
+from ptnl.study.job_records import read_records
 from ptnl.study.layouts import left_out
 
 
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     plan = make_plan(
         config,
         exists,
-        read_benchmarks(results / "benchmarks"),
+        read_records(results / "logs"),
         load_sources(*map(Path, config["sources"])).values(),
         calibrated(args.device, args.threads) if args.calibrate else None,
     )

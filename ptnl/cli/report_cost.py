@@ -9,14 +9,17 @@ from ptnl.analysis.cost import cost_table, markdown
 from ptnl.cli.entry import add_statement, parser, start
 from ptnl.io import read_parquet, write_text
 from ptnl.schemas import RUNS
-from ptnl.study.job_records import read_benchmarks
+from ptnl.study.job_records import read_records
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
     arguments.add_argument(
-        "--benchmarks", type=Path, required=True, help="folder of Snakemake's, one below it a stage"
+        "--records",
+        type=Path,
+        required=True,
+        help="folder of logs and records, one below it a stage",
     )
     add_statement(arguments)
     args = arguments.parse_args(argv)
@@ -24,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     recorded = pd.DataFrame(
         [
             (Path(name).parts[0], job.seconds, job.memory_gib)
-            for name, job in read_benchmarks(args.benchmarks).items()
+            for name, job in read_records(args.records).items()
         ],
         columns=["stage", "seconds", "memory_gib"],
     )

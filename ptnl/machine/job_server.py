@@ -13,14 +13,21 @@ import resource
 import signal
 import socket
 import struct
+import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+FOLDER = "ptnl-jobs-"  # a server's folder begins with this
+ADDRESS = "PTNL_JOB_SERVER"  # environment variable of jobs: the server's socket
 Run = Callable[[Sequence[str]], object]
+
+# Of this process. The end of standard input that it holds keeps each alive.
+SERVERS: list[subprocess.Popen] = []
 
 STREAMS = 3  # standard input, output and error travel with a request
 LENGTH = struct.Struct("!Q")  # of a request, before it
@@ -33,6 +40,18 @@ class Ended:
 
     status: int
     memory: int  # peak of resident memory, in bytes
+
+
+def start(command: Sequence[str]) -> Path:
+    """Start a server in the background; its address.
+
+    command : starts the server, but for the address, which is appended
+    """
+    # A path of sockets has 107 bytes at most, so it does not lie below the results.
+    address = Path(tempfile.mkdtemp(prefix=FOLDER)) / "socket"
+    server = subprocess.Popen([*command, str(address)], stdin=subprocess.PIPE)
+    SERVERS.append(server)
+    return address
 
 
 def ask(address: Path, arguments: Sequence[str]) -> Ended | None:
@@ -70,10 +89,11 @@ def serve(address: Path, run: Run, phases: Sequence[Sequence[str]]) -> None:
     phases : modules to import, in groups; requests that came in meanwhile are answered after each
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears finished jobs away
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # jobs end with their callers, and so does this
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(address))
         listener.listen(64)
-        threading.Thread(target=_exit_with_starter, daemon=True).start()
+        threading.Thread(target=_exit_with_starter, args=[address], daemon=True).start()
         listener.setblocking(False)
         for modules in phases:
             for module in modules:
@@ -85,10 +105,13 @@ def serve(address: Path, run: Run, phases: Sequence[Sequence[str]]) -> None:
             _accepted(listener, run)
 
 
-def _exit_with_starter() -> None:
+def _exit_with_starter(address: Path) -> None:
     # Not through sys.stdin: a fork would inherit its lock, held by this thread that it lacks.
     while os.read(0, 1024):
         pass
+    address.unlink(missing_ok=True)
+    if address.parent.name.startswith(FOLDER):
+        address.parent.rmdir()
     os._exit(0)
 
 
@@ -110,6 +133,7 @@ def _job(connection: socket.socket, run: Run) -> None:
     status = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         connection.setblocking(True)
         length, streams, *_ = socket.recv_fds(connection, LENGTH.size, STREAMS)
         request = json.loads(_received(connection, *LENGTH.unpack(length)))

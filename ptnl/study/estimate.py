@@ -98,7 +98,7 @@ def make_plan(
     Parameters
     ----------
     exists : whether a file is there, in the workflow's notation (see `ptnl.study.planning`)
-    measured : see `ptnl.study.job_records.read_benchmarks`
+    measured : see `ptnl.study.job_records.read_records`
     here : this machine where its rate was measured, for jobs of which no like has run
     """
     jobs = study_jobs(config)
@@ -108,7 +108,7 @@ def make_plan(
 
     def here_seconds(job: Job) -> float | None:
         work = works[job]
-        if work is None or not job.benchmark:
+        if work is None or not job.record:
             return None if work is None else 0.0
         if job.kind in rates:
             return rates[job.kind] * work.gflops
@@ -116,7 +116,7 @@ def make_plan(
 
     def h200_seconds(job: Job) -> float | None:
         work = works[job]
-        return work and (H200.seconds(work) if job.benchmark else 0.0)
+        return work and (H200.seconds(work) if job.record else 0.0)
 
     def step(rule: str, of: list[Job]) -> Step:
         left = [job for job in of if job in missing]
@@ -158,8 +158,8 @@ def _measured_rates(
     gflops: dict[tuple[str, str, str], float] = {}
     for job in jobs:
         work = works[job]
-        if job.benchmark in measured and work is not None and work.gflops:
-            seconds[job.kind] = seconds.get(job.kind, 0.0) + measured[job.benchmark].seconds
+        if job.record in measured and work is not None and work.gflops:
+            seconds[job.kind] = seconds.get(job.kind, 0.0) + measured[job.record].seconds
             gflops[job.kind] = gflops.get(job.kind, 0.0) + work.gflops
     return {kind: seconds[kind] / gflops[kind] for kind in seconds}
 
@@ -168,7 +168,7 @@ def _basis(
     missing: Iterable[Job], rates: Mapping[tuple[str, str, str], float], here: Machine | None
 ) -> str:
     """What the hours of this machine rest on."""
-    computing = [job for job in missing if job.benchmark]
+    computing = [job for job in missing if job.record]
     known = sum(job.kind in rates for job in computing)
     if not computing:
         return "nothing is left to compute"

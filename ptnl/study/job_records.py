@@ -1,4 +1,4 @@
-"""Snakemake's benchmark files: what past jobs took. Without torch and pandas."""
+"""What past jobs took, as `ptnl.cli.job` records it beside their logs. Without torch and pandas."""
 
 import csv
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class Measured:
     memory_gib: float  # peak resident memory; NaN where the job was too short to be sampled
 
 
-def read_benchmarks(folder: Path) -> dict[str, Measured]:
-    """Path of every benchmark file below the folder -> its job; empty where there is no folder."""
+def read_records(folder: Path) -> dict[str, Measured]:
+    """Path of every record below the folder -> its job; empty where there is no folder."""
     return {
         path.relative_to(folder).as_posix(): _read(path) for path in sorted(folder.rglob("*.tsv"))
     }
@@ -29,7 +29,7 @@ def _read(path: Path) -> Measured:
             row = list(csv.DictReader(file, delimiter="\t"))[-1]
         return Measured(float(row["s"]), _mib(row["max_rss"]) / 1024)
     except (OSError, IndexError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not readable as a benchmark file of Snakemake") from error
+        raise InputError(f"{path}: not readable as the record of a job; delete it") from error
 
 
 def _mib(text: str) -> float:

@@ -84,7 +84,7 @@ def work_of(config: Config, job: Job) -> Work | None:
 
     Steps that compute nothing to speak of need nothing here: they take their start-up.
     """
-    stage = _STAGES.get(job.benchmark.split("/")[0])
+    stage = _STAGES.get(job.record.split("/")[0])
     if stage is None:
         return Work()
     images = _images(config, job.dataset)

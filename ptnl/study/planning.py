@@ -42,12 +42,12 @@ class Job:
     backbone: str = ""
     method: str = ""
     runs: int = 0  # that it leaves
-    benchmark: str = ""  # Snakemake's record of it, below `<results>/benchmarks`; empty: none
+    record: str = ""  # of what it took, beside its log, below `<results>/logs`; empty: none
 
     @property
     def kind(self) -> tuple[str, str, str]:
         """What decides how fast a job computes: its stage, backbone and method."""
-        return self.benchmark.split("/")[0], self.backbone, self.method
+        return self.record.split("/")[0], self.backbone, self.method
 
 
 def study_jobs(config: Config) -> list[Job]:
@@ -181,7 +181,7 @@ def _candidates(config: Config) -> Iterator[Job]:
             dataset,
             backbone,
             RANDOM_PROMPT,
-            benchmark=f"evaluate_random_prompts/{dataset}/{backbone}.tsv",
+            record=f"evaluate_random_prompts/{dataset}/{backbone}.tsv",
         )
     yield from _trainings(config)
     yield from _measures(config)
@@ -206,7 +206,7 @@ def _encodings(config: Config, dataset: str, backbone: str) -> Iterator[Job]:
         (features,),
         dataset,
         backbone,
-        benchmark=f"encode_images/{dataset}/{backbone}.tsv",
+        record=f"encode_images/{dataset}/{backbone}.tsv",
     )
     zero_shot = Run(dataset, backbone, "zero_shot", "none", 0, 0)
     yield Job(
@@ -217,7 +217,7 @@ def _encodings(config: Config, dataset: str, backbone: str) -> Iterator[Job]:
         backbone,
         "zero_shot",
         runs=1,
-        benchmark=f"pseudolabel_zeroshot/{dataset}/{backbone}.tsv",
+        record=f"pseudolabel_zeroshot/{dataset}/{backbone}.tsv",
     )
     pseudo = pseudo_labels_of(config, dataset, backbone)
     for kind in pseudo:
@@ -238,7 +238,7 @@ def _encodings(config: Config, dataset: str, backbone: str) -> Iterator[Job]:
             _views(dataset, backbone, seed),
             dataset,
             backbone,
-            benchmark=f"encode_views/{dataset}/{backbone}/seed-{seed}.tsv",
+            record=f"encode_views/{dataset}/{backbone}/seed-{seed}.tsv",
         )
 
 
@@ -272,10 +272,10 @@ def _training(config: Config, sweep: Sweep, of_job: list[Run]) -> Job:
         stage = "finetune_backbone"
         encoder = _image_encoder(config, sweep.backbone)
         reads += [_receipt(sweep.dataset), *_encoder_files(encoder)]
-        benchmark = f"{stage}/{sweep.dataset}/{sweep.backbone}/{where}.tsv"
+        record = f"{stage}/{sweep.dataset}/{sweep.backbone}/{where}.tsv"
     else:
         stage = "tune_method"
-        benchmark = f"{stage}/{sweep.dataset}/{sweep.backbone}/{sweep.method}/{where}.tsv"
+        record = f"{stage}/{sweep.dataset}/{sweep.backbone}/{sweep.method}/{where}.tsv"
         reads += [_features(sweep.dataset, sweep.backbone), *_weights(config, sweep.backbone)]
         if config["views"] and "epochs" in config["methods"][sweep.method]:
             for seed in dict.fromkeys(run.seed for run in of_job):
@@ -288,7 +288,7 @@ def _training(config: Config, sweep: Sweep, of_job: list[Run]) -> Job:
         sweep.backbone,
         sweep.method,
         len(of_job),
-        benchmark,
+        record,
     )
 
 

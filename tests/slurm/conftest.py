@@ -62,7 +62,7 @@ class Cluster:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=600,
             check=True,
         ).stdout
 

@@ -42,13 +42,13 @@ def snakemake(cluster: Cluster, study: Study, *arguments: str) -> subprocess.Com
         env=cluster.environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=3600,
         check=False,
     )
 
 
 def wait_until(condition) -> None:
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 3600
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.2)

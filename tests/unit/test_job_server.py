@@ -138,9 +138,9 @@ def test_the_server_ends_with_who_started_it(server):
 
 def test_without_a_server_the_job_runs_in_the_callers_process(root, tmp_path):
     environment = {**os.environ, "PTNL_JOB_SERVER": str(tmp_path / "nobody")}
-    record = tmp_path / "records/plan.tsv"
+    log, record = tmp_path / "logs/plan.log", tmp_path / "logs/plan.tsv"
     said = subprocess.run(
-        [sys.executable, "-m", "ptnl.cli.job", "--record", record, "plan", "--help"],
+        [sys.executable, "-m", "ptnl.cli.job", "--record", log, "plan", "--help"],
         capture_output=True,
         text=True,
         cwd=root,

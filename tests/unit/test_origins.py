@@ -64,7 +64,7 @@ def places(tmp_path, monkeypatch) -> tuple[Path, Path]:
 
 
 def use_hub(monkeypatch, address: str, tmp_path: Path) -> None:
-    hub = partial(hf_hub_download, endpoint=address, cache_dir=tmp_path / "hub", etag_timeout=5)
+    hub = partial(hf_hub_download, endpoint=address, cache_dir=tmp_path / "hub", etag_timeout=600)
     monkeypatch.setattr(origins, "hf_hub_download", hub)
 
 

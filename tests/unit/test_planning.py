@@ -162,7 +162,7 @@ def test_hours_follow_what_like_jobs_took(smoke):
     views = {**smoke, "views": 2}
     encode = [job for job in study_jobs(views) if job.rule == "encode_views"]
     first = next(job for job in encode if job.backbone == "mini-rn")
-    measured = {first.benchmark: Measured(1800.0, 1.0)}
+    measured = {first.record: Measured(1800.0, 1.0)}
     plan = make_plan(views, NOWHERE.__contains__, measured, [])
     (step,) = [step for step in plan.steps if step.rule == "encode_views"]
     assert (step.jobs, step.hours_here) == (4, None)  # two of mini-rn, two of mini-vit

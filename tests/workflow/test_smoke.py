@@ -148,10 +148,8 @@ def test_killed_and_restarted_it_redoes_what_was_not_finished_and_gives_the_same
             study.command(), cwd=study.folder, stdout=log, stderr=log, start_new_session=True
         ) as process,
     ):
-        deadline = time.monotonic() + 300
         while not list(study.results.glob("runs/symbols/mini-rn/*/symmetric/fp-0/*/metrics.json")):
             assert process.poll() is None, "finished before it could be killed"
-            assert time.monotonic() < deadline
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGKILL)
     finished, begun = outputs_by_end(first.read_text())

@@ -13,8 +13,6 @@ rule evaluate_random_prompts:
         confusion="<results>/random_prompts/{dataset}/{backbone}/confusion.parquet",
     log:
         "<logs>/evaluate_random_prompts/{dataset}/{backbone}.log",
-    benchmark:
-        "<results>/benchmarks/evaluate_random_prompts/{dataset}/{backbone}.tsv"
     conda:
         "../../envs/ptnl.yaml"
     threads: 1
@@ -30,7 +28,7 @@ rule evaluate_random_prompts:
         settings=lambda wildcards: config["methods"]["random_prompt"],
         device=config["device"],
     shell:
-        "python -m ptnl.cli.evaluate_random_prompts --dataset {wildcards.dataset:q} "
+        "python -m ptnl.cli.job --record {log:q} evaluate_random_prompts --dataset {wildcards.dataset:q} "
         "{params.model:q} "
         "--manifest {input.manifest:q} --features {input.features:q} "
         "--context-length {params.settings[context_length]:q} --draws {params.settings[draws]:q} "
@@ -58,7 +56,7 @@ rule sample_pseudolabels:
         shots=config["shots"],
         seeds=config["seeds"],
     shell:
-        "python -m ptnl.cli.sample_pseudolabels --labels {input.labels:q} "
+        "python -m ptnl.cli.job sample_pseudolabels --labels {input.labels:q} "
         "--selection {wildcards.noise:q} --shots {params.shots:q} --seed {params.seeds:q} "
         "--out {output:q} > {log:q} 2>&1"
 
@@ -80,7 +78,7 @@ rule ensemble_runs:
         *code("ensemble_runs"),
         folders=lambda wildcards, input: folders_of(input.metrics),
     shell:
-        "python -m ptnl.cli.ensemble_runs --runs {params.folders:q} --manifests {input.manifests:q} "
+        "python -m ptnl.cli.job ensemble_runs --runs {params.folders:q} --manifests {input.manifests:q} "
         "--out {output:q} > {log:q} 2>&1"
 
 
@@ -100,5 +98,5 @@ rule collect_gradients:
         *code("collect_gradients"),
         folders=lambda wildcards, input: folders_of(input.metrics),
     shell:
-        "python -m ptnl.cli.collect_gradients --runs {params.folders:q} --out {output:q} "
+        "python -m ptnl.cli.job collect_gradients --runs {params.folders:q} --out {output:q} "
         "> {log:q} 2>&1"

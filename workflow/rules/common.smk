@@ -258,9 +258,9 @@ def lost_run_files(wildcards):
     return lost
 
 
-def benchmark_folder(wildcards, output):
-    """Where Snakemake leaves what jobs took: no input, for a lost record is no reason to run."""
-    return Path(output.csv).with_name("benchmarks")
+def record_folder(wildcards, output):
+    """Where jobs leave what they took. A missing record must not trigger the job again, so it is no input."""
+    return Path(output.csv).with_name("logs")
 
 
 def random_prompt_files(file):

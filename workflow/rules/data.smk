@@ -19,7 +19,7 @@ rule download_dataset:
         sources=lambda wildcards, output: config["sources"],
         manual=subpath(output[0], ancestor=2),
     shell:
-        "python -m ptnl.cli.download_dataset --dataset {wildcards.dataset:q} "
+        "python -m ptnl.cli.job download_dataset --dataset {wildcards.dataset:q} "
         "--options {params.options:q} --sources {params.sources:q} "
         "--manual {params.manual:q}/manual "
         "--out {output:q} > {log:q} 2>&1"
@@ -45,7 +45,7 @@ rule index_dataset:
         on_bad_image=config["on_bad_image"],
         transparent_on=config["transparent_on"],
     shell:
-        "python -m ptnl.cli.index_dataset --dataset {wildcards.dataset:q} "
+        "python -m ptnl.cli.job index_dataset --dataset {wildcards.dataset:q} "
         "--options {params.options:q} --receipt {input.receipt:q} "
         "--on-bad-image {params.on_bad_image:q} --transparent-on {params.transparent_on:q} "
         "--threads {threads} "
@@ -67,7 +67,7 @@ rule sample_shots:
         *code("sample_shots"),
         shots=config["shots"],
     shell:
-        "python -m ptnl.cli.sample_shots --manifest {input.manifest:q} --shots {params.shots:q} "
+        "python -m ptnl.cli.job sample_shots --manifest {input.manifest:q} --shots {params.shots:q} "
         "--seed {wildcards.seed:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -100,7 +100,7 @@ for noise, options in config["noise"].items():
             fps=options["fps"],
             favoured_by=options.get("favoured_by", "image"),
         shell:
-            "python -m ptnl.cli.inject_noise --manifest {input.manifest:q} --shots {input.shots:q} "
+            "python -m ptnl.cli.job inject_noise --manifest {input.manifest:q} --shots {input.shots:q} "
             "--noise {params.noise:q} --fp {params.fps:q} --seed {wildcards.seed:q} "
             "--pseudolabels {input.pseudolabels:q} --favoured-by {params.favoured_by:q} "
             "--out {output:q} > {log:q} 2>&1"

@@ -20,7 +20,7 @@ rule fetch_backbone:
         downloads=subpath(output.receipt, parent=True),
         manual=subpath(output.receipt, ancestor=3),
     shell:
-        "python -m ptnl.cli.fetch_backbone --backbone {wildcards.backbone:q} {params.source:q} "
+        "python -m ptnl.cli.job fetch_backbone --backbone {wildcards.backbone:q} {params.source:q} "
         "--downloads {params.downloads:q} --manual {params.manual:q}/manual --config {output.config:q} "
         "--weights {output.weights:q} --receipt {output.receipt:q} > {log:q} 2>&1"
 
@@ -35,8 +35,6 @@ rule encode_images:
         "<results>/features/{dataset}/{backbone}.npy",
     log:
         "<logs>/encode_images/{dataset}/{backbone}.log",
-    benchmark:
-        "<results>/benchmarks/encode_images/{dataset}/{backbone}.tsv"
     conda:
         "../../envs/ptnl.yaml"
     threads: 1
@@ -53,7 +51,7 @@ rule encode_images:
         transparent_on=config["transparent_on"],
         device=config["device"],
     shell:
-        "python -m ptnl.cli.encode_images --manifest {input.manifest:q} --receipt {input.receipt:q} "
+        "python -m ptnl.cli.job --record {log:q} encode_images --manifest {input.manifest:q} --receipt {input.receipt:q} "
         "{params.model:q} "
         "--precision {params.precision:q} --transparent-on {params.transparent_on:q} "
         "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
@@ -72,8 +70,6 @@ rule encode_views:
         images="<results>/views/{dataset}/{backbone}/seed-{seed}.parquet",
     log:
         "<logs>/encode_views/{dataset}/{backbone}/seed-{seed}.log",
-    benchmark:
-        "<results>/benchmarks/encode_views/{dataset}/{backbone}/seed-{seed}.tsv"
     conda:
         "../../envs/ptnl.yaml"
     threads: 1
@@ -93,7 +89,7 @@ rule encode_views:
         transparent_on=config["transparent_on"],
         device=config["device"],
     shell:
-        "python -m ptnl.cli.encode_views --shots {input.shots:q} --draws {input.draws:q} "
+        "python -m ptnl.cli.job --record {log:q} encode_views --shots {input.shots:q} --draws {input.draws:q} "
         "--receipt {input.receipt:q} {params.model:q} "
         "--precision {params.precision:q} --seed {wildcards.seed:q} "
         "--transparent-on {params.transparent_on:q} "
@@ -114,8 +110,6 @@ rule pseudolabel_zeroshot:
         logits="<results>/runs/{dataset}/{backbone}/zero_shot/none/fp-0/seed-0/logits.npy",
     log:
         "<logs>/pseudolabel_zeroshot/{dataset}/{backbone}.log",
-    benchmark:
-        "<results>/benchmarks/pseudolabel_zeroshot/{dataset}/{backbone}.tsv"
     conda:
         "../../envs/ptnl.yaml"
     threads: 1
@@ -133,7 +127,7 @@ rule pseudolabel_zeroshot:
         template=template,
         run=subpath(output.metrics, parent=True),
     shell:
-        "python -m ptnl.cli.pseudolabel_zeroshot --manifest {input.manifest:q} "
+        "python -m ptnl.cli.job --record {log:q} pseudolabel_zeroshot --manifest {input.manifest:q} "
         "--features {input.features:q} --dataset {wildcards.dataset:q} "
         "--template {params.template:q} {params.model:q} "
         "--shots {params.shots:q} --device {params.device:q} --gpu-share {resources.gpu_share:q} "

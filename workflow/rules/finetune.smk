@@ -20,7 +20,7 @@ rule fetch_image_encoder:
         downloads=subpath(output.receipt, parent=True),
         manual=subpath(output.receipt, ancestor=3),
     shell:
-        "python -m ptnl.cli.fetch_image_encoder --encoder {wildcards.encoder:q} "
+        "python -m ptnl.cli.job fetch_image_encoder --encoder {wildcards.encoder:q} "
         "--downloads {params.downloads:q} --manual {params.manual:q}/manual "
         "--config {output.config:q} --weights {output.weights:q} --receipt {output.receipt:q} > {log:q} 2>&1"
 
@@ -46,8 +46,6 @@ for noise, options in config["noise"].items():
             **run_outputs("finetune", noise, options["fps"]),
         log:
             f"<logs>/finetune_backbone/{{dataset}}/{{backbone}}/{job_name(noise)}.log",
-        benchmark:
-            f"<results>/benchmarks/finetune_backbone/{{dataset}}/{{backbone}}/{job_name(noise)}.tsv"
         conda:
             "../../envs/ptnl.yaml"
         threads: 1
@@ -65,7 +63,7 @@ for noise, options in config["noise"].items():
             transparent_on=config["transparent_on"],
             device=config["device"],
         shell:
-            "python -m ptnl.cli.finetune_backbone --settings {params.settings:q} "
+            "python -m ptnl.cli.job --record {log:q} finetune_backbone --settings {params.settings:q} "
             "--dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q} "
             "{params.model:q} --transparent-on {params.transparent_on:q} "
             "--manifest {input.manifest:q} --receipt {input.receipt:q} "

@@ -16,7 +16,7 @@ rule collect_runs:
     params:
         *code("collect_runs", shows=True),
     shell:
-        "python -m ptnl.cli.collect_runs --metrics {input.metrics:q} --runs {output.runs:q} "
+        "python -m ptnl.cli.job collect_runs --metrics {input.metrics:q} --runs {output.runs:q} "
         "--summary {output.summary:q} > {log:q} 2>&1"
 
 
@@ -40,7 +40,7 @@ rule make_table:
         protocol=config["protocol"],
         noise=config["random_noise"],
     shell:
-        "python -m ptnl.cli.make_table --table {wildcards.number:q} {params.numbers:q} "
+        "python -m ptnl.cli.job make_table --table {wildcards.number:q} {params.numbers:q} "
         "--backbone {params.backbone:q} --study {params.study:q} --protocol {params.protocol:q} "
         "--random-noise {params.noise:q} --out {output:q} > {log:q} 2>&1"
 
@@ -63,7 +63,7 @@ rule plot_figure:
         protocol=config["protocol"],
         noise=config["random_noise"],
     shell:
-        "python -m ptnl.cli.plot_figure --figure {wildcards.number:q} --numbers {input.numbers:q} "
+        "python -m ptnl.cli.job plot_figure --figure {wildcards.number:q} --numbers {input.numbers:q} "
         "--backbone {params.backbone:q} --study {params.study:q} --protocol {params.protocol:q} "
         "--random-noise {params.noise:q} --out {output:q} > {log:q} 2>&1"
 
@@ -85,7 +85,7 @@ rule report_noise:
         study=config["study"],
         protocol=config["protocol"],
     shell:
-        "python -m ptnl.cli.report_noise --runs {input.runs:q} --study {params.study:q} "
+        "python -m ptnl.cli.job report_noise --runs {input.runs:q} --study {params.study:q} "
         "--protocol {params.protocol:q} --csv {output.csv:q} --markdown {output.markdown:q} "
         "> {log:q} 2>&1"
 
@@ -106,7 +106,7 @@ rule report_data:
         *code("report_data", shows=True),
         study=config["study"],
     shell:
-        "python -m ptnl.cli.report_data --manifests {input.manifests:q} --study {params.study:q} "
+        "python -m ptnl.cli.job report_data --manifests {input.manifests:q} --study {params.study:q} "
         "--csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
@@ -129,7 +129,7 @@ rule check_zeroshot:
         study=config["study"],
         protocol=config["protocol"],
     shell:
-        "python -m ptnl.cli.check_zeroshot --metrics {input.metrics:q} --study {params.study:q} "
+        "python -m ptnl.cli.job check_zeroshot --metrics {input.metrics:q} --study {params.study:q} "
         "--protocol {params.protocol:q} --csv {output.csv:q} --markdown {output.markdown:q} "
         "2>&1 | tee {log:q} >&2"
 
@@ -148,10 +148,10 @@ rule report_cost:
         "../../envs/ptnl.yaml"
     params:
         *code("report_cost", shows=True),
-        benchmarks=benchmark_folder,
+        records=record_folder,
         study=config["study"],
     shell:
-        "python -m ptnl.cli.report_cost --runs {input.runs:q} --benchmarks {params.benchmarks:q} "
+        "python -m ptnl.cli.job report_cost --runs {input.runs:q} --records {params.records:q} "
         "--study {params.study:q} --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
@@ -174,7 +174,7 @@ rule check_claims:
         noise=config["random_noise"],
         study=config["study"],
     shell:
-        "python -m ptnl.cli.check_claims --runs {input.runs:q} --gradients {input.gradients:q} "
+        "python -m ptnl.cli.job check_claims --runs {input.runs:q} --gradients {input.gradients:q} "
         "--backbone {params.backbone:q} --random-noise {params.noise:q} "
         "--study {params.study:q} --out {output:q} > {log:q} 2>&1"
 
@@ -202,7 +202,7 @@ rule write_report:
         template=shipped_file("analysis/templates/report.html.jinja"),
         study=config["study"],
     shell:
-        "python -m ptnl.cli.write_report --study {params.study:q} --runs {input.runs:q} "
+        "python -m ptnl.cli.job write_report --study {params.study:q} --runs {input.runs:q} "
         "--tables {input.tables:q} --figures {input.figures:q} --claims {input.claims:q} "
         "--data {input.data:q} {input.zeroshot:q} --noise {input.noise:q} --cost {input.cost:q} "
         "--out {output:q} > {log:q} 2>&1"

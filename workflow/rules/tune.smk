@@ -23,8 +23,6 @@ for noise, fps in grid.kinds_of_labels(config).items():
             **run_outputs("{method}", noise, fps),
         log:
             f"<logs>/tune_method/{{dataset}}/{{backbone}}/{{method}}/{job_name(noise)}.log",
-        benchmark:
-            f"<results>/benchmarks/tune_method/{{dataset}}/{{backbone}}/{{method}}/{job_name(noise)}.tsv"
         wildcard_constraints:
             method="|".join(name for name in METHODS if METHODS[name].trains_on == "features"),
         conda:
@@ -46,7 +44,7 @@ for noise, fps in grid.kinds_of_labels(config).items():
             precision=config["precision"],
             device=config["device"],
         shell:
-            "python -m ptnl.cli.tune_method --method {wildcards.method:q} "
+            "python -m ptnl.cli.job --record {log:q} tune_method --method {wildcards.method:q} "
             "{params.options:q} --dataset {wildcards.dataset:q} {params.model:q} "
             "--precision {params.precision:q} "
             "--manifest {input.manifest:q} "
