@@ -112,3 +112,22 @@ rule collect_gradients:
     shell:
         "python -m ptnl.cli.collect_gradients --runs {params.folders} --out {output} "
         "> {log} 2>&1"
+
+
+rule collect_splits:
+    """What methods took as rightly labelled, epoch by epoch."""
+    input:
+        **code("ptnl.cli.collect_splits", "ptnl.analysis.aggregate"),
+        metrics=run_file("metrics.json", grid.split_runs(config)),
+        histories=run_file("history.parquet", grid.split_runs(config)),
+    output:
+        "<results>/splits.parquet",
+    log:
+        "<logs>/collect_splits.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        folders=lambda wildcards, input: folders_of(input.metrics),
+    shell:
+        "python -m ptnl.cli.collect_splits --runs {params.folders} --out {output} " "> {log} 2>&1"

@@ -162,6 +162,34 @@ rule report_cost:
         "--study {params.study} --csv {output.csv} --markdown {output.markdown} > {log} 2>&1"
 
 
+rule rank_methods:
+    """Mean ranks of methods over data sets, and their points over prompt tuning."""
+    input:
+        **code(
+            "ptnl.cli.rank_methods",
+            "ptnl.analysis.ranks",
+            "ptnl.analysis.intervals",
+            "ptnl.study.layouts",
+        ),
+        runs="<results>/runs.parquet",
+    output:
+        csv="<results>/ranks.csv",
+        markdown="<results>/ranks.md",
+    log:
+        "<logs>/rank_methods.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        backbone=config["primary_backbone"],
+        study=config["study"],
+        protocol=config["protocol"],
+    shell:
+        "python -m ptnl.cli.rank_methods --runs {input.runs} --backbone {params.backbone} "
+        "--study {params.study} --protocol {params.protocol} --csv {output.csv} "
+        "--markdown {output.markdown} > {log} 2>&1"
+
+
 rule check_claims:
     """The paper's claims: a verdict and a confidence interval for each."""
     input:
@@ -202,6 +230,7 @@ rule write_report:
         template="ptnl/analysis/templates/report.html.jinja",
         runs="<results>/runs.parquet",
         tables=collect("<results>/tables/table{number}.md", number=TABLES),
+        ranks="<results>/ranks.md" if layouts.RANKED in TABLES else [],
         figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),
         claims="<results>/claims.md",
         data="<results>/datasets.md",
@@ -217,9 +246,10 @@ rule write_report:
         "../../envs/ptnl.yaml"
     params:
         study=config["study"],
+        ranks=lambda wildcards, input: f"--ranks {input.ranks}" * bool(input.ranks),
     shell:
         "python -m ptnl.cli.write_report --study {params.study} --runs {input.runs} "
-        "--tables {input.tables} --figures {input.figures} --claims {input.claims} "
+        "--tables {input.tables} {params.ranks} --figures {input.figures} --claims {input.claims} "
         "--data {input.data} {input.zeroshot} --noise {input.noise} --cost {input.cost} "
         "--out {output} > {log} 2>&1"
 
