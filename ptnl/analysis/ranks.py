@@ -71,7 +71,8 @@ def markdown(ranks: pd.DataFrame, origin: Origin) -> str:
     if ranks.empty:
         return f"No two methods of Table 10 ran under the same noise ({origin}).\n"
     seeds, datasets = ranks.seeds.max(), ranks.datasets.max()
-    of = f"means over {datasets} data sets, {seeds} seeds, {LEVEL:.0%} intervals over seeds, {origin}"
+    over = f"{datasets} data sets, {seeds} seeds"
+    of = f"means over {over}, {LEVEL:.0%} intervals over seeds, {origin}"
     return "\n".join(
         [
             f"**Mean ranks** (1 is the most accurate of {ranks.methods.max()}), {of}.",

@@ -1,6 +1,6 @@
 """The grid of runs: the only place where a study's config is expanded. Pure, without torch."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,17 +58,25 @@ def noises_of(
 ) -> dict[str, tuple[int, ...]]:
     """Noise kind -> numbers of wrong labels per class, at which a method runs on a data set.
 
-    A method that takes its labels from elsewhere has one kind, named after where, and rate 0.
+    A method that takes its labels from elsewhere has one kind, named after where, and rate 0. A
+    kind that follows the primary backbone's predictions concerns that backbone, unless the config
+    names others.
     """
     labels = METHODS[method].labels
     if labels != "noise":
         return {labels: (0,)}
+
+    def backbones(noise: str) -> Collection[str]:
+        if NOISES[noise].needs_pseudolabels:
+            return [config["primary_backbone"]]
+        return config["backbones"]
+
     return {
         noise: tuple(options["fps"])
         for noise, options in config["noise"].items()
         if dataset in options.get("datasets", config["datasets"])
         and method in options.get("methods", config["methods"])
-        and backbone in options.get("backbones", config["backbones"])
+        and backbone in options.get("backbones", backbones(noise))
     }
 
 

@@ -33,6 +33,7 @@ NOISE_TITLES = {
     "pairflip": "Pair flip",
     "symmetric_global": "Random, global",
     "fp_swap": "Imported",
+    "fp_swap_2022": "Imported, 2022",
 }
 
 
@@ -45,9 +46,7 @@ class Layout:
     datasets: tuple[str, ...]  # those of the paper; other data sets of a study are all shown
     noises: tuple[str, ...] = ("symmetric",)
     bounded: tuple[str, ...] = ()  # methods too costly for all data sets: shown where they ran
-    is_papers: bool = (
-        True  # others have a study of their own, and no other is expected to fill them
-    )
+    is_papers: bool = True  # whether a study that cannot fill it says so
 
     def with_random_noise(self, kind: str) -> Self:
         """The layout with a protocol's kind of noise in the place of the paper's random noise."""
@@ -214,7 +213,7 @@ def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[i
 
 
 def left_out(config: Mapping[str, Any]) -> list[str]:
-    """A sentence for each of the paper's tables and figures that the study cannot fill: its lack."""
+    """A sentence for each of the paper's layouts that the study cannot fill: what it lacks."""
     return [
         f"{kind} {number} is left out: the study has no {lack}"
         for kind, layouts in (("table", TABLES), ("figure", FIGURES))
