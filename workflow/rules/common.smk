@@ -215,6 +215,12 @@ def views_of_job(wildcards):
     }
 
 
+def view_options(wildcards):
+    """The options of what makes augmented views of a data set's images."""
+    flips = "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips"
+    return f"--views {config['views']} --transform {config['train_transform']} {flips}"
+
+
 def runs_of_job(fps):
     """The rates and seeds of a job's runs: all of a sweep, or those of the seed in its path."""
     return {"fp": fps, "seed": config["seeds"] if config["fuse"] else "{seed}"}

@@ -104,9 +104,7 @@ rule encode_views:
         mem_mb=doubled(4000),
         runtime=doubled(60),
     params:
-        views=config["views"],
-        transform=config["train_transform"],
-        flips=lambda wildcards: "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips",
+        views=view_options,
         precision=config["precision"],
         transparent_on=config["transparent_on"],
         device=config["device"],
@@ -116,7 +114,7 @@ rule encode_views:
         "--model-config {input.model_config} --weights {input.weights} "
         "--precision {params.precision} --seed {wildcards.seed} "
         "--transparent-on {params.transparent_on} "
-        "--views {params.views} --transform {params.transform} {params.flips} "
+        "{params.views} "
         "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
         "--out {output.features} --images {output.images} > {log} 2>&1"
 

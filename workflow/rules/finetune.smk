@@ -69,6 +69,7 @@ for noise, options in config["noise"].items():
                 "ptnl.features.encode",
                 "ptnl.features.decoding",
                 "ptnl.features.images",
+                "ptnl.features.views",
                 "ptnl.training.losses",
                 "ptnl.training.optim",
                 "ptnl.machine.random_streams",
@@ -76,13 +77,14 @@ for noise, options in config["noise"].items():
             ),
             settings=lambda wildcards: json.dumps(config["methods"]["finetune"], sort_keys=True),
             folders=run_folders,
+            views=view_options,
             transparent_on=config["transparent_on"],
             device=config["device"],
         shell:
             "python -m ptnl.cli.finetune_backbone --settings {params.settings:q} "
             "--dataset {wildcards.dataset} --backbone {wildcards.backbone} "
             "--encoder-config {input.config} --encoder-weights {input.weights} "
-            "--manifest {input.manifest} --receipt {input.receipt} "
+            "--manifest {input.manifest} --receipt {input.receipt} {params.views} "
             "--transparent-on {params.transparent_on} "
             "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"
