@@ -370,11 +370,10 @@ def test_fine_tuning_sees_the_views_of_the_other_methods(tmp_path, monkeypatch, 
             seen.append([each.images_at(epoch) for epoch in range(3)])
             yield each
 
-    monkeypatch.setattr(
-        finetune_backbone,
-        "tune",
-        lambda encoder, draws, *rest: tune(encoder, spied(encoder, draws), *rest),
-    )
+    def tune_and_tell(encoder, draws, *rest):
+        return tune(encoder, spied(draws), *rest)
+
+    monkeypatch.setattr(finetune_backbone, "tune", tune_and_tell)
     main(options)
     augmentation = Augmentation(40, transform == "dassl_legacy", True)
     (first, second, third), _ = seen
