@@ -32,7 +32,7 @@ def gradients_at(noise):
 
     def of_job(wildcards):
         fp = grid.gradients_at(config, wildcards.backbone, wildcards.method, noise)
-        return "" if fp is None else fp
+        return [] if fp is None else [fp]
 
     return of_job
 
@@ -207,6 +207,13 @@ def views_of_job(wildcards):
         "views": [f"{folder}/seed-{seed}.npy" for seed in seeds],
         "view_images": [f"{folder}/seed-{seed}.parquet" for seed in seeds],
     }
+
+
+def view_options(wildcards):
+    """The options of what makes augmented views of a data set's images."""
+    flips = "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips"
+    views, transform = str(config["views"]), config["train_transform"]
+    return ["--views", views, "--transform", transform, flips]
 
 
 def runs_of_job(fps):
