@@ -106,6 +106,17 @@ def sweeps(config: Config) -> list[Sweep]:
     ]
 
 
+def encoded(config: Config) -> list[tuple[str, str]]:
+    """(data set, backbone) pairs of which the study uses image features."""
+    return list(
+        dict.fromkeys(
+            (sweep.dataset, sweep.backbone)
+            for sweep in sweeps(config)
+            if METHODS[sweep.method].trains_on == "features"
+        )
+    )
+
+
 def random_prompts(config: Config) -> list[tuple[str, str]]:
     """(data set, backbone) pairs at which the study tries prompts of random context tokens."""
     return [

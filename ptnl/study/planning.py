@@ -18,6 +18,7 @@ from ptnl.study import layouts
 from ptnl.study.grid import (
     RANDOM_PROMPT,
     Sweep,
+    encoded,
     gradient_runs,
     pseudo_label_runs,
     pseudo_labels_of,
@@ -343,8 +344,12 @@ def _summaries(config: Config) -> Iterator[Job]:
     claims = ("<results>/claims.md", "<results>/claims.csv")
     measured = (gradients,) if gradient_runs(config) else ()
     yield Job("check_claims", (table, *measured), claims)
-    data = ("<results>/datasets.csv", "<results>/datasets.md")
-    yield Job("report_data", tuple(map(_manifest, config["datasets"])), data)
+    data = ("<results>/datasets.csv", "<results>/datasets.md", "<results>/feature_norms.csv")
+    described = [
+        *map(_manifest, config["datasets"]),
+        *(_features(*pair) for pair in encoded(config)),
+    ]
+    yield Job("report_data", tuple(described), data)
     zero_shot: tuple[str, ...] = ()
     if untrained := zero_shot_runs(config):
         zero_shot = ("<results>/zeroshot.csv", "<results>/zeroshot.md")

@@ -216,6 +216,12 @@ def view_options(wildcards):
     return ["--views", views, "--transform", transform, flips]
 
 
+def probe_option():
+    """The option that says how strongly the study's linear probe is penalised, if it has one."""
+    probe = config["methods"].get("linear_probe")
+    return ["--c", str(probe["c"])] if probe else []
+
+
 def runs_of_job(fps):
     """The rates and seeds of a job's runs: all of a sweep, or those of the seed in its path."""
     return {"fp": fps, "seed": config["seeds"] if config["fuse"] else "{seed}"}

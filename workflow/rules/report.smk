@@ -91,11 +91,13 @@ rule report_noise:
 
 
 rule report_data:
-    """Classes, images of each split, and images that could not be read."""
+    """Classes, images of each split, images that could not be read, and norms of features."""
     input:
         manifests=collect("<results>/manifests/{dataset}.parquet", dataset=config["datasets"]),
+        features=[f"<results>/features/{d}/{b}.npy" for d, b in grid.encoded(config)],
     output:
         csv="<results>/datasets.csv",
+        norms="<results>/feature_norms.csv",
         markdown="<results>/datasets.md",
     log:
         "<logs>/report_data.log",
@@ -104,10 +106,13 @@ rule report_data:
         "../../envs/ptnl.yaml"
     params:
         *code("report_data", shows=True),
+        encoded=[f"{dataset}/{backbone}" for dataset, backbone in grid.encoded(config)],
+        c=probe_option(),
         study=config["study"],
     shell:
         "python -m ptnl.cli.report_data --manifests {input.manifests:q} --study {params.study:q} "
-        "--csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        "--features {input.features:q} --encoded {params.encoded:q} {params.c:q} "
+        "--norms {output.norms:q} --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
 rule check_zeroshot:
