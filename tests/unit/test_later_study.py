@@ -8,6 +8,7 @@ from ptnl.analysis.aggregate import runs_table, split_quality, summarise
 from ptnl.analysis.figures.accuracy import accuracy_over_rate
 from ptnl.analysis.figures.splits import splits_over_epochs
 from ptnl.analysis.intervals import mean_interval
+from ptnl.analysis.published import CELL, LATER_FILE, PUBLISHED_LATER, published
 from ptnl.analysis.ranks import markdown, method_ranks
 from ptnl.analysis.tables import Origin, table_rows
 from ptnl.analysis.tables import markdown as table_markdown
@@ -93,6 +94,35 @@ def test_a_bounded_method_is_blank_where_it_did_not_run():
     cocoop = [line for line in text.splitlines() if "CoCoOp" in line]
     assert len(cocoop) == 1
     assert "99.00" in cocoop[0]
+
+
+def test_numbers_of_later_work_stand_beside_ours_under_their_protocol_alone():
+    made = [
+        {**metrics(method, 8, 1, 70), "dataset": "ucf101", "backbone": "RN50"}
+        for method in ("nlprompt", "prompt_ce")
+    ]
+    made = [{**run, "noise": "symmetric_global"} for run in made]
+    layout = TABLES[10].with_random_noise("symmetric_global")
+    summary = summarise(runs_table(made))
+    rows = table_rows(summary, layout, 10, "RN50", protocol="nlprompt").set_index("method")
+    assert rows.loc["nlprompt", "published_mean"] == 70.3
+    assert rows.loc["prompt_ce", "published_mean"] == 49.7
+    text = table_markdown(rows.reset_index(), layout, 10, Origin("toy", "nlprompt", "RN50"))
+    assert "in brackets what later work printed under this protocol" in text
+    rows = table_rows(summary, layout, 10, "RN50", protocol="paper")
+    assert rows.published_mean.isna().all()
+
+
+def test_every_number_of_later_work_has_its_protocol_and_source(root):
+    numbers = published(LATER_FILE, PUBLISHED_LATER)
+    presets = {path.stem for path in (root / "ptnl/study/presets").glob("*.yaml")}
+    assert set(numbers.protocol) <= presets
+    assert numbers.source.str.contains("https://").all()
+    assert set(numbers.method) <= set(METHODS)
+    assert not numbers.duplicated([*CELL, "protocol"]).any()
+    for _, line in numbers.sort_values("rate").groupby(["dataset", "method"]):
+        # One cell of NLPrompt's rises by a tenth.
+        assert (line["mean"].diff().dropna() < 0.15).all()
 
 
 def history(quality: list[float]) -> pd.DataFrame:

@@ -34,6 +34,7 @@ rule make_table:
     params:
         *code("make_table", by="number", reach=layout_code("TABLES", TABLES), shows=True),
         published=PUBLISHED,
+        later=LATER,
         numbers=table_options,
         backbone=config["primary_backbone"],
         study=config["study"],
