@@ -1,1 +1,1 @@
-"""What a user's own images need: adapting a model to them, predicting, and auditing their labels."""
+"""A user's own images: adapting a model to them, predicting them, and auditing their labels."""

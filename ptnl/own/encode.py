@@ -1,4 +1,4 @@
-"""Features of the user's images through the cache, in flat memory, with what each image looks like."""
+"""Features of the user's images, from the cache or encoded, in flat memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -47,10 +47,8 @@ def read_classes(path: Path) -> Classes:
         if "class" not in table:
             raise InputError(f"{path}: needs the column class, perhaps prompt")
         names = [name.strip() for name in table["class"]]
-        given = table["prompt"] if "prompt" in table else names
-        words = [
-            text.strip() or spoken(name) for text, name in zip(given, map(str, names), strict=True)
-        ]
+        given = table.get("prompt", [""] * len(names))
+        words = [text.strip() or spoken(name) for text, name in zip(given, names, strict=True)]
     else:
         try:
             names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]

@@ -7,7 +7,7 @@ are estimated from the labels themselves, by maximum likelihood. Nothing knows w
 wrong.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -79,9 +79,7 @@ def fit_noise(beliefs: np.ndarray, resemblance: np.ndarray, labels: np.ndarray) 
     return best
 
 
-def label_likelihoods(
-    noise: LabelNoise, resemblance: np.ndarray, labels: np.ndarray
-) -> np.ndarray:
+def label_likelihoods(noise: LabelNoise, resemblance: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Probability (N, C) of each given label, were c the image's true class."""
     classes = resemblance.shape[1]
     taken = confusions(resemblance, labels, noise.sharpness)

@@ -11,6 +11,7 @@ FOLDERS = (
     "analysis",
     "study",
     "bench",
+    "own",
     "methods",
     "training",
     "features",
