@@ -8,6 +8,10 @@ CORES ?= all
 # Rules call `python`: the environment's, activated or not.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES)
+# An environment that somebody else made is not cleared.
+NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptnl ]; then \
+	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
+	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
 .PHONY: demo test test-slurm slurm rehearsal lint format clean lock embedded gpu-bench wheels
 
@@ -62,12 +66,11 @@ format: $(READY) ## rewrite the code in its format
 embedded: $(READY) ## rebuild the shipped data sets and backbones (hours; see workflow/embedded)
 	@snakemake --snakefile workflow/embedded/Snakefile --cores $(CORES)
 
-clean: ## remove what runs have made; the environment stays
-	@find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
-	@rm -rf .snakemake .pytest_cache .ruff_cache
+clean: ## remove the files that the embedded study has made, and no others
+	@if [ -e $(READY) ]; then $(SNAKEMAKE) --delete-all-output; fi
 
 lock: ## resolve the environment anew and pin it
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(NEW_VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade -e '.[test,embedded]'
 	@{ echo '# Every package of the environment, exactly. `make lock` writes it anew.'; \
 	  $(BIN)/python -m pip freeze --all --exclude-editable | sed -E \
@@ -78,7 +81,7 @@ $(READY): envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "error: $(PYTHON) is older than 3.11; call make PYTHON=python3.11"; exit 2; }
 	@echo "environment 1/3: creating $(VENV)"
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(NEW_VENV)
 	@echo "environment 2/3: installing $$(grep -c == $<) pinned packages (about 6 GB with CUDA)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@echo "environment 3/3: installing ptnl"

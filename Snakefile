@@ -2,6 +2,7 @@ import json
 import os
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -10,7 +11,9 @@ from snakemake.utils import min_version
 from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
 from ptnl.study.config import Rules, study_config
 from ptnl.data import datasets_of, options_of
+from ptnl.data.changes import check_place, state_of
 from ptnl.errors import InputError
+from ptnl.study.strict_yaml import read_yaml
 from ptnl.machine import gpus
 from ptnl.study import grid
 from ptnl.study import layouts
@@ -63,6 +66,8 @@ include: "workflow/rules/report.smk"
 
 
 onstart:
+    for sentence in layouts.left_out(config):
+        logger.info(sentence)
     if config["device"] == "auto" and workflow.local_exec and not gpus.has_gpu():
         logger.info("No GPU on this machine: models run on the CPU.")
 

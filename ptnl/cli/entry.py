@@ -64,6 +64,11 @@ def add_precision(arguments: argparse.ArgumentParser) -> None:
     )
 
 
+def number_of_shots(text: str) -> int | None:
+    """The value of an option `--shots`: a number, or `all` as None."""
+    return None if text == "all" else int(text)
+
+
 def add_background(arguments: argparse.ArgumentParser) -> None:
     """The option of what decodes images: on which colour transparent ones stand."""
     arguments.add_argument(
@@ -132,6 +137,13 @@ def session_of(args: argparse.Namespace) -> "Session":
         threads=args.threads,
         cache=args.cache.expanduser(),
     )
+
+
+def add_statement(arguments: argparse.ArgumentParser) -> None:
+    """The options of a command that tabulates one thing about a study, as CSV and in words."""
+    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument("--csv", type=Path, required=True)
+    arguments.add_argument("--markdown", type=Path, required=True)
 
 
 def start(main: Main) -> None:

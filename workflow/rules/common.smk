@@ -4,9 +4,10 @@
 def validate_config():
     """Fill in defaults, apply the protocol; stop with one sentence where the config is wrong."""
     try:
-        config.update(
-            study_config(config, workflow.config_settings.overwrite_config, Rules.shipped())
-        )
+        for file in workflow.configfiles:
+            if not str(file).endswith(".json"):
+                read_yaml(file)  # refuses a key that stands twice
+        config.update(study_config(config, Rules.shipped()))
     except InputError as error:
         raise WorkflowError(error) from None
 
@@ -81,14 +82,31 @@ def dataset_options(wildcards):
     return json.dumps(options_of(config, wildcards.dataset), sort_keys=True)
 
 
+@cache
+def checked_state(name):
+    """The state of a data set's images (see `ptnl.data.changes`), once its place is harmless."""
+    receipt = Path(workflow.pathvars.apply("<data>")) / name / "receipt.json"
+    try:
+        check_place(receipt, name)
+        return state_of(receipt, name, options_of(config, name))
+    except InputError as error:
+        raise WorkflowError(error) from None
+
+
+def dataset_state(wildcards):
+    """What changes with a user's folder: it is linked, indexed and encoded anew."""
+    return checked_state(wildcards.dataset)
+
+
 def dataset_code(wildcards):
     """The module that knows a data set."""
     return f"ptnl/data/{DATASETS[wildcards.dataset].module}.py"
 
 
 def own_manifest(wildcards):
-    """The user's table of a data set's images, where it comes from one."""
-    return options_of(config, wildcards.dataset).get("manifest", [])
+    """The user's tables of a data set's images or class names, where it has any."""
+    options = options_of(config, wildcards.dataset)
+    return [options[key] for key in ("manifest", "names") if key in options]
 
 
 def backbone_file(kind):

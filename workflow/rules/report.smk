@@ -169,8 +169,10 @@ rule check_claims:
             "ptnl.cli.check_claims",
             "ptnl.analysis.claims",
             "ptnl.analysis.claims_text",
-            "ptnl.analysis.bootstrap",
+            "ptnl.analysis.comparisons",
+            "ptnl.analysis.intervals",
             "ptnl.analysis.published",
+            "ptnl.analysis.verdicts",
         ),
         published="ptnl/analysis/paper/published.csv",
         runs="<results>/runs.parquet",
@@ -185,10 +187,11 @@ rule check_claims:
     params:
         gradients=lambda wildcards, input: f"--gradients {input.gradients}" * bool(input.gradients),
         backbone=config["primary_backbone"],
+        noise=config["random_noise"],
         study=config["study"],
     shell:
         "python -m ptnl.cli.check_claims --runs {input.runs} {params.gradients} "
-        "--backbone {params.backbone} "
+        "--backbone {params.backbone} --random-noise {params.noise} "
         "--study {params.study} --out {output} > {log} 2>&1"
 
 
