@@ -18,9 +18,8 @@ from ptnl.own.inputs import UNLABELLED
 from ptnl.own.metrics import Quality, accuracy_gain, quality
 from ptnl.own.names import Classes
 from ptnl.own.noise_model import LabelNoise, fit_noise, rate_interval
-from ptnl.own.prompts import SEEDS, SETTINGS, RunPlan, ensembled, train
+from ptnl.own.prompts import SEEDS, RunPlan, ensembled, robust_loss, train
 from ptnl.text import encode_texts
-from ptnl.training.losses import LOSSES
 from ptnl.training.tuning import cosine_logits
 
 CROSS_FITTED_SEEDS = 2  # prompts of an ensemble that judges held-out images
@@ -211,9 +210,8 @@ def _tuned(
 def _probe(prompt: Tensor, features: Tensor, labels: np.ndarray, scale: float) -> Tensor:
     """Unit class embeddings (C, D) of a probe that starts at the prompt, trained with the GCE."""
     targets = torch.from_numpy(labels).to(features.device)
-    loss = LOSSES["gce"](SETTINGS)
     base = scale * features @ prompt.T
-    weights, gain = fit_residual(features, base, lambda logits: loss(logits, targets))
+    weights, gain = fit_residual(features, base, lambda logits: robust_loss(logits, targets))
     return F.normalize(gain * scale * prompt.double() + weights, dim=-1).float()
 
 

@@ -126,8 +126,9 @@ def fiftyone(labelled: Labelled, out: Path) -> str:
 
 def image_folder(labelled: Labelled, out: Path) -> str:
     """One folder per class, of links to the images."""
-    for link in [path for path in out.rglob("*") if path.is_symlink()]:  # of an earlier call
-        link.unlink()
+    for path in list(out.rglob("*")):
+        if path.is_symlink() and path.readlink().is_relative_to(labelled.images):  # made earlier
+            path.unlink()
     for name in labelled.classes:
         if name in (".", "..") or "/" in name or "\0" in name:
             raise InputError(f"class {name!r} cannot be a folder's name")

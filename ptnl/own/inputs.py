@@ -31,7 +31,7 @@ def list_images(folder: Path) -> list[str]:
 def read_labels(source: str, folder: Path, images: Sequence[str]) -> dict[str, str]:
     """Image -> class name, from a table, or from the images' folders where `source` says so.
 
-    The table has the columns image and label (or class_name); an empty label is none.
+    The table has the columns image and class_name or, without it, label; an empty label is none.
     Raises `InputError` where it names an image that is not in the folder, or one twice.
     """
     if source == FROM_FOLDERS:
@@ -41,9 +41,9 @@ def read_labels(source: str, folder: Path, images: Sequence[str]) -> dict[str, s
         return {image: image.split("/")[0] for image in images}
     path = Path(source)
     table = read_table(path)
-    column = next((name for name in ("label", "class_name") if name in table), None)
+    column = next((name for name in ("class_name", "label") if name in table), None)
     if "image" not in table or column is None:
-        raise InputError(f"{path}: needs the columns image and label (or class_name)")
+        raise InputError(f"{path}: needs the columns image and class_name or label")
     missing = table.image[~table.image.isin(set(images))]
     if len(missing):
         raise InputError(

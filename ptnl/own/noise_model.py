@@ -17,6 +17,7 @@ from ptnl.machine.random_streams import random_stream
 # to the probabilities.
 SHARPNESSES = (1.0, 2.0, 4.0)
 STEPS = 200  # of the EM algorithm for three shares
+RESAMPLED_STEPS = 30  # where it starts at the shares of the whole
 BOOTSTRAPS = 200
 TINY = 1e-12
 
@@ -58,9 +59,11 @@ def _parts(beliefs: np.ndarray, taken: np.ndarray, labels: np.ndarray) -> np.nda
     return np.stack([right, uniform, (beliefs * taken).sum(axis=1)], axis=1)
 
 
-def _shares(parts: np.ndarray, weights: np.ndarray, start: np.ndarray) -> np.ndarray:
+def _shares(
+    parts: np.ndarray, weights: np.ndarray, start: np.ndarray, steps: int = STEPS
+) -> np.ndarray:
     shares = start
-    for _ in range(STEPS):
+    for _ in range(steps):
         responsible = parts * shares
         responsible /= np.maximum(responsible.sum(axis=1, keepdims=True), TINY)
         shares = weights @ responsible / weights.sum()
@@ -106,6 +109,7 @@ def rate_interval(
     stream, images, rates = random_stream("own_noise_rate", 0), len(labels), []
     for _ in range(BOOTSTRAPS):
         drawn = np.bincount(stream.integers(images, size=images), minlength=images)
-        rates.append(1 - _shares(parts, drawn.astype(float), start / start.sum())[0])
+        shares = _shares(parts, drawn.astype(float), start / start.sum(), RESAMPLED_STEPS)
+        rates.append(1 - shares[0])
     low, high = np.quantile(rates, [0.025, 0.975])
     return float(low), float(high)

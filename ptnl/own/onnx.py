@@ -1,5 +1,6 @@
 """An adapted model as one ONNX graph: the image encoder and one product, checked against torch."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,8 @@ def export_onnx(model: AdaptedModel, backbone: LoadedBackbone, out: Path) -> flo
     size = backbone.image_size
     pixels = torch.zeros(2, 3, size, size, dtype=torch.uint8)
     with atomic_path(out) as temporary:
-        with torch.inference_mode():
+        # The tracer warns of every shape that it takes for a constant; the check below decides.
+        with torch.inference_mode(), warnings.catch_warnings(action="ignore"):
             torch.onnx.export(
                 module,
                 (pixels,),
