@@ -1,7 +1,8 @@
 """Checking a study's config: one clear sentence for what is wrong. Pure, without torch."""
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -12,8 +13,11 @@ import jsonschema
 
 from ptnl.errors import InputError, did_you_mean
 from ptnl.study.grid import check_grid
+from ptnl.study.places import check_names, expanded
 from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_values
 from ptnl.study.strict_yaml import read_yaml
+
+REPOSITORY = Path(__file__).parents[2]  # holds the Snakefile and config.yaml
 
 
 @dataclass(frozen=True)
@@ -55,18 +59,24 @@ def study_config(config: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
                 f"its {missing[0]}"
             )
     check_config(full, rules.schema)
-    return full
+    return expanded(full)
+
+
+def study_of(root: Path, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole config of a study: what a user says, over config.yaml of the repository `root`."""
+    return study_config(merged(_read_yaml(root / "config.yaml"), said), Rules.shipped())
 
 
 def read_study(root: Path, overlays: Sequence[Path], said: Mapping[str, Any]) -> dict[str, Any]:
-    """The config that Snakemake would plan with in the repository `root`.
+    """The config that Snakemake would plan with.
 
+    root : the repository
     overlays, said : what `--configfile` and `--config` say
     """
     explicit: dict[str, Any] = {}
     for layer in (*map(_read_yaml, overlays), said):
         explicit = merged(explicit, layer)
-    return study_config(merged(_read_yaml(root / "config.yaml"), explicit), Rules.shipped())
+    return study_of(root, explicit)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -77,11 +87,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 # What an overlay can take out of a study that lies below it.
-DROPPED_BY_NULL = ("backbones", "methods", "noise")
+DROPPED_BY_NULL = ("backbones", "dataset_methods", "methods", "noise")
 
 
 def without_dropped(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config without the entries of `backbones`, `methods` and `noise` that are null.
+    """The config without the null entries of `DROPPED_BY_NULL`.
 
     So an overlay takes out what the file below it put in, as with a JSON merge patch (RFC 7386). A
     null elsewhere is kept, for the schema to refuse: there it is a value that was forgotten.
@@ -132,6 +142,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     checked after it.
     """
     _check_schema(config, schema)
+    check_names(config)
     check_grid(config)
 
 
@@ -162,8 +173,17 @@ def _is_finite(_: jsonschema.TypeChecker, value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _is_matched(
+    _: Any, pattern: str, value: Any, schema: Mapping[str, Any]
+) -> Iterator[jsonschema.ValidationError]:
+    """JSON schema's `pattern`, of a whole text: its `$` lets a line break follow."""
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+
 Validator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
+    {"pattern": _is_matched},
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": _is_whole, "number": _is_finite}
     ),
