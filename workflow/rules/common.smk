@@ -276,6 +276,17 @@ def benchmark_folder(wildcards, output):
     return Path(output.csv).with_name("benchmarks")
 
 
+def tpt_start_files(wildcards):
+    """The runs whose prompts TPT starts at."""
+    return run_file("metrics.json", grid.tpt_starts(config, wildcards.dataset, wildcards.backbone))
+
+
+def test_view_options(wildcards):
+    """The options of `encode_test_views` that say how views are made."""
+    flips = "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips"
+    return ["--views", str(config["methods"]["tpt"]["views"]), flips]
+
+
 def random_prompt_files(file):
     """A file of every (data set, backbone) at which the study tries random prompts."""
     return [
