@@ -66,6 +66,7 @@ wildcard_constraints:
 
 TABLES = layouts.fillable(layouts.TABLES, config)
 FIGURES = layouts.fillable(layouts.FIGURES, config)
+TUNED_AT_TEST = grid.tpt_evaluations(config)
 
 
 include: "workflow/rules/code.smk"
@@ -96,6 +97,7 @@ rule all:
         lost_run_files,
         rules.all_tables.input,
         rules.all_figures.input,
+        rules.report_tpt.output if TUNED_AT_TEST else [],
         rules.rank_methods.output if layouts.RANKED in TABLES else [],
         rules.check_claims.output,
         rules.report_data.output,

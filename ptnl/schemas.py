@@ -170,6 +170,19 @@ RANDOM_PROMPTS: Schema = {
     "accuracy": "double",  # top-1 on the test split, percent
 }
 
+# One row a prompt that is tuned on each test image (TPT).
+TPT: Schema = {
+    "dataset": "string",
+    "backbone": "string",
+    "method": "string",  # that tuned the prompt it starts at; empty for "a photo of a"
+    "noise": "string",
+    "fp": "int64",
+    "seed": "int64",
+    "rate": "double",
+    "accuracy_start": "double",  # top-1 on the test split of the prompt it starts at, percent
+    "accuracy": "double",  # and after one step on each image
+}
+
 # One row a kind of jobs: what they cost. A stage that makes no runs knows its time from Snakemake's
 # benchmark files, which say nothing of the device.
 COST: Schema = {

@@ -1,8 +1,11 @@
-"""Tabulate the data sets of a study: classes, images of each split, images that were skipped."""
+"""Tabulate the data sets of a study: images, those that were skipped, norms of their features."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from ptnl.analysis import feature_norms
 from ptnl.analysis.data_report import data_table, markdown
 from ptnl.cli.entry import add_statement, parser, start
 from ptnl.io import read_metadata, read_parquet, write_text
@@ -12,6 +15,14 @@ from ptnl.schemas import MANIFEST
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--manifests", type=Path, nargs="+", required=True)
+    arguments.add_argument(
+        "--features", type=Path, nargs="*", default=[], help="of data sets and backbones (NPY)"
+    )
+    arguments.add_argument(
+        "--encoded", nargs="*", default=[], help="DATASET/BACKBONE of each of them, in their order"
+    )
+    arguments.add_argument("--c", type=float, help="of the study's linear probe, if it has one")
+    arguments.add_argument("--norms", type=Path, required=True, help="of the features (CSV)")
     add_statement(arguments)
     args = arguments.parse_args(argv)
 
@@ -21,7 +32,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifests = {names[path]: read_parquet(path, MANIFEST) for path in args.manifests}
     table = data_table(manifests, skipped)
     write_text(table.to_csv(index=False), args.csv)
-    write_text(markdown(table, skipped, args.study), args.markdown)
+    encoded = [tuple(name.split("/")) for name in args.encoded]
+    features = {
+        pair: np.load(path, mmap_mode="r", allow_pickle=False)
+        for pair, path in zip(encoded, args.features, strict=True)
+    }
+    norms = feature_norms.norms_table(features, args.c)
+    write_text(norms.to_csv(index=False), args.norms)
+    pages = [markdown(table, skipped, args.study)]
+    if encoded:
+        pages.append(feature_norms.markdown(norms, args.c, args.study))
+    write_text("\n".join(pages), args.markdown)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ METHODS = {
     "joapr": Method("JoAPR", "joapr", "ce", splits=True),
     "proda": Method("ProDA", "proda", "ce"),
     "cocoop": Method("CoCoOp", "cocoop", "ce"),
+    "tpt": Method("TPT", "tpt", "", labels="none"),
     "tip_adapter": Method("Tip-Adapter", "tip_adapter", "ce"),
     "tip_adapter_f": Method("Tip-Adapter-F", "tip_adapter", "ce"),
     "lp_plus_plus": Method("LP++", "lp_plus_plus", "ce"),

@@ -19,7 +19,8 @@ from ptnl.methods import METHODS
 from ptnl.training.run import Run
 
 Config = Mapping[str, Any]
-RANDOM_PROMPT = "random_prompt"
+RANDOM_PROMPT, TPT = "random_prompt", "tpt"
+TPT_START = "prompt_ce"  # whose prompts TPT starts at, beside its own
 
 
 @dataclass(frozen=True, order=True)
@@ -93,17 +94,29 @@ def sweeps(config: Config) -> list[Sweep]:
     """Every sweep of the study, in the order of the config.
 
     Zero-shot CLIP has one run: noise `none`, fp 0, seed 0. Random prompts are no runs: nothing is
-    trained, and their draws are counted elsewhere (`random_prompts`).
+    trained, and their draws are counted elsewhere (`random_prompts`). Nor is TPT, which sees no
+    label (`tpt_evaluations`).
     """
     return [
         Sweep(dataset, backbone, method, noise, fps, seeds)
         for dataset in config["datasets"]
         for backbone in config["backbones"]
         for method in methods_on(config, dataset, backbone)
-        if method != RANDOM_PROMPT
+        if method not in (RANDOM_PROMPT, TPT)
         for seeds in [tuple(config["seeds"]) if METHODS[method].is_trained else (0,)]
         for noise, fps in noises_of(config, dataset, backbone, method).items()
     ]
+
+
+def encoded(config: Config) -> list[tuple[str, str]]:
+    """(data set, backbone) pairs of which the study uses image features."""
+    return list(
+        dict.fromkeys(
+            (sweep.dataset, sweep.backbone)
+            for sweep in sweeps(config)
+            if METHODS[sweep.method].trains_on == "features"
+        )
+    )
 
 
 def random_prompts(config: Config) -> list[tuple[str, str]]:
@@ -113,6 +126,24 @@ def random_prompts(config: Config) -> list[tuple[str, str]]:
         for dataset in config["datasets"]
         for backbone in config["backbones"]
         if RANDOM_PROMPT in methods_on(config, dataset, backbone)
+    ]
+
+
+def tpt_evaluations(config: Config) -> list[tuple[str, str]]:
+    """(data set, backbone) pairs whose test images the study tunes prompts on."""
+    return [
+        (dataset, backbone)
+        for dataset in config["datasets"]
+        for backbone in config["backbones"]
+        if TPT in methods_on(config, dataset, backbone)
+    ]
+
+
+def tpt_starts(config: Config, dataset: str, backbone: str) -> list[Run]:
+    """The runs whose prompts TPT starts at, under random noise."""
+    where = dataset, backbone, TPT_START, config["random_noise"]
+    return [
+        run for run in runs(config) if (run.dataset, run.backbone, run.method, run.noise) == where
     ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptnl.data import datasets_of, expected_sizes, options_of
+from ptnl.study.grid import tpt_starts
 from ptnl.study.planning import Job
 
 Config = Mapping[str, Any]
@@ -135,6 +136,22 @@ def _evaluate_random_prompts(config: Config, job: Job, sizes: _Sizes) -> Work:
     return Work(settings["draws"] * (_text(sizes, tokens) + scores), 0, 12 * sizes.classes**2)
 
 
+def _encode_test_views(config: Config, job: Job, sizes: _Sizes) -> Work:
+    views = sizes.test * config["methods"]["tpt"]["views"]
+    return Work(views * sizes.model.image_gflops, sizes.test, 2 * views * sizes.model.dimensions)
+
+
+def _evaluate_tpt(config: Config, job: Job, sizes: _Sizes) -> Work:
+    starts = [CONTEXT_OF_COCOOP]
+    starts += [
+        config["methods"][run.method]["context_length"]
+        for run in tpt_starts(config, job.dataset, job.backbone)
+    ]
+    # Each image: forward, backward to activations, and forward again.
+    tokens = sum(context + sizes.classes * CLASS_TOKENS for context in starts)
+    return Work(3 * sizes.test * _text(sizes, tokens))
+
+
 def _finetune_backbone(config: Config, job: Job, sizes: _Sizes) -> Work:
     settings, model = config["methods"]["finetune"], sizes.model
     seen = 3 * settings["epochs"] * sizes.draw + sizes.test  # forward and backward; test images
@@ -204,6 +221,8 @@ _STAGES = {
     "encode_views": _encode_views,
     "pseudolabel_zeroshot": _pseudolabel_zeroshot,
     "evaluate_random_prompts": _evaluate_random_prompts,
+    "encode_test_views": _encode_test_views,
+    "evaluate_tpt": _evaluate_tpt,
     "finetune_backbone": _finetune_backbone,
     "tune_method": _tune_method,
 }

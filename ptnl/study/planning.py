@@ -17,7 +17,9 @@ from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 from ptnl.study import layouts
 from ptnl.study.grid import (
     RANDOM_PROMPT,
+    TPT,
     Sweep,
+    encoded,
     gradient_runs,
     pseudo_label_runs,
     pseudo_labels_of,
@@ -25,6 +27,8 @@ from ptnl.study.grid import (
     runs,
     split_runs,
     sweeps,
+    tpt_evaluations,
+    tpt_starts,
     zero_shot_runs,
 )
 from ptnl.training.run import Run
@@ -184,6 +188,27 @@ def _candidates(config: Config) -> Iterator[Job]:
             RANDOM_PROMPT,
             record=f"evaluate_random_prompts/{dataset}/{backbone}.tsv",
         )
+    for dataset, backbone in tpt_evaluations(config):
+        views = f"<results>/test_views/{dataset}/{backbone}.npy"
+        yield Job(
+            "encode_test_views",
+            (_receipt(dataset), _manifest(dataset), *_weights(config, backbone)),
+            (views,),
+            dataset,
+            backbone,
+            TPT,
+            benchmark=f"encode_test_views/{dataset}/{backbone}.tsv",
+        )
+        starts = tpt_starts(config, dataset, backbone)
+        yield Job(
+            "evaluate_tpt",
+            (_manifest(dataset), views, *_metrics(starts), *_weights(config, backbone)),
+            (f"<results>/tpt/{dataset}/{backbone}.parquet",),
+            dataset,
+            backbone,
+            TPT,
+            benchmark=f"evaluate_tpt/{dataset}/{backbone}.tsv",
+        )
     yield from _trainings(config)
     yield from _measures(config)
     yield from _summaries(config)
@@ -340,11 +365,20 @@ def _summaries(config: Config) -> Iterator[Job]:
     if layouts.RANKED in tables:
         ranks = ("<results>/ranks.csv", "<results>/ranks.md")
         yield Job("rank_methods", (table,), ranks)
+    tpt: tuple[str, ...] = ()
+    if evaluated := tpt_evaluations(config):
+        tpt = ("<results>/tpt.csv", "<results>/tpt.md")
+        files = [f"<results>/tpt/{dataset}/{backbone}.parquet" for dataset, backbone in evaluated]
+        yield Job("report_tpt", tuple(files), tpt)
     claims = ("<results>/claims.md", "<results>/claims.csv")
     measured = (gradients,) if gradient_runs(config) else ()
     yield Job("check_claims", (table, *measured), claims)
-    data = ("<results>/datasets.csv", "<results>/datasets.md")
-    yield Job("report_data", tuple(map(_manifest, config["datasets"])), data)
+    data = ("<results>/datasets.csv", "<results>/datasets.md", "<results>/feature_norms.csv")
+    described = [
+        *map(_manifest, config["datasets"]),
+        *(_features(*pair) for pair in encoded(config)),
+    ]
+    yield Job("report_data", tuple(described), data)
     zero_shot: tuple[str, ...] = ()
     if untrained := zero_shot_runs(config):
         zero_shot = ("<results>/zeroshot.csv", "<results>/zeroshot.md")
@@ -355,8 +389,9 @@ def _summaries(config: Config) -> Iterator[Job]:
     yield Job("report_cost", (table,), cost)
     pages = [f"<results>/tables/table{number}.md" for number in tables]
     pages += [f"<results>/figures/figure{number}.svg" for number in figures]
+    later = (*ranks[1:], *tpt[1:])
     yield Job(
         "write_report",
-        (table, *pages, *ranks[1:], claims[0], data[1], *zero_shot[1:], noise[1], cost[1]),
+        (table, *pages, *later, claims[0], data[1], *zero_shot[1:], noise[1], cost[1]),
         ("<results>/report.html",),
     )

@@ -47,7 +47,8 @@ def test_bad_images_are_left_out_and_listed(receipt, tmp_path, capsys):
 
     files = {kind: tmp_path / f"datasets.{kind}" for kind in ("csv", "md")}
     command = ["--manifests", str(out), "--study", "toy", "--csv", str(files["csv"])]
-    report_data.main([*command, "--markdown", str(files["md"])])
+    norms = ["--norms", str(tmp_path / "norms.csv")]
+    report_data.main([*command, *norms, "--markdown", str(files["md"])])
     page = files["md"].read_text()
     assert f"Skipped of Symbols: `{bad[0]}`, `{bad[1]}`." in page
     train, val, test = ((rest.split == split).sum() for split in ("train", "val", "test"))

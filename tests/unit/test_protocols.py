@@ -10,6 +10,7 @@ from ptnl.errors import InputError
 from ptnl.study import layouts
 from ptnl.study.config import Rules, read_study, study_config
 from ptnl.study.planning import study_jobs
+from ptnl.study.protocol_table import protocol_table
 from ptnl.study.protocols import apply_protocol, hyper_parameters, protocol_values, statements
 
 KNOWN = {"prompt_ce": {"epochs"}, "prompt_gce": {"epochs", "q"}, "linear_probe": {"c"}}
@@ -30,8 +31,10 @@ PRESETS = {
     "new": {"extends": "old", "settings": {"q": {"value": 0.5, "source": "the code"}}},
 }
 PROTOCOLS = ["nlprompt", "paper", "released"]
+TABLES, FIGURES = list(range(1, 10)), [1, 2, 4, 5, 6, 8, 9]  # the paper's
 # Every way to lay the overlays of workflow/studies over config.yaml that a user would.
 OVERLAYS = [(), ("smoke",), ("paper",), ("rehearsal",), ("paper", "rehearsal")]
+LATER = [("later",), ("paper", "paper_later")]  # these show tables and figures of their own
 
 
 @pytest.fixture(scope="session")
@@ -127,18 +130,18 @@ def test_a_protocol_has_every_hyper_parameter_of_every_method(protocol, shipped,
     assert all(own.keys() <= known[method] for method, own in values["methods"].items())
 
 
-@pytest.mark.parametrize(("protocol", "overlays"), list(product(PROTOCOLS, OVERLAYS)))
+@pytest.mark.parametrize(("protocol", "overlays"), list(product(PROTOCOLS, OVERLAYS + LATER)))
 def test_every_protocol_runs_every_study(root, protocol, overlays):
     files = [root / f"workflow/studies/{name}.yaml" for name in overlays]
     config = read_study(root, files, {"protocol": protocol})
     assert study_jobs(config)
-    assert layouts.fillable(layouts.TABLES, config) == list(layouts.TABLES)
-    assert layouts.fillable(layouts.FIGURES, config) == list(layouts.FIGURES)
+    shown = layouts.fillable(layouts.TABLES, config), layouts.fillable(layouts.FIGURES, config)
+    assert shown == (([10, 11], [10, 11]) if overlays in LATER else (TABLES, FIGURES))
 
 
 def test_all_overlays_are_tried(root):
     there = {file.stem for file in (root / "workflow/studies").glob("*.yaml")}
-    assert there == {name for names in OVERLAYS for name in names}
+    assert there == {name for names in OVERLAYS + LATER for name in names}
 
 
 def test_the_default_study_is_the_papers_protocol(root):
@@ -195,3 +198,45 @@ def test_the_protocol_of_later_work(root):
     assert (config["views"], config["methods"]["prompt_ce"]["epochs"]) == (200, 200)
     assert config["noise"]["symmetric_global"]["fps"] == [0, 2, 4, 6, 8, 10, 12]
     assert "symmetric" not in config["noise"]
+
+
+def test_the_table_of_protocols_is_up_to_date(root, rules):
+    page = (root / "workflow/docs/protocols.md").read_text()
+    shown = page.split("<!-- protocols: begin -->\n")[1].split("<!-- protocols: end -->")[0]
+    table = protocol_table(rules.protocols, read_study(root, [], {}))
+    assert shown.splitlines() == table, "replace the table by what `ptnl protocols` prints"
+
+
+def test_the_table_tells_what_is_the_same():
+    old = {
+        "seeds": {"value": [1, 2], "source": "section 4"},
+        "settings": {
+            "q": {"value": 0.7, "source": "Eq. 3"},
+            "epochs": {"value": 50, "source": "section 4"},
+            "decay": {"value": 0.0005, "source": "CoOp", "open": True},
+            "views": {"value": 3, "source": "CoOp", "open": True},
+        },
+        "methods": {"prompt_ce": {"epochs": {"value": 9, "source": "Figure 5"}}},
+    }
+    new = {
+        "settings": {
+            "q": {"value": 0.5, "source": "loss.py"},
+            "epochs": {"value": 50, "source": "a.yaml"},
+            "views": {"value": 5, "source": "b.yaml"},
+        },
+    }
+    config = {
+        "seeds": [1, 2],
+        "methods": {
+            "prompt_ce": {"epochs": 9},
+            "prompt_gce": {"epochs": 50, "q": 0.7, "decay": 0.0005, "views": 3},
+        },
+    }
+    assert protocol_table({"paper": old, "released": new}, config)[2:] == [
+        "| `seeds` | 1, 2 | – | 1, 2 | yes | section 4 |",
+        "| `q` | 0.7 | 0.5 | 0.7 | text only | Eq. 3; code: loss.py |",
+        "| `epochs` | 50 | 50 | 50 | yes | section 4; code: a.yaml |",
+        "| `decay` | – | – | 0.0005 | open | CoOp |",
+        "| `views` | – | 5 | 3 | no | CoOp; code: b.yaml |",
+        "| `prompt_ce.epochs` | 9 | – | 9 | yes | Figure 5 |",
+    ]

@@ -80,6 +80,12 @@ def test_every_artefact_is_there(smoke):
     assert zero_shot.backbone.tolist() == ["mini-rn", "mini-vit"]
     assert set(zero_shot.verdict) == {"nothing published"}
     assert pd.read_csv(smoke.results / "datasets.csv").skipped.tolist() == [0]
+    norms = pd.read_csv(smoke.results / "feature_norms.csv")
+    assert norms.backbone.tolist() == ["mini-rn", "mini-vit"]
+    assert (norms.low < norms["mean"]).all()
+    assert (
+        "The linear probe has C = 1000 on features" in (smoke.results / "datasets.md").read_text()
+    )
     for section in ("Data sets", "Zero-shot accuracy"):
         assert f"<strong>{section}" in report
     leftovers = [p for p in smoke.results.rglob(".*") if p.is_file()]

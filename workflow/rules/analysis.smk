@@ -36,6 +36,75 @@ rule evaluate_random_prompts:
         "--accuracy {output.accuracy:q} --confusion {output.confusion:q} > {log:q} 2>&1"
 
 
+rule encode_test_views:
+    """Augmented views of the test images, encoded once."""
+    input:
+        **BACKBONE_FILES,
+        receipt="<data>/{dataset}/receipt.json",
+        manifest="<results>/manifests/{dataset}.parquet",
+    output:
+        "<results>/test_views/{dataset}/{backbone}.npy",
+    log:
+        "<logs>/encode_test_views/{dataset}/{backbone}.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        gpu_share=config["gpu_share"],
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
+    params:
+        *code("encode_test_views"),
+        model=backbone_options,
+        assets=backbone_assets,
+        views=test_view_options,
+        precision=config["precision"],
+        transparent_on=config["transparent_on"],
+        device=config["device"],
+    shell:
+        "python -m ptnl.cli.job --record {log:q} encode_test_views --manifest {input.manifest:q} "
+        "--receipt {input.receipt:q} {params.model:q} "
+        "--precision {params.precision:q} --transparent-on {params.transparent_on:q} "
+        "{params.views:q} "
+        "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
+        "--out {output:q} > {log:q} 2>&1"
+
+
+rule evaluate_tpt:
+    """Test images classified with prompts that take one step on each of them."""
+    input:
+        **BACKBONE_FILES,
+        manifest="<results>/manifests/{dataset}.parquet",
+        views="<results>/test_views/{dataset}/{backbone}.npy",
+        starts=tpt_start_files,
+    output:
+        "<results>/tpt/{dataset}/{backbone}.parquet",
+    log:
+        "<logs>/evaluate_tpt/{dataset}/{backbone}.log",
+    conda:
+        "../../envs/ptnl.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        gpu_share=config["gpu_share"],
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
+    params:
+        *code("evaluate_tpt"),
+        model=backbone_options,
+        assets=backbone_assets,
+        settings=lambda wildcards: json.dumps(config["methods"]["tpt"], sort_keys=True),
+        folders=lambda wildcards, input: folders_of(input.starts),
+        device=config["device"],
+    shell:
+        "python -m ptnl.cli.job --record {log:q} evaluate_tpt --dataset {wildcards.dataset:q} {params.model:q} "
+        "--manifest {input.manifest:q} --views {input.views:q} --runs {params.folders:q} "
+        "--settings {params.settings:q} "
+        "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
+        "--out {output:q} > {log:q} 2>&1"
+
+
 rule sample_pseudolabels:
     """Training images with their zero-shot labels, some of every predicted class, for every seed."""
     input:

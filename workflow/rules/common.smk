@@ -216,6 +216,12 @@ def view_options(wildcards):
     return ["--views", views, "--transform", transform, flips]
 
 
+def probe_option():
+    """The option that says how strongly the study's linear probe is penalised, if it has one."""
+    probe = config["methods"].get("linear_probe")
+    return ["--c", str(probe["c"])] if probe else []
+
+
 def runs_of_job(fps):
     """The rates and seeds of a job's runs: all of a sweep, or those of the seed in its path."""
     return {"fp": fps, "seed": config["seeds"] if config["fuse"] else "{seed}"}
@@ -268,6 +274,17 @@ def lost_run_files(wildcards):
 def record_folder(wildcards, output):
     """Where jobs leave what they took. A missing record must not trigger the job again, so it is no input."""
     return Path(output.csv).with_name("logs")
+
+
+def tpt_start_files(wildcards):
+    """The runs whose prompts TPT starts at."""
+    return run_file("metrics.json", grid.tpt_starts(config, wildcards.dataset, wildcards.backbone))
+
+
+def test_view_options(wildcards):
+    """The options of `encode_test_views` that say how views are made."""
+    flips = "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips"
+    return ["--views", str(config["methods"]["tpt"]["views"]), flips]
 
 
 def random_prompt_files(file):

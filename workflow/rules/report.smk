@@ -92,11 +92,13 @@ rule report_noise:
 
 
 rule report_data:
-    """Classes, images of each split, and images that could not be read."""
+    """Classes, images of each split, images that could not be read, and norms of features."""
     input:
         manifests=collect("<results>/manifests/{dataset}.parquet", dataset=config["datasets"]),
+        features=[f"<results>/features/{d}/{b}.npy" for d, b in grid.encoded(config)],
     output:
         csv="<results>/datasets.csv",
+        norms="<results>/feature_norms.csv",
         markdown="<results>/datasets.md",
     log:
         "<logs>/report_data.log",
@@ -105,10 +107,13 @@ rule report_data:
         "../../envs/ptnl.yaml"
     params:
         *code("report_data", shows=True),
+        encoded=[f"{dataset}/{backbone}" for dataset, backbone in grid.encoded(config)],
+        c=probe_option(),
         study=config["study"],
     shell:
         "python -m ptnl.cli.job report_data --manifests {input.manifests:q} --study {params.study:q} "
-        "--csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        "--features {input.features:q} --encoded {params.encoded:q} {params.c:q} "
+        "--norms {output.norms:q} --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
 rule check_zeroshot:
@@ -179,6 +184,29 @@ rule rank_methods:
         "--markdown {output.markdown:q} > {log:q} 2>&1"
 
 
+rule report_tpt:
+    """What tuning the prompt on each test image adds, by where it starts."""
+    input:
+        [f"<results>/tpt/{dataset}/{backbone}.parquet" for dataset, backbone in TUNED_AT_TEST],
+    output:
+        csv="<results>/tpt.csv",
+        markdown="<results>/tpt.md",
+    log:
+        "<logs>/report_tpt.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        *code("report_tpt", shows=True),
+        backbone=config["primary_backbone"],
+        study=config["study"],
+        protocol=config["protocol"],
+    shell:
+        "python -m ptnl.cli.job report_tpt --evaluated {input:q} --backbone {params.backbone:q} "
+        "--study {params.study:q} --protocol {params.protocol:q} --csv {output.csv:q} "
+        "--markdown {output.markdown:q} > {log:q} 2>&1"
+
+
 rule check_claims:
     """The paper's claims: a verdict and a confidence interval for each."""
     input:
@@ -209,6 +237,7 @@ rule write_report:
         runs="<results>/runs.parquet",
         tables=collect("<results>/tables/table{number}.md", number=TABLES),
         ranks="<results>/ranks.md" if layouts.RANKED in TABLES else [],
+        tpt="<results>/tpt.md" if TUNED_AT_TEST else [],
         figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),
         claims="<results>/claims.md",
         data="<results>/datasets.md",
@@ -228,7 +257,7 @@ rule write_report:
         study=config["study"],
     shell:
         "python -m ptnl.cli.job write_report --study {params.study:q} --runs {input.runs:q} "
-        "--tables {input.tables:q} --ranks {input.ranks:q} --figures {input.figures:q} --claims {input.claims:q} "
+        "--tables {input.tables:q} --ranks {input.ranks:q} {input.tpt:q} --figures {input.figures:q} --claims {input.claims:q} "
         "--data {input.data:q} {input.zeroshot:q} --noise {input.noise:q} --cost {input.cost:q} "
         "--out {output:q} > {log:q} 2>&1"
 
