@@ -197,7 +197,7 @@ def _candidates(config: Config) -> Iterator[Job]:
             dataset,
             backbone,
             TPT,
-            benchmark=f"encode_test_views/{dataset}/{backbone}.tsv",
+            record=f"encode_test_views/{dataset}/{backbone}.tsv",
         )
         starts = tpt_starts(config, dataset, backbone)
         yield Job(
@@ -207,7 +207,7 @@ def _candidates(config: Config) -> Iterator[Job]:
             dataset,
             backbone,
             TPT,
-            benchmark=f"evaluate_tpt/{dataset}/{backbone}.tsv",
+            record=f"evaluate_tpt/{dataset}/{backbone}.tsv",
         )
     yield from _trainings(config)
     yield from _measures(config)
