@@ -8,14 +8,16 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
-from ptnl.config import Rules, study_config
+from ptnl.study.config import Rules, study_config
 from ptnl.data import datasets_of, options_of
 from ptnl.errors import InputError
-from ptnl import gpus, grid, layouts
+from ptnl.machine import gpus
+from ptnl.study import grid
+from ptnl.study import layouts
 from ptnl.methods import METHODS
-from ptnl.noise import NOISES
+from ptnl.labels.noise import NOISES
 from ptnl.provenance import checksum
-from ptnl.pseudo import SELECTIONS
+from ptnl.labels.pseudo_labels import SELECTIONS
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
 
 min_version("9.20")

@@ -46,13 +46,16 @@ HISTORY: Schema = {
     "accuracy_clean": "double",  # shots whose label is right
     "accuracy_noisy": "double",  # shots whose label is wrong, against that wrong label; NaN if none
     "gradient_norm": "double",  # of the learnable parameters, mean over the epoch's steps
-    # At the start of the epoch, of the loss summed over the shots whose label is wrong, and over
-    # the others; NaN where there are none or where it was not measured.
+    # Gradient norms at the start of the epoch (`ptnl.training.gradients`), NaN where they were not
+    # measured: of the loss summed over the shots whose label is wrong, and over the others; and
+    # the means, over the same shots, of the norms of each shot's own gradient.
     "gradient_noisy": "double",
     "gradient_clean": "double",
+    "gradient_noisy_mean": "double",
+    "gradient_clean_mean": "double",
 }
 
-# One row an epoch of a run with wrong labels: what they and the right ones pull at the parameters.
+# One row a measured epoch of a run with wrong labels: how strongly they and the right ones pull.
 GRADIENTS: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -65,6 +68,9 @@ GRADIENTS: Schema = {
     "gradient_noisy": "double",  # norm of the loss gradient summed over the wrongly labelled shots
     "gradient_clean": "double",  # and over the others
     "ratio": "double",  # gradient_noisy / gradient_clean
+    "gradient_noisy_mean": "double",  # mean norm of the wrongly labelled shots' own gradients
+    "gradient_clean_mean": "double",  # and of the others
+    "ratio_mean": "double",  # gradient_noisy_mean / gradient_clean_mean
 }
 
 # The run's identity, in the order in which tables are sorted.

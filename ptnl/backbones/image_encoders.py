@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from timm.data import create_transform
 from torch import Tensor, nn
 
-from ptnl.assets import verified
+from ptnl.backbones.assets import verified
 from ptnl.backbones.registry import IMAGE_ENCODERS
 from ptnl.backbones.text import check_shapes
 from ptnl.errors import InputError

@@ -11,14 +11,14 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from open_clip.transformer import ResidualAttentionBlock
 from torch import nn
 
-from ptnl.assets import FOLDER, intact
+from ptnl.backbones.assets import FOLDER, intact
 from ptnl.backbones.configuration import build, preprocessing
-from ptnl.backbones.precision import choose_dtypes, computing_in
 from ptnl.backbones.registry import shipped
 from ptnl.backbones.text import check_shapes, expand_state_dict
 from ptnl.backbones.weights import read_weights
 from ptnl.errors import InputError
 from ptnl.io import read_json
+from ptnl.machine.precision import choose_dtypes, computing_in
 from ptnl.text import TextTower, clip_tokenizer
 
 
@@ -113,7 +113,7 @@ def load_files(
 ) -> LoadedBackbone:
     """Like `load_backbone`, from a configuration and safetensors weights.
 
-    See `ptnl.backbones.configuration` for the one, `ptnl.backbones.precision` for what `precision`
+    See `ptnl.backbones.configuration` for the one, `ptnl.machine.precision` for what `precision`
     means. The weights are float32.
     """
     described = read_json(intact(config))

@@ -7,10 +7,10 @@ from pathlib import Path, PurePosixPath
 
 from huggingface_hub import constants, hf_hub_download
 
-from ptnl.assets import sha256
-from ptnl.download import fetch, say
+from ptnl.backbones.assets import sha256
 from ptnl.errors import InputError
-from ptnl.sources import Source
+from ptnl.fetch.download import fetch, say
+from ptnl.fetch.sources import Source
 
 HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 OPEN_CLIP_CACHE = Path("~/.cache/clip")  # open_clip's own, of files that are not on the hub

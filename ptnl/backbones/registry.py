@@ -76,7 +76,7 @@ SOURCE_KEYS = ("model", "pretrained", "weights", "sha256")
 
 
 def backbones_of(config: Mapping[str, Any]) -> dict[str, Backbone]:
-    """The registry, with what a checked config (see `ptnl.grid.check_grid`) says of its own."""
+    """The registry, with the backbones that a checked config adds or changes."""
     return BACKBONES | {name: _backbone(name, said) for name, said in config["backbones"].items()}
 
 

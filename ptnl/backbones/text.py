@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ptnl.assets import FOLDER, intact
-from ptnl.backbones.precision import choose_dtypes
+from ptnl.backbones.assets import FOLDER, intact
 from ptnl.backbones.registry import shipped
 from ptnl.errors import InputError
 from ptnl.io import read_json
+from ptnl.machine.precision import choose_dtypes
 from ptnl.text.tokenizer import clip_tokenizer
 from ptnl.text.tower import TextTower
 
@@ -60,7 +60,7 @@ def read_text_backbone(
 ) -> TextBackbone:
     """Like `load_text_backbone`, from a configuration and safetensors weights.
 
-    See `ptnl.backbones.configuration` for the one, `ptnl.backbones.precision` for what `precision`
+    See `ptnl.backbones.configuration` for the one, `ptnl.machine.precision` for what `precision`
     means. The weights are float32.
     """
     try:

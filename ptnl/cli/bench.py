@@ -12,13 +12,14 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from ptnl.analysis.figures.cost import cost_over_classes_and_runs
+from ptnl.analysis.figures.style import save
 from ptnl.backbones.registry import SHIPPED
-from ptnl.bench import UNTRAINED, Setting, as_table, bench_backbone, measure
+from ptnl.bench.measure import UNTRAINED, Setting, as_table, bench_backbone, measure
 from ptnl.cli.entry import add_device, parser, start
-from ptnl.devices import choose_device
-from ptnl.figures.cost import cost_over_classes_and_runs
-from ptnl.figures.style import save
 from ptnl.io import atomic_path, write_parquet
+from ptnl.machine.devices import choose_device
+from ptnl.machine.memory import keep_freed_memory
 from ptnl.provenance import made_by
 from ptnl.schemas import BENCH
 
@@ -68,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_device(arguments)
     args = arguments.parse_args(argv)
 
+    keep_freed_memory()
     torch.set_num_threads(args.threads)
     device = choose_device(args.device, args.gpu_share)
     setting = Setting(reference_classes=args.reference_classes, repeats=args.repeats)

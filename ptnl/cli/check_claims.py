@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ptnl.claims import check_claims, claims_table
-from ptnl.claims_text import claims_markdown
+from ptnl.analysis.claims import check_claims, claims_table
+from ptnl.analysis.claims_text import claims_markdown
+from ptnl.analysis.published import published
 from ptnl.cli.entry import parser, start
 from ptnl.io import read_parquet, write_parquet, write_text
 from ptnl.provenance import made_by
-from ptnl.published import published
 from ptnl.schemas import CLAIMS, GRADIENTS, RUNS
 
 

@@ -4,11 +4,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ptnl.aggregate import runs_table
+from ptnl.analysis.aggregate import runs_table
+from ptnl.analysis.published import published
+from ptnl.analysis.zero_shot_check import CAUSES, against_published, markdown, warnings
 from ptnl.cli.entry import parser, start
-from ptnl.gate import CAUSES, against_published, markdown, warnings
 from ptnl.io import read_json, write_text
-from ptnl.published import published
 
 
 def main(argv: Sequence[str] | None = None) -> None:

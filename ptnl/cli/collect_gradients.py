@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ptnl.aggregate import gradient_ratios
+from ptnl.analysis.aggregate import gradient_ratios
 from ptnl.cli.entry import parser, start
 from ptnl.io import read_json, read_parquet, write_parquet
 from ptnl.provenance import made_by

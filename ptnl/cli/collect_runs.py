@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ptnl.aggregate import runs_table, summarise
+from ptnl.analysis.aggregate import runs_table, summarise
 from ptnl.cli.entry import parser, start
 from ptnl.io import read_json, write_parquet
 from ptnl.provenance import made_by

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptnl.cli.entry import parser, start
-from ptnl.download import fetch, say
 from ptnl.errors import InputError
-from ptnl.inventory import archives_folder, chosen, table
-from ptnl.receipts import verify
-from ptnl.sources import Source, load_sources
+from ptnl.fetch.archive_status import archives_folder, chosen, table
+from ptnl.fetch.checksums import verify
+from ptnl.fetch.download import fetch, say
+from ptnl.fetch.sources import Source, load_sources
 
 ACTIONS = {
     "status": "which files are there, partial or missing, and where",
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         type=Path,
         nargs="+",
         default=[],
-        help="tables in the form of ptnl/sources.yaml, whose files replace those of the same name",
+        help="tables like ptnl/fetch/sources.yaml; their files replace those of the same name",
     )
     actions = arguments.add_subparsers(dest="action", required=True)
     for name, purpose in ACTIONS.items():

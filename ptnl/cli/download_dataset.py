@@ -10,8 +10,8 @@ from ptnl.cli.entry import parser, start
 from ptnl.data import dataset_of, splits_of
 from ptnl.data.archives import Archives
 from ptnl.data.own_folder import link
+from ptnl.fetch.sources import load_sources
 from ptnl.io import write_json
-from ptnl.sources import load_sources
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import torch
 
-from ptnl.assets import sha256
+from ptnl.backbones.assets import sha256
 from ptnl.backbones.loading import load_files
 from ptnl.cli.entry import add_backbone_files, add_device, add_precision, parser, start
-from ptnl.devices import choose_device
-from ptnl.features import ImageEncoder, encoded_batches
+from ptnl.features.encode import ImageEncoder, encoded_batches
+from ptnl.features.resumable import write_features
 from ptnl.io import read_parquet
+from ptnl.machine.devices import choose_device
 from ptnl.provenance import fingerprint, made_by
-from ptnl.resumable import write_features
 from ptnl.schemas import MANIFEST
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ptnl.assets import sha256
+from ptnl.backbones.assets import sha256
 from ptnl.backbones.loading import load_files
 from ptnl.cli.entry import add_backbone_files, add_device, add_precision, parser, start
-from ptnl.devices import choose_device
-from ptnl.features import ImageEncoder
+from ptnl.features.encode import ImageEncoder
+from ptnl.features.resumable import write_features
+from ptnl.features.views import Augmentation, encoded_views
 from ptnl.io import read_parquet, write_parquet
+from ptnl.machine.devices import choose_device
 from ptnl.provenance import fingerprint, made_by
-from ptnl.resumable import write_features
 from ptnl.schemas import NOISY_SHOTS, SHOTS, VIEW_IMAGES
-from ptnl.views import Augmentation, encoded_views
 
 TRANSFORMS = {"dassl_legacy": True, "dassl_current": False}  # name -> squashed to a square first?
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ptnl.aggregate import ensemble_accuracy
+from ptnl.analysis.aggregate import ensemble_accuracy
 from ptnl.cli.entry import parser, start
 from ptnl.io import read_json, read_parquet, write_parquet
 from ptnl.provenance import made_by
-from ptnl.runs import read_logits, split_of
 from ptnl.schemas import ENSEMBLES, MANIFEST
+from ptnl.training.run_files import read_logits, split_of
 
 
 def main(argv: Sequence[str] | None = None) -> None:

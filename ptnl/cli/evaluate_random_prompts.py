@@ -8,12 +8,13 @@ import torch
 
 from ptnl.backbones.text import read_text_backbone
 from ptnl.cli.entry import add_backbone_files, add_device, parser, start
-from ptnl.devices import choose_device
 from ptnl.io import read_parquet, write_parquet
+from ptnl.machine.devices import choose_device
+from ptnl.machine.memory import keep_freed_memory
 from ptnl.methods.random_prompt import random_prompts
 from ptnl.provenance import made_by
-from ptnl.runs import class_names_of, read_features, split_of
 from ptnl.schemas import CONFUSION, MANIFEST, RANDOM_PROMPTS
+from ptnl.training.run_files import class_names_of, read_features, split_of
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_device(arguments)
     args = arguments.parse_args(argv)
 
+    keep_freed_memory()
     torch.set_num_threads(args.threads)
     manifest = read_parquet(args.manifest, MANIFEST)
     device = choose_device(args.device, args.gpu_share)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from ptnl.assets import sha256
+from ptnl.backbones.assets import sha256
 from ptnl.backbones.configuration import configuration_of, outline, tag_of
 from ptnl.backbones.origins import Found, check_sha256, find, origins_of
 from ptnl.backbones.registry import OpenClip

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from safetensors.torch import save_file
 
-from ptnl.assets import sha256
+from ptnl.backbones.assets import sha256
 from ptnl.backbones.image_encoders import published_config, without_head
 from ptnl.backbones.origins import find, on_the_hub
 from ptnl.backbones.registry import IMAGE_ENCODERS, Timm

@@ -8,15 +8,23 @@ import torch
 
 from ptnl.backbones.image_encoders import read_image_encoder
 from ptnl.cli.entry import add_job, parse_job, parser, start
-from ptnl.devices import choose_device
-from ptnl.features import image_batches
+from ptnl.features.encode import image_batches
 from ptnl.io import read_parquet
-from ptnl.losses import LOSSES
+from ptnl.machine.devices import choose_device
+from ptnl.machine.memory import keep_freed_memory
 from ptnl.methods import METHODS
 from ptnl.methods.finetune import Draw, tune
 from ptnl.provenance import made_by
-from ptnl.runs import LabelledDraw, class_names_of, job_cost, read_draw, split_of, write_runs
 from ptnl.schemas import MANIFEST
+from ptnl.training.losses import LOSSES
+from ptnl.training.run_files import (
+    LabelledDraw,
+    class_names_of,
+    job_cost,
+    read_draw,
+    split_of,
+    write_runs,
+)
 
 METHOD = "finetune"
 DECODED_TOGETHER = 256  # images
@@ -36,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parse_job(arguments, argv)
 
+    keep_freed_memory()
     torch.set_num_threads(args.threads)
     device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)

@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     skipped = []
     if args.on_bad_image == "skip":
         # Not at the top: it brings torch, which a manifest does without.
-        from ptnl.images import unreadable
+        from ptnl.features.images import unreadable
 
         faults = unreadable([images / image for image in manifest.image], args.threads)
         for fault in filter(None, faults):

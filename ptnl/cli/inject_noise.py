@@ -7,7 +7,7 @@ from pathlib import Path
 from ptnl.cli.entry import parser, start
 from ptnl.errors import InputError
 from ptnl.io import read_metadata, read_parquet, write_parquet
-from ptnl.noise import NOISES, Request
+from ptnl.labels.noise import NOISES, Request
 from ptnl.provenance import made_by
 from ptnl.schemas import MANIFEST, NOISY_SHOTS, PSEUDO_LABELS, SHOTS
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from ptnl.aggregate import summarise_draws
+from ptnl.analysis.aggregate import summarise_draws
+from ptnl.analysis.tables import Origin, latex, markdown, table_rows
 from ptnl.cli.entry import parser, start
 from ptnl.io import read_parquet, write_text
-from ptnl.layouts import TABLES
 from ptnl.schemas import ENSEMBLES, RANDOM_PROMPTS, SUMMARY
-from ptnl.tables import Origin, latex, markdown, table_rows
+from ptnl.study.layouts import TABLES
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 
 import yaml
 
-from ptnl.benchmarks import read_benchmarks
 from ptnl.cli.entry import add_device, parser, start
-from ptnl.config import read_study
 from ptnl.errors import InputError
-from ptnl.estimate import Machine, as_json, as_text, make_plan
-from ptnl.sources import load_sources
+from ptnl.fetch.sources import load_sources
+from ptnl.study.config import read_study
+from ptnl.study.estimate import Machine, as_json, as_text, make_plan
+from ptnl.study.job_records import read_benchmarks
 
 
 def key_and_value(text: str) -> tuple[str, Any]:
@@ -40,9 +40,9 @@ def calibrated(device: str, threads: int) -> Machine:
     """The machine that it runs on, by the rate of a product of large matrices."""
     import torch
 
-    from ptnl.bench import product_gflops
-    from ptnl.devices import choose_device
-    from ptnl.runs import device_name
+    from ptnl.bench.measure import product_gflops
+    from ptnl.machine.devices import choose_device
+    from ptnl.training.run_files import device_name
 
     torch.set_num_threads(threads)
     chosen = choose_device(device, 1)

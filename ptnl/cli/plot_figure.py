@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from ptnl.analysis.figures.accuracy import accuracy_over_rate
+from ptnl.analysis.figures.confusion import confusion_matrices
+from ptnl.analysis.figures.gradients import gradient_ratio
+from ptnl.analysis.figures.style import save
+from ptnl.analysis.tables import Origin
 from ptnl.cli.entry import parser, start
-from ptnl.figures.accuracy import accuracy_over_rate
-from ptnl.figures.confusion import confusion_matrices
-from ptnl.figures.gradients import gradient_ratio
-from ptnl.figures.style import save
 from ptnl.io import atomic_path, read_parquet
-from ptnl.layouts import FIGURES
 from ptnl.schemas import CONFUSION, GRADIENTS, SUMMARY
-from ptnl.tables import Origin
+from ptnl.study.layouts import FIGURES
 
 # Kind of a figure -> the schema of its numbers, and what draws them.
 KINDS = {

@@ -8,14 +8,21 @@ import torch
 
 from ptnl.backbones.text import read_text_backbone
 from ptnl.cli.entry import add_backbone_files, add_device, parser, start
-from ptnl.devices import choose_device
-from ptnl.grid import Run
 from ptnl.io import read_parquet, write_parquet
+from ptnl.machine.devices import choose_device
 from ptnl.methods.zero_shot import zero_shot_logits
 from ptnl.provenance import made_by
-from ptnl.runs import class_names_of, job_cost, read_features, run_metrics, split_of, write_logits
 from ptnl.schemas import MANIFEST, PSEUDO_LABELS
-from ptnl.tuning import top1_accuracy
+from ptnl.training.run import Run
+from ptnl.training.run_files import (
+    class_names_of,
+    job_cost,
+    read_features,
+    run_metrics,
+    split_of,
+    write_logits,
+)
+from ptnl.training.tuning import top1_accuracy
 
 
 def main(argv: Sequence[str] | None = None) -> None:

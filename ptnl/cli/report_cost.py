@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ptnl.benchmarks import read_benchmarks
+from ptnl.analysis.cost import cost_table, markdown
 from ptnl.cli.entry import parser, start
-from ptnl.cost import cost_table, markdown
 from ptnl.io import read_parquet, write_text
 from ptnl.schemas import RUNS
+from ptnl.study.job_records import read_benchmarks
 
 
 def main(argv: Sequence[str] | None = None) -> None:

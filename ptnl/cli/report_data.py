@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ptnl.analysis.data_report import data_table, markdown
 from ptnl.cli.entry import parser, start
-from ptnl.data_report import data_table, markdown
 from ptnl.io import read_metadata, read_parquet, write_text
 from ptnl.schemas import MANIFEST
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ptnl.analysis.noise_report import markdown, realised_noise
 from ptnl.cli.entry import parser, start
 from ptnl.io import read_parquet, write_text
-from ptnl.noise_report import markdown, realised_noise
 from ptnl.schemas import RUNS
 
 

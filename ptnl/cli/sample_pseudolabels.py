@@ -6,8 +6,8 @@ from pathlib import Path
 from ptnl.cli.entry import parser, start
 from ptnl.errors import InputError
 from ptnl.io import read_parquet, write_parquet
+from ptnl.labels.pseudo_labels import SELECTIONS, pseudo_shots
 from ptnl.provenance import made_by
-from ptnl.pseudo import SELECTIONS, pseudo_shots
 from ptnl.schemas import NOISY_SHOTS, PSEUDO_LABELS
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ptnl.cli.entry import parser, start
 from ptnl.io import read_parquet, write_parquet
+from ptnl.labels.sampling import draw_shots
 from ptnl.provenance import made_by
-from ptnl.sampling import draw_shots
 from ptnl.schemas import MANIFEST, SHOTS
 
 

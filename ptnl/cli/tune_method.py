@@ -8,12 +8,14 @@ import torch
 
 from ptnl.backbones.text import read_text_backbone
 from ptnl.cli.entry import add_backbone_files, add_job, add_precision, parse_job, parser, start
-from ptnl.devices import choose_device
 from ptnl.errors import InputError
 from ptnl.io import read_metadata, read_parquet
+from ptnl.machine.devices import choose_device
+from ptnl.machine.memory import keep_freed_memory
 from ptnl.methods import METHODS
 from ptnl.provenance import made_by
-from ptnl.runs import (
+from ptnl.schemas import MANIFEST
+from ptnl.training.run_files import (
     class_names_of,
     draw_rows,
     job_cost,
@@ -23,8 +25,7 @@ from ptnl.runs import (
     split_of,
     write_runs,
 )
-from ptnl.schemas import MANIFEST
-from ptnl.tuning import Sweep, TunedRun
+from ptnl.training.tuning import SweepData, TunedRun
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -42,10 +43,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--view-images", type=Path, nargs="*", default=[], help="their images, in their order"
     )
+    arguments.add_argument(
+        "--gradients-at",
+        type=int,
+        nargs="?",  # the workflow names no number for most jobs
+        help="number of wrong labels at which gradients of wrong and of right labels are measured",
+    )
     args = parse_job(arguments, argv)
     if len(args.views) != len(args.view_images):
         raise InputError(f"{len(args.views)} --views, but {len(args.view_images)} --view-images")
 
+    keep_freed_memory()
     torch.set_num_threads(args.threads)
     device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
@@ -69,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             return torch.tensor([draw[column].tolist() for draw in own], device=device)
 
         return tune(
-            Sweep(
+            SweepData(
                 method=method,
                 settings=args.settings,
                 backbone=backbone,
@@ -81,6 +89,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 labels_clean=labels("label_clean"),
                 test_features=features[is_test.to(device)],
                 views=read_views(view_files, seeds, own, device) if view_files else None,
+                gradients_of=[
+                    at for at, run in enumerate(together) if draws[run].fp == args.gradients_at
+                ],
             )
         )
 

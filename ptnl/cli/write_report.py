@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ptnl.analysis.report import render_report
 from ptnl.cli.entry import parser, start
 from ptnl.io import read_parquet, write_text
-from ptnl.report import render_report
 from ptnl.schemas import RUNS
 
 

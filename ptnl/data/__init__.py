@@ -16,7 +16,7 @@ class Dataset:
 
     title: str  # in tables and figures
     template: str  # hand-crafted prompt; {} is the class name
-    module: str  # below `ptnl.data`; offers `download` and `index` (see `ptnl.data.dtd`)
+    module: str  # below `ptnl.data`; offers `download` and `index` (see `ptnl.data.class_folders`)
     assets: tuple[str, ...] = ()  # shipped files that it comes from
     flips: bool = True  # whether a mirrored image keeps its label
     classes: int | None = None  # None, here and for the sizes: not known
@@ -57,7 +57,7 @@ DATASETS = {
     "caltech101": Dataset(
         "Caltech101",
         "a photo of a {}.",
-        "caltech101",
+        "class_folders",
         classes=100,
         sizes=(4128, 1649, 2465),
         options=SPLITS,
@@ -81,7 +81,7 @@ DATASETS = {
     "food101": Dataset(
         "Food101",
         "a photo of {}, a type of food.",
-        "food101",
+        "class_folders",
         classes=101,
         sizes=(50_500, 20_200, 30_300),
         options=SPLITS,
@@ -95,7 +95,7 @@ DATASETS = {
         options=("source", "sizes"),
     ),
     "dtd": Dataset(
-        "DTD", "{} texture.", "dtd", classes=47, sizes=(2820, 1128, 1692), options=SPLITS
+        "DTD", "{} texture.", "class_folders", classes=47, sizes=(2820, 1128, 1692), options=SPLITS
     ),
     "ucf101": Dataset(
         "UCF101",

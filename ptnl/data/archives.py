@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ptnl.download import fetch
 from ptnl.errors import InputError
-from ptnl.extract import extract
-from ptnl.receipts import digests_of, read_receipt
-from ptnl.sources import Source
+from ptnl.fetch.checksums import digests_of, read_receipt
+from ptnl.fetch.download import fetch
+from ptnl.fetch.extract import extract
+from ptnl.fetch.sources import Source
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ptnl.assets import sha256, verified
+from ptnl.backbones.assets import sha256, verified
 from ptnl.data import DATASETS
 from ptnl.data.archives import Archives
 from ptnl.io import read_parquet, write_bytes
@@ -33,7 +33,7 @@ def _archive(dataset: str) -> Path:
 
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Unpack the images of `dataset` below the folder `images` (see `ptnl.data.dtd`).
+    """Unpack the images of `dataset` below the folder `images` (see `ptnl.data.class_folders`).
 
     Returns source, sha256 of the shipped file, number of images.
     """

@@ -7,26 +7,26 @@ from typing import Any
 import pandas as pd
 
 from ptnl.data.archives import Archives
-from ptnl.data.splits import SPLITS, Row, manifest_of
+from ptnl.data.splits import SPLITS, Row, manifest_of, read_lines
 from ptnl.errors import InputError
 
 ARCHIVE, TOP = "fgvc-aircraft-2013b.tar.gz", "fgvc-aircraft-2013b/data"
 
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Unpack the archive (see `ptnl.data.dtd`)."""
+    """Unpack the archive (see `ptnl.data.class_folders`)."""
     archives.unpack(ARCHIVE, images, TOP)
     return {}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
     """The manifest; labels are the lines of `variants.txt`, names keep their spaces and slashes."""
-    labels = {name: label for label, name in enumerate(_lines(images / "variants.txt"))}
+    labels = {name: label for label, name in enumerate(read_lines(images / "variants.txt"))}
 
     def listed(path: Path) -> list[Row]:
         """The images of an official list, whose lines are: number, variant."""
         rows = []
-        for line in _lines(path):
+        for line in read_lines(path):
             number, _, variant = line.partition(" ")
             if variant not in labels:
                 raise InputError(f"{path}: {variant!r} is not in variants.txt")
@@ -34,10 +34,3 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
         return rows
 
     return manifest_of({split: listed(images / f"images_variant_{split}.txt") for split in SPLITS})
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
-    except OSError as error:
-        raise InputError(f"{path}: not readable ({error.strerror})") from error

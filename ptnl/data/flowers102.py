@@ -18,7 +18,10 @@ PICTURES = "jpg"
 
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Unpack the images; beside them CoOp's split, or labels and names (see `ptnl.data.dtd`)."""
+    """Unpack the images; beside them CoOp's split, or labels and names.
+
+    See `ptnl.data.class_folders`.
+    """
     archives.unpack(ARCHIVE, images)
     if not is_coop(options):
         archives.place(LABELS, images)

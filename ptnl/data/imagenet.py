@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from ptnl.data.archives import Archives
-from ptnl.data.splits import class_folders, manifest_of
+from ptnl.data.splits import class_folders, manifest_of, read_lines
 from ptnl.errors import InputError
-from ptnl.extract import extract
+from ptnl.fetch.extract import extract
 
 TRAIN, VAL = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
@@ -27,7 +27,7 @@ HELP = (
 
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Link to the user's folders, or unpack the archives (see `ptnl.data.dtd`).
+    """Link to the user's folders, or unpack the archives (see `ptnl.data.class_folders`).
 
     Without a `source`, the folder for files dropped by hand is looked into.
     """
@@ -77,7 +77,7 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
 
 def _names(path: Path) -> dict[str, str]:
     """Class names by wnid, from lines of both."""
-    lines = [line.partition(" ") for line in path.read_text().splitlines() if line.strip()]
+    lines = [line.partition(" ") for line in read_lines(path)]
     names = {wnid: name.strip() for wnid, _, name in lines}
     wrong = [wnid for wnid, name in names.items() if not (WNID.fullmatch(wnid) and name)]
     if wrong:

@@ -15,7 +15,7 @@ SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Link to the folder: nothing is copied (see `ptnl.data.dtd`)."""
+    """Link to the folder: nothing is copied (see `ptnl.data.class_folders`)."""
     return link(Path(options["folder"]), images)
 
 

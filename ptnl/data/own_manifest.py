@@ -14,7 +14,7 @@ from ptnl.schemas import MANIFEST
 
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Link to the folder of images: nothing is copied (see `ptnl.data.dtd`)."""
+    """Link to the folder of images: nothing is copied (see `ptnl.data.class_folders`)."""
     return link(Path(options["images"]), images)
 
 

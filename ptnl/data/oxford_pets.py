@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ptnl.data.archives import Archives, is_coop
-from ptnl.data.splits import Row, hold_out_fifth, manifest_of, read_split
+from ptnl.data.splits import Row, hold_out_fifth, manifest_of, read_lines, read_split
 from ptnl.errors import InputError
 
 SPLIT = "split_zhou_OxfordPets.json"
@@ -15,7 +15,7 @@ PICTURES = "images"
 
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Unpack images and annotations, and CoOp's split beside them (see `ptnl.data.dtd`)."""
+    """Unpack images and annotations, and CoOp's split (see `ptnl.data.class_folders`)."""
     archives.unpack("images.tar.gz", images)
     archives.unpack("annotations.tar.gz", images)
     archives.split(SPLIT, images, options)
@@ -35,10 +35,10 @@ def _listed(path: Path) -> list[Row]:
     """The images of an official list, whose lines are: image, class from 1, species, breed."""
     rows = []
     try:
-        for line in path.read_text().splitlines():
+        for line in read_lines(path):
             image, label, _, _ = line.split(" ")
             breed = image.rsplit("_", 1)[0].lower()
             rows.append((f"{PICTURES}/{image}.jpg", int(label) - 1, breed))
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: not a list of images and classes ({error})") from error
     return rows

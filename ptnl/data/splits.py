@@ -1,4 +1,4 @@
-"""Splits: CoOp's published ones, and its rules for making them. Pure but for reading a split.
+"""Splits: CoOp's published ones, and its rules for making them. Pure but for reading them.
 
 A manifest is a frame with the columns of `ptnl.schemas.MANIFEST`: train, then val, then test, each
 in the order of the split file, because the few-shot draw depends on it.
@@ -45,6 +45,15 @@ def read_split(path: Path, folder: str) -> pd.DataFrame:
     if set(splits) != set(SPLITS):
         raise InputError(f"{path}: holds {', '.join(splits) or 'nothing'} of train, val and test")
     return manifest_of(splits)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of an official list, stripped, without empty ones."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as text ({error})") from error
+    return [line for line in lines if line]
 
 
 def half_fifth_rest(classes: Iterable[tuple[int, str, list[str]]]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ptnl.data.archives import Archives, is_coop
-from ptnl.data.splits import Row, hold_out_fifth, manifest_of, read_split
+from ptnl.data.splits import Row, hold_out_fifth, manifest_of, read_lines, read_split
 from ptnl.errors import InputError
 
 FRAMES = "UCF-101-midframes.zip"  # CoOp's, the default
@@ -22,7 +22,10 @@ QUALITY = 95  # of the JPEG files that are cut
 
 
 def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
-    """Unpack or cut the frames; beside them CoOp's split or the lists (see `ptnl.data.dtd`)."""
+    """Unpack or cut the frames; beside them CoOp's split or the lists.
+
+    See `ptnl.data.class_folders`.
+    """
     if options.get("frames", "published") == "published":
         archives.unpack(FRAMES, images)
     else:
@@ -40,13 +43,14 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
     if is_coop(options):
         return read_split(images / SPLIT, PICTURES)
     lists = images / "ucfTrainTestlist"
-    labels = {name: int(number) - 1 for number, name in _words(lists / "classInd.txt")}
+    numbered = [line.split() for line in read_lines(lists / "classInd.txt")]
+    labels = {name: int(number) - 1 for number, name in numbered}
 
     def listed(path: Path) -> list[Row]:
         """The videos of an official list, whose lines begin with: action/video.avi."""
         rows = []
-        for first, *_ in _words(path):
-            action, _, video = first.partition("/")
+        for line in read_lines(path):
+            action, _, video = line.split()[0].partition("/")
             if action not in labels:
                 raise InputError(f"{path}: {action!r} is not in classInd.txt")
             name = separated(action)
@@ -92,10 +96,3 @@ def cut_frames(videos: Path, pictures: Path) -> None:
         folder = pictures / separated(action_of(file.stem))
         folder.mkdir(parents=True, exist_ok=True)
         middle.save(folder / f"{file.stem}.jpg", quality=QUALITY)
-
-
-def _words(path: Path) -> list[list[str]]:
-    try:
-        return [line.split() for line in path.read_text().splitlines() if line.strip()]
-    except OSError as error:
-        raise InputError(f"{path}: not readable ({error.strerror})") from error

@@ -3,27 +3,7 @@
 Importing it never imports torch: the Snakefile reads it.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Method:
-    """What the study needs to know of a method before running it."""
-
-    title: str  # in tables and figures
-    module: str  # below `ptnl.methods`; offers `tune` (see `ptnl.methods.prompt.tune`)
-    loss: str  # name in `ptnl.losses.LOSSES`; empty where nothing is trained
-    start: str = ""  # classifiers: where the weights start, "random" or "text"
-    # Where training labels come from: "noise" (each noise kind of the study), one of
-    # `ptnl.pseudo.SELECTIONS` (in paths, a kind of noise), or "none" where nothing is trained.
-    labels: str = "noise"
-    trains_on: str = "features"  # of the images, once encoded; or on "images" themselves
-    measures_gradients: bool = False  # those of wrong and of right labels, every epoch (Figure 4)
-
-    @property
-    def is_trained(self) -> bool:
-        return bool(self.loss)
-
+from ptnl.training.method import Method
 
 METHODS = {
     "zero_shot": Method("Zero-shot", "zero_shot", "", labels="none"),

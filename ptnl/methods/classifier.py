@@ -7,21 +7,22 @@ class embeddings themselves, "learned without constraints" (paper, section 4.3).
 import torch
 
 from ptnl.methods.zero_shot import class_embeddings
-from ptnl.tuning import Sweep, TunedRun, cosine_logits, initial_normal, train_sweep
+from ptnl.training.tuning import SweepData, TunedRun, cosine_logits, initial_normal, train_sweep
 
 
-def initial_classifier(sweep: Sweep) -> torch.Tensor:
+def initial_classifier(sweep: SweepData) -> torch.Tensor:
     """Unit class embeddings (R, C, D): random (R), or of the hand-crafted prompts (C)."""
     if sweep.method.start == "text":
         text = class_embeddings(sweep.backbone, sweep.class_names, sweep.template)
         weights = text[None].repeat(len(sweep.seeds), 1, 1)
     else:
         shape = (len(sweep.class_names), sweep.features.shape[-1])
-        weights = torch.stack([initial_normal(shape, 1.0, seed) for seed in sweep.seeds])
+        drawn = [initial_normal("classifier", shape, 1.0, seed) for seed in sweep.seeds]
+        weights = torch.stack(drawn)
     return torch.nn.functional.normalize(weights.to(sweep.backbone.device), dim=-1)
 
 
-def tune(sweep: Sweep) -> list[TunedRun]:
+def tune(sweep: SweepData) -> list[TunedRun]:
     """Train one classifier (C, D) a run."""
     scale = sweep.backbone.logit_scale  # read once: on a GPU reading it waits for the device
 

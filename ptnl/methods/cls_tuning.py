@@ -5,10 +5,10 @@ Names start as they are spelt (paper, section 4.3, Table 2).
 
 from ptnl.methods.prompt import token_embeddings, train_tokens
 from ptnl.text import class_prompts, learn_names
-from ptnl.tuning import Sweep, TunedRun
+from ptnl.training.tuning import SweepData, TunedRun
 
 
-def tune(sweep: Sweep) -> list[TunedRun]:
+def tune(sweep: SweepData) -> list[TunedRun]:
     """Train the name tokens (L, W) of all classes a run."""
     hand_crafted = class_prompts(sweep.backbone.tokenizer, sweep.class_names, sweep.template)
     prompts, names = learn_names(hand_crafted, first=0)

@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from ptnl.backbones.image_encoders import ImageEncoder
 from ptnl.errors import InputError
-from ptnl.losses import Loss
-from ptnl.optim import batch_order, learning_rates
 from ptnl.schemas import HISTORY
-from ptnl.tuning import TunedRun
+from ptnl.training.losses import Loss
+from ptnl.training.optim import batch_order, learning_rates
+from ptnl.training.tuning import TunedRun
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ Names start as they are spelt, the context at random (paper, section 4.3, Table 
 
 from ptnl.methods.prompt import initial_context, sweep_prompts, token_embeddings, train_tokens
 from ptnl.text import learn_names
-from ptnl.tuning import Sweep, TunedRun
+from ptnl.training.tuning import SweepData, TunedRun
 
 
-def tune(sweep: Sweep) -> list[TunedRun]:
+def tune(sweep: SweepData) -> list[TunedRun]:
     """Train one context (M, W) and the name tokens (L, W) of all classes a run."""
     prompts, names = learn_names(sweep_prompts(sweep), first=sweep.settings["context_length"])
     start = {"context": initial_context(sweep), "names": token_embeddings(sweep, names)}

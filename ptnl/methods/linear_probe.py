@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from ptnl.errors import InputError
-from ptnl.lbfgs import minimise
-from ptnl.losses import LOSSES, Loss
 from ptnl.schemas import HISTORY
-from ptnl.tuning import Sweep, TunedRun
+from ptnl.training.lbfgs import minimise
+from ptnl.training.losses import LOSSES, Loss
+from ptnl.training.tuning import SweepData, TunedRun
 
 # Largest entry of the gradient at the end, in the solver's coordinates: probabilities of the
 # embedded study are then within 5e-4 of those of the optimum at C = 1000.
@@ -75,7 +75,7 @@ def fit(
     return weights, bias - (weights @ centre.mT)[:, :, 0], iterations
 
 
-def tune(sweep: Sweep) -> list[TunedRun]:
+def tune(sweep: SweepData) -> list[TunedRun]:
     """Fit one classifier a run. Its history is one row: the solution, `epoch` its iterations."""
     loss = LOSSES[sweep.method.loss](sweep.settings)
     weights, bias, iterations = fit(

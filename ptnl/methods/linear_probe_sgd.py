@@ -6,7 +6,7 @@ from zero. Only the solver differs: its steps have the gradients that Figure 4 c
 
 import torch
 
-from ptnl.tuning import Sweep, TunedRun, train_sweep
+from ptnl.training.tuning import SweepData, TunedRun, train_sweep
 
 
 def class_logits(weights: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
@@ -14,7 +14,7 @@ def class_logits(weights: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
     return features @ weights[..., :-1].transpose(-1, -2) + weights[..., None, :, -1]
 
 
-def tune(sweep: Sweep) -> list[TunedRun]:
+def tune(sweep: SweepData) -> list[TunedRun]:
     """Train one classifier (C, D + 1) a run."""
     runs, _, dimensions = sweep.features.shape
     weights = torch.zeros(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ptnl.text import PromptEncoder, context_prompts
 from ptnl.text.prompts import Prompt
-from ptnl.tuning import Sweep, TunedRun, cosine_logits, initial_normal, train_sweep
+from ptnl.training.tuning import SweepData, TunedRun, cosine_logits, initial_normal, train_sweep
 
 CONTEXT_STD = 0.02  # CoOp's random initialisation of the context tokens
 
@@ -23,7 +23,7 @@ ONE_LOOK = {
 }
 
 
-def tune(sweep: Sweep) -> list[TunedRun]:
+def tune(sweep: SweepData) -> list[TunedRun]:
     """Train one context (M, W) a run (paper, section 3, Eqs. 2 and 3); M may be 0 (section 4.5)."""
     settings = sweep.settings
     if settings["context_length"] == 0:
@@ -31,7 +31,7 @@ def tune(sweep: Sweep) -> list[TunedRun]:
     return train_tokens(sweep, settings, sweep_prompts(sweep), {"context": initial_context(sweep)})
 
 
-def sweep_prompts(sweep: Sweep) -> list[Prompt]:
+def sweep_prompts(sweep: SweepData) -> list[Prompt]:
     """The prompts [context][class name][.] that the settings of a sweep ask for."""
     return context_prompts(
         sweep.backbone.tokenizer,
@@ -41,21 +41,22 @@ def sweep_prompts(sweep: Sweep) -> list[Prompt]:
     )
 
 
-def initial_context(sweep: Sweep) -> Tensor:
+def initial_context(sweep: SweepData) -> Tensor:
     """Random context tokens (R, M, W), each run's from its seed."""
     width = sweep.backbone.tower.width
     shape = (sweep.settings["context_length"], width)
-    return torch.stack([initial_normal(shape, CONTEXT_STD, seed) for seed in sweep.seeds])
+    drawn = [initial_normal("context", shape, CONTEXT_STD, seed) for seed in sweep.seeds]
+    return torch.stack(drawn)
 
 
-def token_embeddings(sweep: Sweep, tokens: Sequence[int]) -> Tensor:
+def token_embeddings(sweep: SweepData, tokens: Sequence[int]) -> Tensor:
     """The backbone's embeddings (R, L, W) of vocabulary tokens, once a run."""
     rows = sweep.backbone.tower.token_embedding[list(tokens)]
     return rows.repeat(len(sweep.seeds), 1, 1)
 
 
 def train_tokens(
-    sweep: Sweep,
+    sweep: SweepData,
     settings: Mapping[str, Any],
     prompts: Sequence[Prompt],
     start: Mapping[str, Tensor],

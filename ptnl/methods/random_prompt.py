@@ -8,7 +8,7 @@ from tqdm import tqdm
 from ptnl.backbones.text import TextBackbone
 from ptnl.methods.prompt import CONTEXT_STD
 from ptnl.text import PromptEncoder, context_prompts
-from ptnl.tuning import cosine_logits, initial_normal
+from ptnl.training.tuning import cosine_logits, initial_normal
 
 TOGETHER = 10  # contexts encoded at once
 
@@ -48,7 +48,10 @@ def random_prompts(
     for first in tqdm(range(0, draws, TOGETHER), unit=f"{TOGETHER} prompts", disable=None):
         seeds = range(first, min(first + TOGETHER, draws))
         contexts = torch.stack(
-            [initial_normal((context_length, width), CONTEXT_STD, seed) for seed in seeds]
+            [
+                initial_normal("context", (context_length, width), CONTEXT_STD, seed)
+                for seed in seeds
+            ]
         ).to(backbone.device)
         logits = cosine_logits(features, encoder(contexts), backbone.logit_scale)  # (R, N, C)
         guess = logits.argmax(dim=-1)

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from ptnl.text import PromptEncoder, class_prompts
-from ptnl.tuning import Sweep, TunedRun, cosine_logits, train_sweep
+from ptnl.training.tuning import SweepData, TunedRun, cosine_logits, train_sweep
 
 TOKENS, POSITIONS = "token_embedding.weight", "positional_embedding"
 
 
-def tune(sweep: Sweep) -> list[TunedRun]:
+def tune(sweep: SweepData) -> list[TunedRun]:
     """Train one text encoder a run; its weights have open_clip's names.
 
     Row i of the token embedding belongs to the i-th of the vocabulary tokens that the prompts use,

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ptnl.backbones.text import TextBackbone
 from ptnl.text import encode_texts, spoken
-from ptnl.tuning import cosine_logits
+from ptnl.training.tuning import cosine_logits
 
 
 def class_embeddings(backbone: TextBackbone, class_names: list[str], template: str) -> Tensor:

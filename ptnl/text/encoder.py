@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from ptnl.backbones.precision import computing_in
 from ptnl.errors import InputError
+from ptnl.machine.precision import computing_in
 from ptnl.text.packing import pack
 from ptnl.text.prompts import Tokens, tokenise
 from ptnl.text.tokenizer import clip_tokenizer

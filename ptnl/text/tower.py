@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ptnl.machine.linear import linear
+
 Weights = dict[str, Tensor]
 LAYER_NORM_EPSILON = 1e-5
 
@@ -147,8 +149,8 @@ def _residual(tower: TextTower, layer: Weights, x: Tensor, mixed: Tensor) -> Ten
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Tokens x (R, N, V) times weights (W, V), or (R, W, V) where every run has its own."""
     if weight.ndim == 2:
-        return F.linear(x, weight, bias)
-    return torch.baddbmm(bias[:, None], x, weight.mT)
+        return linear(x, weight, bias)
+    return torch.stack([linear(*of_run) for of_run in zip(x, weight, bias, strict=True)])
 
 
 def _norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

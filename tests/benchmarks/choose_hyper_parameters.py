@@ -20,14 +20,14 @@ from ptnl.backbones.image_encoders import load_image_encoder
 from ptnl.backbones.loading import load_backbone
 from ptnl.backbones.registry import BACKBONES
 from ptnl.data import DATASETS
-from ptnl.features import image_batches
+from ptnl.features.encode import image_batches
 from ptnl.io import read_parquet
-from ptnl.losses import LOSSES
 from ptnl.methods import METHODS
 from ptnl.methods.finetune import Draw, tune
-from ptnl.runs import class_names_of, draw_rows, read_features, split_of
 from ptnl.schemas import MANIFEST, SHOTS
-from ptnl.tuning import Sweep, top1_accuracy
+from ptnl.training.losses import LOSSES
+from ptnl.training.run_files import class_names_of, draw_rows, read_features, split_of
+from ptnl.training.tuning import SweepData, top1_accuracy
 
 # The hyper-parameter that is chosen, by whether a method has it, and the values that are tried.
 GRIDS = {
@@ -61,7 +61,7 @@ def on_features(results: Path, dataset: str, backbone: str, method: str, seeds: 
     loaded = load_backbone(backbone, torch.device("cpu"))
 
     def score(settings: dict) -> list[float]:
-        sweep = Sweep(
+        sweep = SweepData(
             method=METHODS[method],
             settings=settings,
             backbone=loaded,

@@ -28,10 +28,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
 from ptnl.backbones.registry import BACKBONES, Shipped
-from ptnl.devices import choose_device
-from ptnl.features import ImageEncoder, encoded_batches, prepared
-from ptnl.images import read_image, read_pixels
-from ptnl.resumable import write_features
+from ptnl.features.encode import ImageEncoder, encoded_batches, prepared
+from ptnl.features.images import read_image, read_pixels
+from ptnl.features.resumable import write_features
+from ptnl.machine.devices import choose_device
 
 DIFFERENT = 64  # images; more are these again
 

@@ -19,10 +19,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from ptnl.io import read_parquet
-from ptnl.losses import LOSSES
 from ptnl.methods import linear_probe
-from ptnl.runs import draw_rows, read_features
 from ptnl.schemas import MANIFEST, NOISY_SHOTS
+from ptnl.training.losses import LOSSES
+from ptnl.training.run_files import draw_rows, read_features
 
 Fit = Callable[[], tuple[torch.Tensor, torch.Tensor]]  # weights (R, C, D) and biases (R, C)
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from ptnl.analysis.data_report import data_table, markdown
 from ptnl.cli import download_dataset, index_dataset, report_data
-from ptnl.data_report import data_table, markdown
 from ptnl.errors import InputError
 from ptnl.io import read_metadata, read_parquet
 from ptnl.schemas import MANIFEST

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import torch
 
-from ptnl import bench
-from ptnl.bench import Setting, as_table, bench_backbone, class_names, fastest, measure
+from ptnl.analysis.figures.cost import cost_over_classes_and_runs
+from ptnl.bench import measure as bench
+from ptnl.bench.measure import Setting, as_table, bench_backbone, class_names, fastest, measure
 from ptnl.cli.bench import main
-from ptnl.figures.cost import cost_over_classes_and_runs
 from ptnl.io import read_metadata, read_parquet
 from ptnl.schemas import BENCH
 from ptnl.text import context_prompts

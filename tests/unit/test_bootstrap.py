@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ptnl.bootstrap import stratified_interval, t_quantile
+from ptnl.analysis.bootstrap import stratified_interval, t_quantile
 
 
 @pytest.mark.parametrize(

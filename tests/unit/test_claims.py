@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ptnl.claims import (
+from ptnl.analysis.claims import (
     CLAIMS_OF_THE_PAPER,
     FAILS,
     HOLDS,
@@ -15,11 +15,11 @@ from ptnl.claims import (
     claims_table,
     printed_difference,
 )
-from ptnl.claims_text import claims_markdown
+from ptnl.analysis.claims_text import claims_markdown
+from ptnl.analysis.published import published
 from ptnl.cli.check_claims import main
 from ptnl.errors import InputError
 from ptnl.io import read_parquet, write_parquet
-from ptnl.published import published
 from ptnl.schemas import CLAIMS, GRADIENTS, RUNS
 
 RATES = (0.0, 12.5, 25.0, 50.0)

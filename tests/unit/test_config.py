@@ -5,11 +5,11 @@ import copy
 import pytest
 import yaml
 
-from ptnl.config import check_config, with_defaults, without_dropped
 from ptnl.data import DATASETS, datasets_of
 from ptnl.errors import InputError
-from ptnl.grid import sweeps
-from ptnl.protocols import apply_protocol, hyper_parameters, merged
+from ptnl.study.config import check_config, with_defaults, without_dropped
+from ptnl.study.grid import sweeps
+from ptnl.study.protocols import apply_protocol, hyper_parameters, merged
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def config(root):
 
 @pytest.fixture(scope="session")
 def schema(root):
-    return yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    return yaml.safe_load((root / "ptnl/study/config.schema.yaml").read_text())
 
 
 def test_the_shipped_config_is_valid(config, schema):

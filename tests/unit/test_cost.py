@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-from ptnl.aggregate import runs_table
-from ptnl.benchmarks import read_benchmarks
-from ptnl.cost import cost_table, markdown
+from ptnl.analysis.aggregate import runs_table
+from ptnl.analysis.cost import cost_table, markdown
 from ptnl.errors import InputError
-from ptnl.runs import job_cost
 from ptnl.schemas import COST
+from ptnl.study.job_records import read_benchmarks
+from ptnl.training.run_files import job_cost
 from tests.unit.test_results import metrics
 
 # Two jobs of two runs each, an hour a job, and a zero-shot job of half an hour.
@@ -67,7 +67,7 @@ def test_benchmark_files_are_read_as_snakemake_writes_them(tmp_path):
 
 def test_a_process_knows_what_it_took():
     code = (
-        "import time, torch; from ptnl.runs import job_cost; time.sleep(1);"
+        "import time, torch; from ptnl.training.run_files import job_cost; time.sleep(1);"
         "print(job_cost(3, torch.device('cpu')).job_seconds)"
     )
     begun = time.perf_counter()

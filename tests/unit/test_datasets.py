@@ -13,15 +13,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from ptnl.analysis.published import published
 from ptnl.cli import download_dataset, index_dataset
 from ptnl.data import DATASETS, expected_sizes, in_order, title_of
 from ptnl.data.splits import half_fifth_rest, hold_out_fifth, read_split
 from ptnl.data.ucf101 import cut_frames, separated
 from ptnl.errors import InputError
 from ptnl.io import read_json, read_metadata, read_parquet
-from ptnl.layouts import EIGHT, FIGURES, FOUR, SEVEN, TABLES, shown
-from ptnl.published import published
 from ptnl.schemas import MANIFEST
+from ptnl.study.layouts import EIGHT, FIGURES, FOUR, SEVEN, TABLES, shown
 from tests.archives import (
     BUILDERS,
     GOLDEN,
@@ -115,7 +115,7 @@ def test_native_splits_keep_names_order_and_sizes(coop, fetch, tmp_path, dataset
     pd.testing.assert_series_equal(*counts)
     assert set(native.image) == set(published.image)
     assert not native.image.equals(published.image)
-    module = import_module(f"ptnl.data.{dataset}")
+    module = import_module(f"ptnl.data.{DATASETS[dataset].module}")
     again = module.index(dataset, tmp_path / dataset / "images", {"splits": "native"})
     assert again.equals(native)
     assert read_json(tmp_path / dataset / "receipt.json")["splits"] == "native"

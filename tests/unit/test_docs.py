@@ -1,6 +1,6 @@
 """The pages of the documentation do what they say."""
 
-# `compile` below inherits it, for code that is added to ptnl.noise, which has it.
+# `compile` below inherits it, for code that is added to ptnl.labels.noise, which has it.
 from __future__ import annotations
 
 import copy
@@ -15,16 +15,18 @@ import pytest
 import torch
 import yaml
 
-from ptnl import losses, methods, noise
+from ptnl import methods
 from ptnl.backbones.registry import backbones_of
 from ptnl.cli import download_dataset
-from ptnl.config import check_config, with_defaults, without_dropped
 from ptnl.data import DATASETS
-from ptnl.grid import sweeps
-from ptnl.protocols import merged
+from ptnl.fetch.sources import load_sources
+from ptnl.labels import noise
 from ptnl.schemas import HISTORY
-from ptnl.sources import load_sources
-from ptnl.tuning import TunedRun, top1_accuracy
+from ptnl.study.config import check_config, with_defaults, without_dropped
+from ptnl.study.grid import sweeps
+from ptnl.study.protocols import merged
+from ptnl.training import losses
+from ptnl.training.tuning import TunedRun, top1_accuracy
 from tests.archives import write_zip
 from tests.unit import test_methods
 from tests.unit.test_methods import toy
@@ -39,7 +41,7 @@ def extended(root, monkeypatch) -> dict:
     before = [copy.copy(registry) for registry in registries]
     documents = {
         name: yaml.safe_load((root / name).read_text())
-        for name in ("config.yaml", "workflow/schemas/config.schema.yaml", "ptnl/sources.yaml")
+        for name in ("config.yaml", "ptnl/study/config.schema.yaml", "ptnl/fetch/sources.yaml")
     }
     for kind, place, code in BLOCK.findall((root / "workflow/docs/extending.md").read_text()):
         if kind == "yaml":
@@ -56,7 +58,7 @@ def extended(root, monkeypatch) -> dict:
 
 
 def test_what_is_added_runs_in_a_study(extended):
-    config, schema = extended["config.yaml"], extended["workflow/schemas/config.schema.yaml"]
+    config, schema = extended["config.yaml"], extended["ptnl/study/config.schema.yaml"]
     check_config(config, schema)
     full = with_defaults(config, schema)
     assert full["methods"]["prompt_smoothing"]["epochs"] == 50
@@ -97,7 +99,7 @@ def test_the_noise_that_is_added_is_exact(extended):
 
 
 def test_the_data_set_that_is_added_is_read(extended, tmp_path):
-    (tmp_path / "sources.yaml").write_text(yaml.safe_dump(extended["ptnl/sources.yaml"]))
+    (tmp_path / "sources.yaml").write_text(yaml.safe_dump(extended["ptnl/fetch/sources.yaml"]))
     names = {
         f"2750/{name}/{name}_{i}.jpg": b"" for name in ("SeaLake", "AnnualCrop") for i in range(10)
     }
@@ -125,7 +127,7 @@ PAGE = "workflow/docs/datasets.md"
 
 def test_the_configs_of_the_page_on_data_sets_are_valid(root):
     config = yaml.safe_load((root / "config.yaml").read_text())
-    schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    schema = yaml.safe_load((root / "ptnl/study/config.schema.yaml").read_text())
     blocks = BLOCK.findall((root / PAGE).read_text())
     assert len(blocks) == 7
     for _, place, code in blocks:
@@ -135,7 +137,7 @@ def test_the_configs_of_the_page_on_data_sets_are_valid(root):
 
 def test_the_config_of_the_page_on_backbones_is_valid(root):
     config = yaml.safe_load((root / "config.yaml").read_text())
-    schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    schema = yaml.safe_load((root / "ptnl/study/config.schema.yaml").read_text())
     ((_, place, code),) = BLOCK.findall((root / "workflow/docs/backbones.md").read_text())
     assert place == "config.yaml"
     study = without_dropped(merged(config, yaml.safe_load(code)))

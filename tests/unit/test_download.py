@@ -23,12 +23,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptnl import locking, transfer
-from ptnl.download import fetch
 from ptnl.errors import InputError
-from ptnl.receipts import is_verified, read_receipt, verify
-from ptnl.sources import Source
-from ptnl.transfer import Patience
+from ptnl.fetch import locking, transfer
+from ptnl.fetch.checksums import is_verified, read_receipt, verify
+from ptnl.fetch.download import fetch
+from ptnl.fetch.sources import Source
+from ptnl.fetch.transfer import Patience
 from tests.faulty_server import Fault, serving
 
 CONTENT = random.Random(0).randbytes(20_000)
@@ -462,9 +462,9 @@ def test_a_receipt_that_is_none_is_named(server, tmp_path, said):
 PROCESS = """
 import sys
 from pathlib import Path
-from ptnl.download import fetch
-from ptnl.sources import Source
-from ptnl.transfer import Patience
+from ptnl.fetch.download import fetch
+from ptnl.fetch.sources import Source
+from ptnl.fetch.transfer import Patience
 url, sha256, folder = sys.argv[1:]
 source = Source("a.tar", "set", (url,), sha256=sha256)
 fetch(source, Path(folder), patience=Patience(pause=0.001))

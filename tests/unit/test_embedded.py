@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 from selection import assign_splits, ink_descriptor, place, seen_before, without_near_duplicates
 
-from ptnl.assets import FOLDER, verified
+from ptnl.backbones.assets import FOLDER, verified
 from ptnl.backbones.loading import load_backbone, load_files
 from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS, SHIPPED, Timm
 from ptnl.backbones.text import TOKEN_ROWS
@@ -97,7 +97,7 @@ def test_backbones_load_and_know_the_names_of_all_classes(name):
 
 
 def test_an_altered_asset_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("ptnl.assets.FOLDER", tmp_path)
+    monkeypatch.setattr("ptnl.backbones.assets.FOLDER", tmp_path)
     (tmp_path / "checksums.json").write_text('{"weights": "00"}')
     (tmp_path / "weights").write_text("altered")
     with pytest.raises(InputError, match=r"weights: sha256 is .*, expected 00"):

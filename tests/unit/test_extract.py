@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptnl import disk
 from ptnl.errors import InputError
-from ptnl.extract import extract
+from ptnl.fetch import disk
+from ptnl.fetch.extract import extract
 
 FILES = {"set/images/a.jpg": b"a" * 3000, "set/images/b.jpg": b"", "set/list.txt": b"a\nb\n"}
 

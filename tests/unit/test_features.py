@@ -7,10 +7,10 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch import nn
 
-from ptnl import features
 from ptnl.errors import InputError
-from ptnl.features import ImageEncoder, encoded_batches, prepared
-from ptnl.runs import class_names_of, read_features
+from ptnl.features import encode as features
+from ptnl.features.encode import ImageEncoder, encoded_batches, prepared
+from ptnl.training.run_files import class_names_of, read_features
 from tests.unit.pictures import photograph, tensor
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 from pretrain_labels import commonest_names, shipped
 from safetensors.torch import load_file, save_file
 
-from ptnl.assets import FOLDER
 from ptnl.backbones import image_encoders
+from ptnl.backbones.assets import FOLDER
 from ptnl.backbones.image_encoders import (
     ImageEncoder,
     build,
@@ -25,10 +25,10 @@ from ptnl.cli import fetch_image_encoder
 from ptnl.cli.finetune_backbone import main
 from ptnl.errors import InputError
 from ptnl.io import read_json, read_parquet, write_parquet
-from ptnl.losses import cross_entropy
 from ptnl.methods.finetune import Draw, predict, tune
 from ptnl.schemas import HISTORY, MANIFEST, NOISY_SHOTS, RUN_FILES
-from ptnl.tuning import top1_accuracy
+from ptnl.training.losses import cross_entropy
+from ptnl.training.tuning import top1_accuracy
 
 SETTINGS = {
     "epochs": 3,

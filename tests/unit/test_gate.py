@@ -5,9 +5,9 @@ import json
 import pandas as pd
 import pytest
 
+from ptnl.analysis.published import published
+from ptnl.analysis.zero_shot_check import CAUSES, SOURCE, against_published, markdown, warnings
 from ptnl.cli import check_zeroshot
-from ptnl.gate import CAUSES, SOURCE, against_published, markdown, warnings
-from ptnl.published import published
 from tests.unit.test_results import metrics
 
 NUMBERS = published()

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from ptnl import gpus
-from ptnl.devices import choose_device
 from ptnl.errors import InputError
+from ptnl.machine import gpus
+from ptnl.machine.devices import choose_device
 
 TWO = ("gpu-a", "gpu-b")
 HOLD = """
 import sys, time
 from pathlib import Path
-from ptnl.gpus import claim_slot
+from ptnl.machine.gpus import claim_slot
 slot = claim_slot(sys.argv[3:], int(sys.argv[2]), Path(sys.argv[1]), poll=0.02)
 print(sys.argv[3 + slot.gpu], flush=True)
 time.sleep(60)
@@ -153,7 +153,7 @@ class FakeCuda:
 def test_auto_is_the_free_gpu(tmp_path, monkeypatch, capsys):
     fake = FakeCuda(["taken", "free"])
     fake.patch(monkeypatch)
-    monkeypatch.setattr("ptnl.devices.slot_folder", lambda: tmp_path)
+    monkeypatch.setattr("ptnl.machine.devices.slot_folder", lambda: tmp_path)
     held = gpus.claim_slot(["taken"], 1, tmp_path)
     device = choose_device("auto")
     assert (device.type, device.index) == ("cuda", 1)
@@ -165,7 +165,7 @@ def test_auto_is_the_free_gpu(tmp_path, monkeypatch, capsys):
 
 def test_a_slurm_job_takes_the_gpu_that_it_sees(tmp_path, monkeypatch):
     FakeCuda(["given"]).patch(monkeypatch)
-    monkeypatch.setattr("ptnl.devices.slot_folder", lambda: tmp_path)
+    monkeypatch.setattr("ptnl.machine.devices.slot_folder", lambda: tmp_path)
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     held = gpus.claim_slot(["given"], 1, tmp_path)
     assert choose_device("auto").index == 0

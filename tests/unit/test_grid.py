@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from ptnl import grid
 from ptnl.backbones.registry import BACKBONES
 from ptnl.errors import InputError
-from ptnl.layouts import TABLES, fillable, shown
+from ptnl.study import grid
+from ptnl.study.layouts import TABLES, fillable, shown
 
 CONFIG = {
     "datasets": ["icons", "symbols"],
@@ -101,6 +101,7 @@ def test_fine_tuning_needs_an_image_encoder(monkeypatch):
 
 
 def test_what_the_snakefile_imports_needs_no_torch(root):
-    imports = "import ptnl.grid, ptnl.config, ptnl.layouts, ptnl.schemas, ptnl.methods, ptnl.data"
-    check = f"{imports}, sys; sys.exit('torch' in sys.modules)"
+    modules = ("study.grid", "study.config", "study.layouts", "schemas", "methods", "data")
+    imports = "; ".join(f"import ptnl.{module}" for module in modules)
+    check = f"{imports}; import sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], cwd=root).returncode == 0

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from ptnl.errors import InputError
-from ptnl.images import computed_ahead, read_image, read_pixels, unreadable
+from ptnl.features.images import computed_ahead, read_image, read_pixels, unreadable
 from tests.unit.pictures import photograph, tensor
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.optimize import minimize, rosen
 
-from ptnl.lbfgs import minimise
+from ptnl.training.lbfgs import minimise
 
 
 def rosenbrock(points: torch.Tensor) -> torch.Tensor:

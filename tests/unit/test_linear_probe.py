@@ -3,8 +3,8 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from ptnl.losses import LOSSES
 from ptnl.methods.linear_probe import fit, linear_logits
+from ptnl.training.losses import LOSSES
 
 
 def blobs(spread: float) -> tuple[torch.Tensor, torch.Tensor]:

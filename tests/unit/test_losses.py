@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy as torch_cross_entropy
 from torch.nn.functional import one_hot
 
-from ptnl.losses import (
+from ptnl.training.losses import (
     LOSSES,
     cross_entropy,
     generalised_cross_entropy,

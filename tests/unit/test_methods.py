@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ptnl.methods import METHODS
-from ptnl.tuning import Sweep, top1_accuracy
+from ptnl.training.tuning import SweepData, top1_accuracy
 
 CLASSES = ["cat", "dog", "tree", "house"]
 SGD = {
@@ -47,14 +47,14 @@ TRAINED = [
 ]
 
 
-def toy(name: str, backbone, **changes) -> Sweep:
+def toy(name: str, backbone, **changes) -> SweepData:
     """Two runs, 8 images a class around a direction of its own; no wrong labels."""
     stream = torch.Generator().manual_seed(0)
     centres = 3 * torch.randn(4, 16, generator=stream)
     labels = torch.arange(4).repeat_interleave(8).expand(2, -1)
     features = centres[labels] + 0.3 * torch.randn(2, 32, 16, generator=stream)
     method = METHODS[name]
-    return Sweep(
+    return SweepData(
         method=method,
         settings={**SETTINGS[method.module], "q": 0.7, "alpha": 6.0, "beta": 0.1, **changes},
         backbone=backbone,
@@ -68,7 +68,7 @@ def toy(name: str, backbone, **changes) -> Sweep:
     )
 
 
-def tune(sweep: Sweep):
+def tune(sweep: SweepData):
     return import_module(f"ptnl.methods.{sweep.method.module}").tune(sweep)
 
 

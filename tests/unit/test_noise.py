@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptnl.errors import InputError
-from ptnl.noise import NOISES, Request
+from ptnl.labels.noise import NOISES, Request
 from ptnl.schemas import NOISY_SHOTS
 
 few = settings(max_examples=40, deadline=None)

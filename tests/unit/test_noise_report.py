@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
+from ptnl.analysis.noise_report import markdown, realised_noise
 from ptnl.errors import InputError
-from ptnl.noise_report import markdown, realised_noise
 
 
 def run(method: str, noise: str, fp: int, seed: int, found: float, images: float = 16.0) -> dict:

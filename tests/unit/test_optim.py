@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from ptnl.errors import InputError
-from ptnl.losses import cross_entropy
-from ptnl.optim import batch_order, learning_rates, train_sgd
-from ptnl.tuning import cosine_logits
+from ptnl.training.losses import cross_entropy
+from ptnl.training.optim import batch_order, learning_rates, train_sgd
+from ptnl.training.tuning import cosine_logits
 
 SETTINGS = {
     "epochs": 6,

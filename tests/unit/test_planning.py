@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 
-from ptnl.benchmarks import Measured
-from ptnl.config import read_study
 from ptnl.errors import InputError
-from ptnl.estimate import (
+from ptnl.fetch.sources import Source
+from ptnl.study.config import read_study
+from ptnl.study.estimate import (
     DECODE_SECONDS,
     H100,
     STARTUP_SECONDS,
@@ -19,9 +19,9 @@ from ptnl.estimate import (
     as_text,
     make_plan,
 )
-from ptnl.planning import study_jobs, to_do
-from ptnl.sources import Source
-from ptnl.workload import Work, work_of
+from ptnl.study.job_records import Measured
+from ptnl.study.operation_counts import Work, work_of
+from ptnl.study.planning import study_jobs, to_do
 
 NOWHERE = frozenset()
 

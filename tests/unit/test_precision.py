@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from open_clip import CLIP
 
 from ptnl.backbones.loading import LoadedBackbone, tower_of
-from ptnl.backbones.precision import ALL_FLOAT32, Dtypes, choose_dtypes, dtypes_for
+from ptnl.machine.precision import ALL_FLOAT32, Dtypes, choose_dtypes, dtypes_for
 from ptnl.methods import prompt, text_finetune
 from ptnl.text import PromptEncoder, clip_tokenizer, context_prompts
 from tests.backbones import configuration, random_model

@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from ptnl.config import check_config
 from ptnl.errors import InputError
-from ptnl.protocols import apply_protocol, hyper_parameters, merged, protocol_of
+from ptnl.study.config import check_config
+from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_of
 
 KNOWN = {"prompt_ce": {"epochs"}, "prompt_gce": {"epochs", "q"}, "linear_probe": {"c"}}
 CONFIG = {
@@ -29,7 +29,7 @@ PRESET = {
 
 @pytest.fixture(scope="session")
 def presets(root):
-    files = (root / "workflow/protocols").glob("*.yaml")
+    files = (root / "ptnl/study/presets").glob("*.yaml")
     return {file.stem: yaml.safe_load(file.read_text()) for file in files}
 
 
@@ -40,7 +40,7 @@ def shipped(root):
 
 @pytest.fixture(scope="session")
 def schema(root):
-    return yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    return yaml.safe_load((root / "ptnl/study/config.schema.yaml").read_text())
 
 
 def test_a_preset_replaces_what_config_yaml_says():
@@ -97,7 +97,7 @@ def test_presets_make_a_valid_study_and_use_all_they_say(name, presets, shipped,
 
 def test_every_value_of_a_preset_has_its_source_beside_it(root, presets):
     for name in presets:
-        lines = (root / f"workflow/protocols/{name}.yaml").read_text().splitlines()
+        lines = (root / f"ptnl/study/presets/{name}.yaml").read_text().splitlines()
         for above, line in pairwise(["", *lines]):
             is_value = not line.strip().startswith("#") and not line.endswith((":", "{}"))
             if is_value:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ptnl.pseudo import pseudo_shots
+from ptnl.labels.pseudo_labels import pseudo_shots
 from ptnl.schemas import NOISY_SHOTS
 
 SHOTS = 4

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ptnl.analysis.published import CELL, FILE, PUBLISHED, beside, published
 from ptnl.errors import InputError
-from ptnl.published import CELL, FILE, PUBLISHED, beside, published
 
 # Table -> numbers printed (means and standard deviations), and their sum as a control total.
 PRINTED = {

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
+from ptnl.bench.reference import PlainPrompts
 from ptnl.methods.prompt import CONTEXT_STD
 from ptnl.methods.random_prompt import random_prompts
-from ptnl.reference import PlainPrompts
-from ptnl.tuning import initial_normal
+from ptnl.training.tuning import initial_normal
 
 CLASSES = ["cat", "dog", "tree"]
 DRAWS, CONTEXT = 12, 4
@@ -21,7 +21,7 @@ def test_every_draw_is_classified_as_the_plain_tower_does(tiny_backbone):
     plain = PlainPrompts(tiny_backbone.model, tiny_backbone.tokenizer, CLASSES, CONTEXT)
     width = tiny_backbone.model.token_embedding.embedding_dim
     for seed in range(DRAWS):
-        context = initial_normal((CONTEXT, width), CONTEXT_STD, seed)
+        context = initial_normal("context", (CONTEXT, width), CONTEXT_STD, seed)
         classes = plain(context)
         images = torch.nn.functional.normalize(features, dim=-1)
         guess = (images @ torch.nn.functional.normalize(classes, dim=-1).T).argmax(dim=1)

@@ -3,8 +3,8 @@
 import base64
 import re
 
-from ptnl.aggregate import runs_table
-from ptnl.report import render_report
+from ptnl.analysis.aggregate import runs_table
+from ptnl.analysis.report import render_report
 from tests.unit.test_results import metrics
 
 RUNS = runs_table(

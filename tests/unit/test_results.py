@@ -4,24 +4,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ptnl.aggregate import (
+from ptnl.analysis.aggregate import (
     ensemble_accuracy,
     gradient_ratios,
     runs_table,
     summarise,
     summarise_draws,
 )
+from ptnl.analysis.figures.accuracy import accuracy_over_rate
+from ptnl.analysis.figures.confusion import confusion_matrices
+from ptnl.analysis.figures.gradients import gradient_ratio
+from ptnl.analysis.figures.style import spread_labels
+from ptnl.analysis.tables import Origin, latex, markdown, table_rows, with_published
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.summary import lines
 from ptnl.errors import InputError
-from ptnl.figures.accuracy import accuracy_over_rate
-from ptnl.figures.confusion import confusion_matrices
-from ptnl.figures.gradients import gradient_ratio
-from ptnl.figures.style import spread_labels
-from ptnl.layouts import FIGURES, TABLES
 from ptnl.methods import METHODS
 from ptnl.schemas import CONFUSION, ENSEMBLES, GRADIENTS, RUNS, SUMMARY
-from ptnl.tables import Origin, latex, markdown, table_rows, with_published
+from ptnl.study.layouts import FIGURES, TABLES
 
 TOY = Origin("toy", "embedded", "mini-rn")
 
@@ -200,7 +200,13 @@ def test_an_ensemble_averages_logits():
 
 def toy_gradients() -> pd.DataFrame:
     history = pd.DataFrame(
-        {"epoch": [1, 2, 3], "gradient_noisy": [1.0, 2.0, 3.0], "gradient_clean": [2.0, 2.0, 2.0]}
+        {
+            "epoch": [1, 2, 3, 4],
+            "gradient_noisy": [np.nan, 1.0, 2.0, 3.0],  # not measured in the first epoch
+            "gradient_clean": [np.nan, 2.0, 2.0, 2.0],
+            "gradient_noisy_mean": [np.nan, 6.0, 8.0, 9.0],
+            "gradient_clean_mean": [np.nan, 3.0, 2.0, 1.0],
+        }
     )
     runs = [metrics(method, 8, seed, 50) for method in FIGURES[4].methods for seed in (1, 2)]
     return gradient_ratios([history] * len(runs), runs)
@@ -209,7 +215,9 @@ def toy_gradients() -> pd.DataFrame:
 def test_gradient_ratios():
     gradients = toy_gradients()
     assert list(gradients.columns) == list(GRADIENTS)
+    assert gradients.epoch.tolist() == [2, 3, 4] * 4
     assert gradients.ratio.tolist() == [0.5, 1.0, 1.5] * 4
+    assert gradients.ratio_mean.tolist() == [2.0, 4.0, 9.0] * 4
     silent = pd.DataFrame({"epoch": [1], "gradient_noisy": [np.nan], "gradient_clean": [1.0]})
     with pytest.raises(InputError, match="icons/mini-rn/prompt_ce/symmetric: no gradients"):
         gradient_ratios([silent], [metrics("prompt_ce", 8, 1, 50)])

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from ptnl import resumable
-from ptnl.resumable import write_features
+from ptnl.features import resumable
+from ptnl.features.resumable import write_features
 
 SHAPE = (3, 10, 4)  # views, images, numbers
 
@@ -121,7 +121,7 @@ def test_the_rate_is_shown(tmp_path, capfd):
 SLOW = """
 import sys, time
 from pathlib import Path
-from ptnl import resumable
+from ptnl.features import resumable
 from tests.unit.test_resumable import Parts, SHAPE
 
 resumable.PERIOD = -1.0

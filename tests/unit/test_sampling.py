@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ptnl.errors import InputError
-from ptnl.sampling import draw_shots
+from ptnl.labels.sampling import draw_shots
 from tests.conftest import ROOT
 
 

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from ptnl.errors import InputError
-from ptnl.sources import load_sources
+from ptnl.fetch.sources import load_sources
 
 PETS = "oxford_pets: {files: {images.tar.gz: {urls: [http://127.0.0.1/a], bytes: 5}}}"
 
@@ -86,5 +86,6 @@ def test_a_missing_overlay_is_named(tmp_path):
 
 
 def test_torch_is_not_needed():
-    code = "import sys, ptnl.sources, ptnl.download, ptnl.extract; sys.exit('torch' in sys.modules)"
+    imports = "import sys, ptnl.fetch.sources, ptnl.fetch.download, ptnl.fetch.extract"
+    code = f"{imports}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""The text tower without avoidable work against CoOp's own on all tokens (`ptnl.reference`)."""
+"""The fast text tower against CoOp's own on all tokens (`ptnl.bench.reference`)."""
 
 import io
 import json
@@ -16,18 +16,18 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.func import functional_call
 
-from ptnl.assets import verified
+from ptnl.backbones.assets import verified
 from ptnl.backbones.loading import load_backbone, tower_of
 from ptnl.backbones.registry import SHIPPED
 from ptnl.backbones.text import load_text_backbone, read_text_backbone
+from ptnl.bench.reference import PlainPrompts, plain_step
 from ptnl.data.embedded import IMAGES
 from ptnl.errors import InputError
 from ptnl.io import read_parquet
 from ptnl.methods import METHODS, prompt
-from ptnl.optim import batch_order, learning_rates
-from ptnl.reference import PlainPrompts, plain_step
 from ptnl.text import PromptEncoder, class_prompts, context_prompts, encode_texts
-from ptnl.tuning import Sweep
+from ptnl.training.optim import batch_order, learning_rates
+from ptnl.training.tuning import SweepData
 from tests.conftest import TINY
 
 NAMES = ["cat", "magnifying_glass", "Persian longhair", "antidisestablishmentarianism", "x"]
@@ -293,7 +293,7 @@ def test_a_training_is_the_references(tokenizer):
     }
     with torch.no_grad():
         features = backbone.model.encode_image(images)
-    sweep = Sweep(
+    sweep = SweepData(
         method=METHODS["prompt_ce"],
         settings={**training, "context_length": 16},
         backbone=backbone,

@@ -6,13 +6,19 @@ import torch
 from PIL import Image
 from torchvision import transforms as T
 
-from ptnl import features
 from ptnl.errors import InputError
-from ptnl.features import ImageEncoder, encoded_batches
+from ptnl.features import encode as features
+from ptnl.features.encode import ImageEncoder, encoded_batches
+from ptnl.features.views import (
+    Augmentation,
+    augmented_views,
+    crop_boxes,
+    encoded_views,
+    random_numbers,
+)
 from ptnl.io import write_parquet
-from ptnl.runs import read_views
 from ptnl.schemas import VIEW_IMAGES
-from ptnl.views import Augmentation, augmented_views, crop_boxes, encoded_views, random_numbers
+from ptnl.training.run_files import read_views
 from tests.unit.pictures import photograph, tensor
 
 HEIGHT, WIDTH, SIZE = 60, 90, 32

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ptnl.io import read_json
-from ptnl.layouts import EIGHT
+from ptnl.study.layouts import EIGHT
 from tests.archives import Small, build, picture
 from tests.workflow.conftest import Study
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ptnl.assets import FOLDER
+from ptnl.backbones.assets import FOLDER
 from ptnl.cli import tune_method
 from ptnl.data import DATASETS
 from ptnl.io import read_json, read_parquet

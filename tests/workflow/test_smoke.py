@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from ptnl.io import read_json, read_metadata, read_parquet
-from ptnl.layouts import FIGURES, TABLES
 from ptnl.schemas import HISTORY, PSEUDO_LABELS, RUN_FILES, RUN_KEYS, RUNS, SUMMARY
+from ptnl.study.layouts import FIGURES, TABLES
 from tests.workflow.conftest import ROOT, Study
 
 # Zero-shot twice; 17 methods with mini-rn and 2 with mini-vit, 2 rates, 2 seeds; 2 methods under

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ptnl.assets import sha256
+from ptnl.backbones.assets import sha256
 from ptnl.io import write_json, write_text
 
 

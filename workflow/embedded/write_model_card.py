@@ -11,18 +11,18 @@ import yaml
 from PIL import Image
 from pretrain_labels import commonest_names
 
-from ptnl.assets import FOLDER, verified
+from ptnl.backbones.assets import FOLDER, verified
 from ptnl.backbones.image_encoders import load_image_encoder
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
 from ptnl.data import DATASETS
 from ptnl.data.embedded import IMAGES
 from ptnl.io import read_parquet, write_text
-from ptnl.losses import LOSSES
+from ptnl.labels.sampling import draw_shots
 from ptnl.methods.linear_probe import fit, linear_logits
 from ptnl.methods.zero_shot import zero_shot_logits
-from ptnl.runs import class_names_of, split_of
-from ptnl.sampling import draw_shots
-from ptnl.tuning import top1_accuracy
+from ptnl.training.losses import LOSSES
+from ptnl.training.run_files import class_names_of, split_of
+from ptnl.training.tuning import top1_accuracy
 
 SEEDS = (1, 2, 3, 4)
 

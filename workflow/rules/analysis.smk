@@ -9,6 +9,7 @@ rule evaluate_random_prompts:
             "ptnl.cli.evaluate_random_prompts",
             "ptnl.methods.random_prompt",
             "ptnl.methods.prompt",
+            "ptnl.machine.random_streams",
             *TEXT_TOWER,
             "ptnl.backbones.text",
         ),
@@ -46,7 +47,11 @@ rule evaluate_random_prompts:
 rule sample_pseudolabels:
     """Training images with their zero-shot labels, some of every predicted class, for every seed."""
     input:
-        **code("ptnl.cli.sample_pseudolabels", "ptnl.pseudo"),
+        **code(
+            "ptnl.cli.sample_pseudolabels",
+            "ptnl.labels.pseudo_labels",
+            "ptnl.machine.random_streams",
+        ),
         labels="<results>/pseudolabels/{dataset}/{backbone}.parquet",
     output:
         expand(
@@ -71,7 +76,7 @@ rule sample_pseudolabels:
 rule ensemble_runs:
     """Predictions of all seeds of an unsupervised sweep together."""
     input:
-        **code("ptnl.cli.ensemble_runs", "ptnl.aggregate"),
+        **code("ptnl.cli.ensemble_runs", "ptnl.analysis.aggregate"),
         metrics=run_file("metrics.json", grid.pseudo_label_runs(config)),
         logits=run_file("logits.npy", grid.pseudo_label_runs(config)),
         manifests=collect("<results>/manifests/{dataset}.parquet", dataset=config["datasets"]),
@@ -92,7 +97,7 @@ rule ensemble_runs:
 rule collect_gradients:
     """What wrong and right labels pulled at the parameters, epoch by epoch."""
     input:
-        **code("ptnl.cli.collect_gradients", "ptnl.aggregate"),
+        **code("ptnl.cli.collect_gradients", "ptnl.analysis.aggregate"),
         metrics=run_file("metrics.json", grid.gradient_runs(config)),
         histories=run_file("history.parquet", grid.gradient_runs(config)),
     output:

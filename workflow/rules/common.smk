@@ -1,11 +1,12 @@
-# Functions that the rules share. What a study consists of is `ptnl.grid`'s to say.
+# Functions that the rules share. `ptnl.study.grid` decides what a study consists of.
 
 
 def validate_config():
     """Fill in defaults, apply the protocol; stop with one sentence where the config is wrong."""
-    rules = Rules.read(Path(workflow.basedir) / "workflow")
     try:
-        config.update(study_config(config, workflow.config_settings.overwrite_config, rules))
+        config.update(
+            study_config(config, workflow.config_settings.overwrite_config, Rules.shipped())
+        )
     except InputError as error:
         raise WorkflowError(error) from None
 
@@ -20,14 +21,15 @@ def code(*modules):
 
 # The modules of the fast text tower.
 TEXT_TOWER = [
-    "ptnl.backbones.precision",
+    "ptnl.machine.precision",
     *(f"ptnl.text.{name}" for name in ("encoder", "packing", "prompts", "tokenizer", "tower")),
 ]
 
 
 # The modules that load a whole backbone.
 IMAGE_ENCODER = [
-    f"ptnl.backbones.{name}" for name in ("configuration", "loading", "precision", "weights")
+    "ptnl.machine.precision",
+    *(f"ptnl.backbones.{name}" for name in ("configuration", "loading", "weights")),
 ]
 
 
@@ -57,6 +59,16 @@ def method_options(wildcards):
     """A method's hyper-parameters and prompt: a change reruns that method and no other."""
     settings = json.dumps(config["methods"][wildcards.method], sort_keys=True)
     return shlex.join(["--settings", settings, "--template", template(wildcards)])
+
+
+def gradients_at(noise):
+    """Input function: the wrong labels at which a job measures gradients; nothing where it does not."""
+
+    def of_job(wildcards):
+        fp = grid.gradients_at(config, wildcards.backbone, wildcards.method, noise)
+        return "" if fp is None else fp
+
+    return of_job
 
 
 def dataset_assets(wildcards):
@@ -279,4 +291,4 @@ def figure_numbers(wildcards):
 
 def figure_code(wildcards):
     """The module that draws a figure."""
-    return f"ptnl/figures/{layouts.FIGURES[int(wildcards.number)].kind}.py"
+    return f"ptnl/analysis/figures/{layouts.FIGURES[int(wildcards.number)].kind}.py"

@@ -52,7 +52,7 @@ rule index_dataset:
 rule sample_shots:
     """The few-shot draw of a seed."""
     input:
-        **code("ptnl.cli.sample_shots", "ptnl.sampling"),
+        **code("ptnl.cli.sample_shots", "ptnl.labels.sampling"),
         manifest="<results>/manifests/{dataset}.parquet",
     output:
         "<results>/shots/{dataset}/seed-{seed}.parquet",
@@ -76,7 +76,7 @@ for noise, options in config["noise"].items():
         name:
             f"inject_noise_{noise}"
         input:
-            **code("ptnl.cli.inject_noise", "ptnl.noise"),
+            **code("ptnl.cli.inject_noise", "ptnl.labels.noise", "ptnl.machine.random_streams"),
             manifest="<results>/manifests/{dataset}.parquet",
             pseudolabels=pseudolabels_for_noise(noise),
             shots="<results>/shots/{dataset}/seed-{seed}.parquet",

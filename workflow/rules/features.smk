@@ -35,9 +35,9 @@ rule encode_images:
     input:
         **code(
             "ptnl.cli.encode_images",
-            "ptnl.features",
-            "ptnl.images",
-            "ptnl.resumable",
+            "ptnl.features.encode",
+            "ptnl.features.images",
+            "ptnl.features.resumable",
             *IMAGE_ENCODER,
         ),
         **BACKBONE_FILES,
@@ -74,10 +74,11 @@ rule encode_views:
     input:
         **code(
             "ptnl.cli.encode_views",
-            "ptnl.views",
-            "ptnl.features",
-            "ptnl.images",
-            "ptnl.resumable",
+            "ptnl.features.views",
+            "ptnl.machine.random_streams",
+            "ptnl.features.encode",
+            "ptnl.features.images",
+            "ptnl.features.resumable",
             *IMAGE_ENCODER,
         ),
         **BACKBONE_FILES,
@@ -121,7 +122,7 @@ rule pseudolabel_zeroshot:
         **code(
             "ptnl.cli.pseudolabel_zeroshot",
             *TEXT_TOWER,
-            "ptnl.tuning",
+            "ptnl.training.tuning",
             "ptnl.methods.zero_shot",
             "ptnl.backbones.text",
         ),

@@ -4,7 +4,7 @@
 rule collect_runs:
     """One row a run, and the statistics over seeds."""
     input:
-        **code("ptnl.cli.collect_runs", "ptnl.aggregate"),
+        **code("ptnl.cli.collect_runs", "ptnl.analysis.aggregate"),
         metrics=run_file("metrics.json", grid.runs(config)),
     output:
         runs="<results>/runs.parquet",
@@ -23,8 +23,13 @@ rule make_table:
     """A table of the paper in its layout."""
     input:
         unpack(table_numbers),
-        **code("ptnl.cli.make_table", "ptnl.tables", "ptnl.layouts", "ptnl.published"),
-        published="ptnl/paper/published.csv",
+        **code(
+            "ptnl.cli.make_table",
+            "ptnl.analysis.tables",
+            "ptnl.study.layouts",
+            "ptnl.analysis.published",
+        ),
+        published="ptnl/analysis/paper/published.csv",
     output:
         multiext("<results>/tables/table{number}", ".csv", ".md", ".tex"),
     log:
@@ -47,7 +52,7 @@ rule make_table:
 rule plot_figure:
     """A figure of the paper in its layout."""
     input:
-        **code("ptnl.cli.plot_figure", "ptnl.figures.style", "ptnl.layouts"),
+        **code("ptnl.cli.plot_figure", "ptnl.analysis.figures.style", "ptnl.study.layouts"),
         draws=figure_code,
         numbers=figure_numbers,
     output:
@@ -71,7 +76,7 @@ rule plot_figure:
 rule report_noise:
     """Wrong labels asked for and found, and different images per class."""
     input:
-        **code("ptnl.cli.report_noise", "ptnl.noise_report"),
+        **code("ptnl.cli.report_noise", "ptnl.analysis.noise_report"),
         runs="<results>/runs.parquet",
     output:
         csv="<results>/noise.csv",
@@ -93,7 +98,7 @@ rule report_noise:
 rule report_data:
     """Classes, images of each split, and images that could not be read."""
     input:
-        **code("ptnl.cli.report_data", "ptnl.data_report"),
+        **code("ptnl.cli.report_data", "ptnl.analysis.data_report"),
         manifests=collect("<results>/manifests/{dataset}.parquet", dataset=config["datasets"]),
     output:
         csv="<results>/datasets.csv",
@@ -113,8 +118,10 @@ rule report_data:
 rule check_zeroshot:
     """Zero-shot accuracy beside the published one; a warning, in the terminal too, where it is off."""
     input:
-        **code("ptnl.cli.check_zeroshot", "ptnl.gate", "ptnl.published"),
-        published="ptnl/paper/published.csv",
+        **code(
+            "ptnl.cli.check_zeroshot", "ptnl.analysis.zero_shot_check", "ptnl.analysis.published"
+        ),
+        published="ptnl/analysis/paper/published.csv",
         metrics=run_file("metrics.json", grid.zero_shot_runs(config)),
     output:
         csv="<results>/zeroshot.csv",
@@ -137,7 +144,7 @@ rule check_zeroshot:
 rule report_cost:
     """Jobs, hours, memory and devices by stage and method."""
     input:
-        **code("ptnl.cli.report_cost", "ptnl.cost", "ptnl.benchmarks"),
+        **code("ptnl.cli.report_cost", "ptnl.analysis.cost", "ptnl.study.job_records"),
         runs="<results>/runs.parquet",
     output:
         csv="<results>/cost.csv",
@@ -160,12 +167,12 @@ rule check_claims:
     input:
         **code(
             "ptnl.cli.check_claims",
-            "ptnl.claims",
-            "ptnl.claims_text",
-            "ptnl.bootstrap",
-            "ptnl.published",
+            "ptnl.analysis.claims",
+            "ptnl.analysis.claims_text",
+            "ptnl.analysis.bootstrap",
+            "ptnl.analysis.published",
         ),
-        published="ptnl/paper/published.csv",
+        published="ptnl/analysis/paper/published.csv",
         runs="<results>/runs.parquet",
         gradients="<results>/gradients.parquet" if grid.gradient_runs(config) else [],
     output:
@@ -188,8 +195,8 @@ rule check_claims:
 rule write_report:
     """One page: claims, tables, figures, noise, cost and environment."""
     input:
-        **code("ptnl.cli.write_report", "ptnl.report", "ptnl.layouts"),
-        template="ptnl/templates/report.html.jinja",
+        **code("ptnl.cli.write_report", "ptnl.analysis.report", "ptnl.study.layouts"),
+        template="ptnl/analysis/templates/report.html.jinja",
         runs="<results>/runs.parquet",
         tables=collect("<results>/tables/table{number}.md", number=TABLES),
         figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),

@@ -38,16 +38,19 @@ for noise, fps in grid.kinds_of_labels(config).items():
         params:
             code=code_of_method(
                 "ptnl.cli.tune_method",
-                "ptnl.tuning",
-                "ptnl.lbfgs",
+                "ptnl.training.tuning",
+                "ptnl.training.lbfgs",
                 *TEXT_TOWER,
-                "ptnl.losses",
-                "ptnl.optim",
+                "ptnl.training.gradients",
+                "ptnl.training.losses",
+                "ptnl.training.optim",
+                "ptnl.machine.random_streams",
                 "ptnl.methods.zero_shot",
                 "ptnl.methods.prompt",
                 "ptnl.backbones.text",
             ),
             options=method_options,
+            gradients_at=gradients_at(noise),
             folders=run_folders,
             precision=config["precision"],
             device=config["device"],
@@ -60,4 +63,5 @@ for noise, fps in grid.kinds_of_labels(config).items():
             "--features {input.features} "
             "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
             "--views {input.views} --view-images {input.view_images} "
+            "--gradients-at {params.gradients_at} "
             "--shots {input.shots} --out {params.folders} > {log} 2>&1"

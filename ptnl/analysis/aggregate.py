@@ -1,0 +1,110 @@
+"""From runs to statistics over seeds. Pure functions of DataFrames."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ptnl.errors import InputError
+from ptnl.schemas import ENSEMBLES, GRADIENTS, RUN_KEYS, RUNS, SUMMARY
+from ptnl.study.grid import RANDOM_PROMPT
+
+SWEEP_POINT = [key for key in RUN_KEYS if key != "seed"]
+
+
+def runs_table(metrics: Sequence[dict]) -> pd.DataFrame:
+    """One row a run (see `ptnl.schemas.RUNS`), sorted by the run's identity."""
+    table = pd.DataFrame([{name: run[name] for name in RUNS} for run in metrics])
+    table = table.sort_values(list(RUN_KEYS), ignore_index=True)
+    twice = table[table.duplicated(list(RUN_KEYS))]
+    if len(twice):
+        raise InputError(f"two runs are {tuple(twice.iloc[0][list(RUN_KEYS)])}")
+    return table
+
+
+def summarise(runs: pd.DataFrame) -> pd.DataFrame:
+    """Mean, sample standard deviation and number of runs over seeds (see `ptnl.schemas.SUMMARY`).
+
+    Raises `InputError` where a sweep misses a seed at one of its rates: no silent average.
+    """
+    for sweep, rows in runs.groupby([key for key in SWEEP_POINT if key != "fp"]):
+        seeds = set(rows.seed)
+        for fp, at_rate in rows.groupby("fp"):
+            missing = sorted(seeds - set(at_rate.seed))
+            if missing:
+                raise InputError(f"{'/'.join(sweep)}, fp {fp}: no run for the seeds {missing}")
+    summary = runs.groupby([*SWEEP_POINT, "rate"], as_index=False).agg(
+        rate_realised=("rate_realised", "mean"),
+        mean=("accuracy", "mean"),
+        sd=("accuracy", "std"),
+        n=("accuracy", "count"),
+    )
+    return summary[list(SUMMARY)]
+
+
+def summarise_draws(draws: pd.DataFrame) -> pd.DataFrame:
+    """Statistics over random prompts (see `ptnl.schemas.RANDOM_PROMPTS`), as rows of a summary."""
+    over = draws.groupby(["dataset", "backbone"], as_index=False).accuracy
+    summary = over.agg(mean="mean", sd="std", n="count")
+    untrained = {
+        "method": RANDOM_PROMPT,
+        "noise": "none",
+        "fp": 0,
+        "rate": 0.0,
+        "rate_realised": 0.0,
+    }
+    return summary.assign(**untrained)[list(SUMMARY)]
+
+
+def gradient_ratios(histories: Sequence[pd.DataFrame], metrics: Sequence[dict]) -> pd.DataFrame:
+    """Noisy-to-clean ratios of gradient norms, one row an epoch (see `ptnl.schemas.GRADIENTS`).
+
+    histories, metrics : of the same runs, which recorded the norms at some of their epochs
+    """
+    parts = []
+    for history, run in zip(histories, metrics, strict=True):
+        measured = history[history.gradient_noisy.notna()]
+        if measured.empty:
+            raise InputError(
+                f"{'/'.join(run[key] for key in SWEEP_POINT[:4])}: no gradients of wrong labels; "
+                "they need wrong labels, and more epochs than warmup_epochs"
+            )
+        parts.append(
+            measured.assign(
+                ratio=measured.gradient_noisy / measured.gradient_clean,
+                ratio_mean=measured.gradient_noisy_mean / measured.gradient_clean_mean,
+                **{key: run[key] for key in (*RUN_KEYS, "shots")},
+            )
+        )
+    return pd.concat(parts, ignore_index=True)[list(GRADIENTS)]
+
+
+def ensemble_accuracy(
+    metrics: Sequence[dict], logits: Iterable[np.ndarray], labels: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """Top-1 accuracy of the mean logits over seeds (UPL; see `ptnl.schemas.ENSEMBLES`).
+
+    Parameters
+    ----------
+    metrics : one a run
+    logits : (T, C) test logits of the same runs, read one after another
+    labels : data set -> (T) true test labels
+    """
+    total: dict[tuple, np.ndarray] = {}
+    members: Counter = Counter()
+    for run, scores in zip(metrics, logits, strict=True):
+        point = tuple(run[key] for key in SWEEP_POINT)
+        total[point] = total.get(point, 0) + scores.astype(np.float32)
+        members[point] += 1
+    return pd.DataFrame(
+        [
+            (
+                *point,
+                100 * float((scores.argmax(axis=1) == labels[point[0]]).mean()),
+                members[point],
+            )
+            for point, scores in total.items()
+        ],
+        columns=list(ENSEMBLES),
+    )

@@ -1,0 +1,57 @@
+"""Accuracy over the noise rate (Figures 1, 2, 5, 8, 9)."""
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ptnl.analysis.figures.style import LINES, STYLE, caption, label_lines, panels
+from ptnl.analysis.tables import Origin
+from ptnl.data import in_order
+from ptnl.methods import METHODS
+from ptnl.study.layouts import Figure as Layout
+from ptnl.study.layouts import shown
+
+
+def _draw_line(axes: Axes, points: pd.DataFrame, method: str) -> None:
+    line = LINES[method]
+    axes.plot(
+        points.rate, points["mean"], line.dashes, marker=line.marker, color=line.colour, ms=4.5
+    )
+    spread = points.sd.fillna(0)
+    axes.fill_between(
+        points.rate,
+        points["mean"] - spread,
+        points["mean"] + spread,
+        color=line.colour,
+        alpha=0.12,
+        linewidth=0,
+    )
+
+
+def accuracy_over_rate(summary: pd.DataFrame, layout: Layout, origin: Origin) -> Figure:
+    """Top-1 accuracy over the noise rate, a panel a data set, a labelled line a method."""
+    rows = summary[
+        (summary.backbone == origin.backbone)
+        & summary.noise.isin(layout.noises)
+        & summary.method.isin(layout.methods)
+    ]
+    datasets = shown(layout, in_order(rows.dataset))
+    with mpl.rc_context(STYLE):
+        figure, placed = panels(datasets, 3.7, 3.1)
+        for dataset, axes in placed.items():
+            part = rows[rows.dataset == dataset]
+            ends = []
+            for method in layout.methods:
+                points = part[part.method == method].sort_values("rate")
+                _draw_line(axes, points, method)
+                label = layout.labels.get(method, METHODS[method].title)
+                last = part.rate.max(), points["mean"].iloc[-1]
+                ends.append((*last, label, LINES[method].colour))
+            axes.set_xlabel("Wrong labels (%)")
+            axes.set_xticks(sorted(part.rate.unique()))
+            axes.xaxis.set_major_formatter("{x:g}")
+            label_lines(axes, ends)
+            axes.set_ylabel("Top-1 accuracy (%)")
+        caption(figure, f"Mean and sd over {int(rows.n.max())} seeds, {origin}")
+    return figure

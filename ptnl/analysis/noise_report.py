@@ -1,0 +1,50 @@
+"""The noise that runs met: asked for, found, and on how many images. Pure functions of the runs."""
+
+import pandas as pd
+
+from ptnl.data import title_of
+from ptnl.errors import InputError
+from ptnl.labels.noise import NOISES
+
+DRAW = ["dataset", "noise", "fp", "seed"]  # what decides a labelled draw
+MEASURES = ["rate", "rate_realised", "shots_per_class"]
+
+
+def realised_noise(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a (data set, kind of noise, fp), from the run table (`ptnl.schemas.RUNS`).
+
+    All methods and backbones train on the same draws, so each draw counts once.
+
+    Returns
+    -------
+    Columns dataset, noise, fp; rate (percent of wrong labels asked for); rate_realised (percent
+    found) and shots_per_class (different images per class), means over draws; draws (their number)
+
+    Raises
+    ------
+    InputError : two runs report different numbers of one draw
+    """
+    draws = runs.loc[runs.noise.isin(NOISES), [*DRAW, *MEASURES]].drop_duplicates()
+    twice = draws[draws.duplicated(DRAW)]
+    if len(twice):
+        dataset, noise, fp, seed = twice.iloc[0][DRAW]
+        raise InputError(f"runs disagree about the draw {dataset}/{noise}/fp-{fp}/seed-{seed}")
+    points = draws.groupby(["dataset", "noise", "fp"])
+    return points[MEASURES].mean().assign(draws=points.size()).reset_index()
+
+
+def markdown(realised: pd.DataFrame, study: str, protocol: str) -> str:
+    """The rows of `realised_noise` as GitHub's Markdown."""
+    lines = [
+        "**Noise.** Wrong labels asked for and found, and different images per class, means over "
+        f"draws, study {study!r}, protocol {protocol!r}.",
+        "",
+        "| Data set | Noise | Asked for (%) | Found (%) | Images per class | Draws |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {title_of(row.dataset)} | {row.noise} | {row.rate:g} | {row.rate_realised:.1f} "
+        f"| {row.shots_per_class:.1f} | {row.draws} |"
+        for row in realised.itertuples()
+    ]
+    return "\n".join(lines) + "\n"

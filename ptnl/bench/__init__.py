@@ -1,0 +1,1 @@
+"""How fast the fast core is, beside the plain reference."""

@@ -1,0 +1,1 @@
+"""How images become vectors, once: decoding, augmented views, the resumable cache."""

@@ -1,0 +1,1 @@
+"""How files come from outside, verified and resumable: sources, downloads, archives."""

@@ -1,0 +1,188 @@
+"""Label noise in a few-shot draw. Each kind is one function in `NOISES`.
+
+A kind takes a `Request` and gives the labelled images that training sees, as the columns of
+`ptnl.schemas.NOISY_SHOTS`. Most kinds keep the draw and flip labels in it; `fp_swap` draws images
+of its own. Among those that flip, a lower rate's wrong labels stay wrong, and the same, at a higher
+rate of the same seed; and those with exactly `fp` wrong labels a class flip the same images.
+
+The Snakefile reads the registry, so that importing it never imports pandas.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ptnl.errors import InputError
+from ptnl.machine.random_streams import random_stream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a kind of noise works on, and what is asked of it."""
+
+    manifest: pd.DataFrame  # every image (`ptnl.schemas.MANIFEST`), in split-file order
+    draw: pd.DataFrame  # the few-shot draw (`ptnl.schemas.SHOTS`)
+    shots: int  # images per class in the draw
+    fp: int  # wrong labels per class
+    seed: int
+    pseudolabels: pd.DataFrame | None = None  # zero-shot predictions, for the kinds that need them
+
+    @property
+    def train(self) -> pd.DataFrame:
+        """The draw's training images."""
+        return self.draw[self.draw.split == "train"]
+
+    @property
+    def classes(self) -> int:
+        """Number of classes of the data set."""
+        return int(self.manifest.label.max()) + 1
+
+
+def _labelled(images: pd.DataFrame, noisy: np.ndarray) -> pd.DataFrame:
+    """Images of the manifest with the labels (n,) that training sees of them."""
+    clean = images.label.to_numpy()
+    labelled = images[["image"]].assign(label_clean=clean, label=noisy, is_noisy=noisy != clean)
+    return labelled.reset_index(drop=True)
+
+
+def _check_fp(request: Request) -> None:
+    if request.fp > request.shots:
+        raise InputError(f"{request.fp} wrong labels do not fit into {request.shots} shots")
+
+
+def _orders(
+    labels: np.ndarray, fp: int, seed: int
+) -> Iterator[tuple[int, np.ndarray, np.random.Generator]]:
+    """Each class, its positions in the order in which they turn wrong, and its random stream.
+
+    A class's stream is its own, so that it does not depend on the other classes.
+    """
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        if fp > len(members):
+            raise InputError(
+                f"{fp} wrong labels do not fit into the {len(members)} shots of class {label}"
+            )
+        stream = random_stream("noise", seed, int(label))
+        yield int(label), stream.permutation(members), stream
+
+
+def symmetric(request: Request) -> pd.DataFrame:
+    """Flip exactly `fp` labels of every class, uniformly to the other classes.
+
+    "Noisy labels are drawn uniformly at random from other categories" (paper, section 4.1).
+    """
+    clean = request.train.label.to_numpy()
+    noisy = clean.copy()
+    for label, order, stream in _orders(clean, request.fp, request.seed):
+        shift = stream.integers(1, request.classes, size=len(order))
+        noisy[order[: request.fp]] = (label + shift[: request.fp]) % request.classes
+    return _labelled(request.train, noisy)
+
+
+def pairflip(request: Request) -> pd.DataFrame:
+    """Flip exactly `fp` labels of every class to the next class, the last to the first (JoAPR)."""
+    clean = request.train.label.to_numpy()
+    noisy = clean.copy()
+    for label, order, _ in _orders(clean, request.fp, request.seed):
+        noisy[order[: request.fp]] = (label + 1) % request.classes
+    return _labelled(request.train, noisy)
+
+
+def confusion(request: Request) -> pd.DataFrame:
+    """Flip exactly `fp` labels of every class to the wrong class that zero-shot CLIP likes most.
+
+    "Each mislabeled sample is labeled as the incorrect class that is most favored by zero-shot
+    CLIP" (paper, section 4.6): for each image, the class that scores highest but for the true one.
+    """
+    clean = request.train.label.to_numpy()
+    favoured = request.pseudolabels.set_index("image").label_confused
+    confused = favoured.loc[request.train.image].to_numpy()
+    noisy = clean.copy()
+    for _, order, _ in _orders(clean, request.fp, request.seed):
+        wrong = order[: request.fp]
+        noisy[wrong] = confused[wrong]
+    return _labelled(request.train, noisy)
+
+
+def symmetric_global(request: Request) -> pd.DataFrame:
+    """Flip floor(N fp / shots) of the draw's N labels, uniformly to the other classes (NLPrompt).
+
+    The wrong labels are counted over the whole draw, so a class may have more or fewer than `fp`.
+    """
+    _check_fp(request)
+    clean = request.train.label.to_numpy()
+    stream = random_stream("noise over the whole draw", request.seed)
+    wrong = stream.permutation(len(clean))[: len(clean) * request.fp // request.shots]
+    shift = stream.integers(1, request.classes, size=len(clean))
+    noisy = clean.copy()
+    noisy[wrong] = (clean + shift)[wrong] % request.classes
+    return _labelled(request.train, noisy)
+
+
+def fp_swap(request: Request) -> pd.DataFrame:
+    """Replace `fp` right images of every class by images of other classes, as PTNL's code does.
+
+    The training images of a class, in split-file order, are halved: the first half (rounded up)
+    can be drawn with its right label, the second half with a wrong one. `shots` images are drawn
+    from the first half, with replacement where it is too small (numpy's `default_rng(seed)`, class
+    by class); then the first `fp` of them give way to images drawn with replacement (Python's
+    `random.choices`) from the second halves of the other classes, except those that an earlier
+    class has taken. An image drawn twice for a class counts once, so a class may have fewer than
+    `shots` images, and its share of wrong labels may differ from fp / shots.
+
+    The right images are those that the released code draws from a manifest in its order, nested
+    across `fp`. The wrong ones follow the same distribution but not the same stream, which is
+    Python's global one there, in whatever state the libraries leave it. (CEWu/PTNL,
+    trainers/utils.py, `select_top_k_similarity_per_class_with_noisy_label`.)
+    """
+    _check_fp(request)
+    images = request.manifest[request.manifest.split == "train"]
+    labels = images.label.to_numpy()
+    right_stream = np.random.default_rng(request.seed)
+    wrong_stream = random.Random(request.seed)
+    halves = {}
+    for label in range(request.classes):
+        rows = np.flatnonzero(labels == label)
+        halves[label] = np.split(rows, [math.ceil(len(rows) / 2)])
+    free = np.sort(np.concatenate([second for _, second in halves.values()]))
+    drawn, seen = [], []
+    for label, (first, _) in halves.items():
+        size, replace = request.shots, len(first) < request.shots
+        right = first[right_stream.choice(len(first), size=size, replace=replace)]
+        others = free[labels[free] != label]
+        if request.fp and not len(others):
+            raise InputError(f"no image of another class is left to mislabel as class {label}")
+        wrong = wrong_stream.choices(others, k=request.fp) if request.fp else []
+        free = np.setdiff1d(free, wrong)
+        chosen = np.unique([*wrong, *right[request.fp :]])
+        drawn.append(chosen)
+        seen.append(np.full(len(chosen), label))
+    return _labelled(images.iloc[np.concatenate(drawn)], np.concatenate(seen))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A kind of noise, and what it needs."""
+
+    label: Callable[[Request], pd.DataFrame]
+    needs_pseudolabels: bool = False
+    draws_images: bool = False  # trains on other images than those of the few-shot draw
+
+
+NOISES = {
+    "symmetric": Noise(symmetric),
+    "symmetric_global": Noise(symmetric_global),
+    "pairflip": Noise(pairflip),
+    "confusion": Noise(confusion, needs_pseudolabels=True),
+    "fp_swap": Noise(fp_swap, draws_images=True),
+}

@@ -1,0 +1,1 @@
+"""What the machine offers: devices, GPU slots, number types, random numbers."""

@@ -1,0 +1,235 @@
+"""What a study will take: jobs left to do, downloads, disk and hours. Pure, without torch."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ptnl.fetch.sources import Source
+from ptnl.study.job_records import Measured
+from ptnl.study.operation_counts import Config, Work, unsized, work_of
+from ptnl.study.planning import Job, study_jobs, to_do
+
+# Assumed, not measured.
+STARTUP_SECONDS = 10  # until a command computes: importing torch, reading weights
+DECODE_SECONDS = 0.008  # of a photograph by one thread; computing goes on meanwhile
+SHARE_OF_PEAK = 0.3  # of a machine's largest rate, reached by real layers
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine whose largest rate is known."""
+
+    name: str
+    gflops_peak: float  # 1e9 floating point operations a second
+    source: str  # of that rate
+
+    def seconds(self, work: Work) -> float:
+        """An estimate for a job in a process of its own."""
+        computing = work.gflops / (SHARE_OF_PEAK * self.gflops_peak)
+        return STARTUP_SECONDS + max(computing, work.images * DECODE_SECONDS)
+
+    @property
+    def basis(self) -> str:
+        """What its estimates rest on."""
+        return (
+            f"not measured: an estimate from operations at an assumed {SHARE_OF_PEAK:.0%} of "
+            f"{self.gflops_peak / 1000:.3g} TFLOP/s ({self.source}), {STARTUP_SECONDS} s to start "
+            f"a job, {1000 * DECODE_SECONDS:g} ms to decode an image"
+        )
+
+
+H100 = Machine("H100", 67_000, "in float32 by the H100 SXM's data sheet; half precision is faster")
+
+
+@dataclass(frozen=True)
+class Step:
+    """The jobs of a rule, or their sum."""
+
+    rule: str
+    jobs: int
+    cached: int
+    missing: int
+    runs: int
+    runs_missing: int
+    bytes: int | None  # that the missing jobs leave; like the hours, None where not known
+    hours_here: float | None  # of the missing jobs, one after the other
+    hours_h100: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study consists of, and what is left of it."""
+
+    study: str
+    protocol: str
+    steps: list[Step]  # by rule; the last one is their sum
+    download_bytes: int  # of files whose size is published
+    download_unsized: list[str]  # files whose size is not
+    by_hand: list[str]  # files that only their owner can put in place
+    unsized: list[str]  # data sets and backbones whose work is not known
+    here: str  # what the hours rest on
+    h100: str
+
+
+def make_plan(
+    config: Config,
+    exists: Callable[[str], bool],
+    measured: Mapping[str, Measured],
+    sources: Iterable[Source],
+    here: Machine | None = None,
+) -> Plan:
+    """The plan of a study.
+
+    Parameters
+    ----------
+    exists : whether a file is there, in the workflow's notation (see `ptnl.study.planning`)
+    measured : see `ptnl.study.job_records.read_benchmarks`
+    here : this machine where its rate was measured, for jobs of which no like has run
+    """
+    jobs = study_jobs(config)
+    missing = to_do(config, jobs, exists)
+    works = {job: work_of(config, job) for job in jobs}
+    rates = _measured_rates(jobs, works, measured)
+
+    def here_seconds(job: Job) -> float | None:
+        work = works[job]
+        if work is None or not job.benchmark:
+            return None if work is None else 0.0
+        if job.kind in rates:
+            return rates[job.kind] * work.gflops
+        return here.seconds(work) if here else None
+
+    def h100_seconds(job: Job) -> float | None:
+        work = works[job]
+        return work and (H100.seconds(work) if job.benchmark else 0.0)
+
+    def step(rule: str, of: list[Job]) -> Step:
+        left = [job for job in of if job in missing]
+        return Step(
+            rule,
+            len(of),
+            len(of) - len(left),
+            len(left),
+            sum(job.runs for job in of),
+            sum(job.runs for job in left),
+            _sum(work and work.bytes for work in (works[job] for job in left)),
+            _hours(map(here_seconds, left)),
+            _hours(map(h100_seconds, left)),
+        )
+
+    by_rule: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_rule.setdefault(job.rule, []).append(job)
+    downloads = {job.dataset for job in missing if job.rule == "download_dataset"}
+    files = [source for source in sources if source.dataset in downloads and not source.optional]
+    return Plan(
+        config["study"],
+        config["protocol"],
+        [*(step(rule, of) for rule, of in by_rule.items()), step("total", jobs)],
+        sum(source.bytes or 0 for source in files if source.urls),
+        [source.name for source in files if source.urls and source.bytes is None],
+        [source.name for source in files if not source.urls],
+        unsized(config),
+        _basis(missing, rates, here),
+        H100.basis,
+    )
+
+
+def _measured_rates(
+    jobs: Iterable[Job], works: Mapping[Job, Work | None], measured: Mapping[str, Measured]
+) -> dict[tuple[str, str, str], float]:
+    """Kind of jobs -> seconds a GFLOP, where some of the kind have run."""
+    seconds: dict[tuple[str, str, str], float] = {}
+    gflops: dict[tuple[str, str, str], float] = {}
+    for job in jobs:
+        work = works[job]
+        if job.benchmark in measured and work is not None and work.gflops:
+            seconds[job.kind] = seconds.get(job.kind, 0.0) + measured[job.benchmark].seconds
+            gflops[job.kind] = gflops.get(job.kind, 0.0) + work.gflops
+    return {kind: seconds[kind] / gflops[kind] for kind in seconds}
+
+
+def _basis(
+    missing: Iterable[Job], rates: Mapping[tuple[str, str, str], float], here: Machine | None
+) -> str:
+    """What the hours of this machine rest on."""
+    computing = [job for job in missing if job.benchmark]
+    known = sum(job.kind in rates for job in computing)
+    if not computing:
+        return "nothing is left to compute"
+    past = f"{known} of {len(computing)} jobs by what like ones took in this study"
+    if known == len(computing):
+        return past
+    if here is None:
+        return f"{past}; for the others no rate is known: --calibrate measures one"
+    return f"{past}; the others {here.basis}"
+
+
+def _sum(amounts: Iterable[float | None]) -> float | None:
+    """The sum; None where a part is not known."""
+    amounts = list(amounts)
+    return None if None in amounts else sum(amounts)
+
+
+def _hours(seconds: Iterable[float | None]) -> float | None:
+    whole = _sum(seconds)
+    return None if whole is None else whole / 3600
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """The plan for machines."""
+    return asdict(plan)
+
+
+def as_text(plan: Plan) -> str:
+    """The plan for people."""
+    head = ("", "jobs", "cached", "missing", "runs", "missing", "disk", "h here", "h H100")
+    rows = [
+        (
+            step.rule,
+            f"{step.jobs:,}",
+            f"{step.cached:,}",
+            f"{step.missing:,}",
+            f"{step.runs:,}" if step.runs else "",
+            f"{step.runs_missing:,}" if step.runs else "",
+            _size(step.bytes),
+            _duration(step.hours_here),
+            _duration(step.hours_h100),
+        )
+        for step in plan.steps
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [f"Study {plan.study!r}, protocol {plan.protocol!r}"]
+    for row in (head, *rows):
+        numbers = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append(f"{row[0]:<{widths[0]}}  " + "  ".join(numbers).rstrip())
+    lines += ["", f"To download: {_size(plan.download_bytes) or 'nothing'}"]
+    if plan.download_unsized:
+        lines.append(f"  and files of unpublished size: {', '.join(plan.download_unsized)}")
+    if plan.by_hand:
+        lines.append(f"  to be put in place by hand: {', '.join(plan.by_hand)}")
+    lines += [
+        "Disk is that of the results alone.",
+        "Hours are those of the missing jobs, one after the other.",
+        f"Here: {plan.here}.",
+        f"H100: {plan.h100}.",
+    ]
+    if plan.unsized:
+        lines.append(f"Not known (?): the work of {', '.join(plan.unsized)}.")
+    return "\n".join(lines)
+
+
+def _size(count: int | None) -> str:
+    """Bytes in the largest unit that fits; empty for none."""
+    if count is None:
+        return "?"
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count:.0f} B" if count else ""
+
+
+def _duration(hours: float | None) -> str:
+    if hours is None:
+        return "?"
+    return f"{hours:.1f}" if hours >= 0.05 else ("<0.1" if hours else "")

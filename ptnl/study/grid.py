@@ -1,0 +1,217 @@
+"""The grid of runs: the only place where a study's config is expanded. Pure, without torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ptnl.backbones.registry import (
+    BACKBONES,
+    IMAGE_ENCODERS,
+    SOURCE_KEYS,
+    Shipped,
+    backbones_of,
+)
+from ptnl.data import datasets_of
+from ptnl.errors import InputError
+from ptnl.labels.pseudo_labels import SELECTIONS
+from ptnl.methods import METHODS
+from ptnl.training.run import Run
+
+Config = Mapping[str, Any]
+RANDOM_PROMPT = "random_prompt"
+
+
+@dataclass(frozen=True, order=True)
+class Sweep:
+    """All runs of one (data set, backbone, method, noise): one job, one table row."""
+
+    dataset: str
+    backbone: str
+    method: str
+    noise: str
+    fps: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def runs(self) -> list[Run]:
+        return [
+            Run(self.dataset, self.backbone, self.method, self.noise, fp, seed)
+            for fp in self.fps
+            for seed in self.seeds
+        ]
+
+
+def methods_of(config: Config, backbone: str) -> list[str]:
+    """The methods that run with a backbone, in the order of the config."""
+    return config["backbones"][backbone].get("methods", list(config["methods"]))
+
+
+def methods_on(config: Config, dataset: str, backbone: str) -> list[str]:
+    """The methods that run on a data set with a backbone, in the order of the config."""
+    of_dataset = config.get("dataset_methods", {}).get(dataset, config["methods"])
+    return [method for method in methods_of(config, backbone) if method in of_dataset]
+
+
+def noises_of(
+    config: Config, dataset: str, backbone: str, method: str
+) -> dict[str, tuple[int, ...]]:
+    """Noise kind -> numbers of wrong labels per class, at which a method runs on a data set.
+
+    A method that takes its labels from elsewhere has one kind, named after where, and rate 0.
+    """
+    labels = METHODS[method].labels
+    if labels != "noise":
+        return {labels: (0,)}
+    return {
+        noise: tuple(options["fps"])
+        for noise, options in config["noise"].items()
+        if dataset in options.get("datasets", config["datasets"])
+        and method in options.get("methods", config["methods"])
+        and backbone in options.get("backbones", config["backbones"])
+    }
+
+
+def asks_for(config: Config, dataset: str, backbone: str, method: str, noise: str | None) -> bool:
+    """Whether the study runs a method on a data set, under a noise kind that concerns it."""
+    return method in methods_on(config, dataset, backbone) and (
+        noise is None
+        or METHODS[method].labels != "noise"
+        or noise in noises_of(config, dataset, backbone, method)
+    )
+
+
+def sweeps(config: Config) -> list[Sweep]:
+    """Every sweep of the study, in the order of the config.
+
+    Zero-shot CLIP has one run: noise `none`, fp 0, seed 0. Random prompts are no runs: nothing is
+    trained, and their draws are counted elsewhere (`random_prompts`).
+    """
+    return [
+        Sweep(dataset, backbone, method, noise, fps, seeds)
+        for dataset in config["datasets"]
+        for backbone in config["backbones"]
+        for method in methods_on(config, dataset, backbone)
+        if method != RANDOM_PROMPT
+        for seeds in [tuple(config["seeds"]) if METHODS[method].is_trained else (0,)]
+        for noise, fps in noises_of(config, dataset, backbone, method).items()
+    ]
+
+
+def random_prompts(config: Config) -> list[tuple[str, str]]:
+    """(data set, backbone) pairs at which the study tries prompts of random context tokens."""
+    return [
+        (dataset, backbone)
+        for dataset in config["datasets"]
+        for backbone in config["backbones"]
+        if RANDOM_PROMPT in methods_on(config, dataset, backbone)
+    ]
+
+
+def kinds_of_labels(config: Config) -> dict[str, tuple[int, ...]]:
+    """Kind of noise or pseudo-labels of the study -> its numbers of wrong labels per class."""
+    kinds = {noise: tuple(options["fps"]) for noise, options in config["noise"].items()}
+    return kinds | {run.noise: (0,) for run in pseudo_label_runs(config)}
+
+
+def gradients_at(config: Config, backbone: str, method: str, noise: str) -> int | None:
+    """The number of wrong labels at which a sweep's gradients are measured (Figure 4), or None.
+
+    They are measured with the primary backbone, under random noise, at most wrong labels.
+    """
+    if not METHODS[method].measures_gradients:
+        return None
+    if (backbone, noise) != (config["primary_backbone"], config["random_noise"]):
+        return None
+    return max(config["noise"][noise]["fps"])
+
+
+def gradient_runs(config: Config) -> list[Run]:
+    """The runs whose gradients are measured."""
+    return [
+        run
+        for sweep in sweeps(config)
+        for run in sweep.runs
+        if run.fp == gradients_at(config, sweep.backbone, sweep.method, sweep.noise)
+    ]
+
+
+def zero_shot_runs(config: Config) -> list[Run]:
+    """The runs of zero-shot CLIP."""
+    return [run for run in runs(config) if run.method == "zero_shot"]
+
+
+def pseudo_label_runs(config: Config) -> list[Run]:
+    """The runs that train on pseudo-labels."""
+    return [run for run in runs(config) if run.noise in SELECTIONS]
+
+
+def pseudo_labels_of(config: Config, dataset: str, backbone: str) -> list[str]:
+    """The kinds of pseudo-labels that runs on a data set with a backbone train on."""
+    methods = methods_on(config, dataset, backbone)
+    return [kind for kind in SELECTIONS if kind in {METHODS[m].labels for m in methods}]
+
+
+def runs(config: Config) -> list[Run]:
+    """Every run of the study, in the order of its sweeps."""
+    return [run for sweep in sweeps(config) for run in sweep.runs]
+
+
+def _known(key: str, name: str, registry: Mapping[str, Any]) -> None:
+    if name not in registry:
+        raise InputError(f"config: {key}: {name!r} is unknown; choose from {', '.join(registry)}")
+
+
+def _check_source(name: str, said: Config) -> None:
+    """Refuse a backbone of which the config does not say enough, or too much."""
+    key = f"config: backbones.{name}"
+    if "model" in said:
+        if not said.keys() & {"pretrained", "weights"}:
+            raise InputError(f"{key}: a model needs its open_clip tag (pretrained) or its weights")
+        return
+    if name not in BACKBONES:
+        raise InputError(
+            f"config: backbones: {name!r} is unknown; choose from {', '.join(BACKBONES)}, "
+            "or say which model it is, and its pretrained tag or weights"
+        )
+    if said.keys() & set(SOURCE_KEYS) and isinstance(BACKBONES[name].source, Shipped):
+        raise InputError(f"{key}: the package ships its weights; give yours a name of their own")
+
+
+def check_grid(config: Config) -> None:
+    """Refuse what the schema cannot see: unknown names, options of data sets, rates too high."""
+    datasets_of(config)
+    for method in config["methods"]:
+        _known("methods", method, METHODS)
+    for backbone, options in config["backbones"].items():
+        _check_source(backbone, options)
+        for method in options.get("methods", []):
+            _known(f"backbones.{backbone}.methods", method, config["methods"])
+        if "image_encoder" in options:
+            key = f"backbones.{backbone}.image_encoder"
+            _known(key, options["image_encoder"], IMAGE_ENCODERS)
+    backbones = backbones_of(config)
+    for dataset, methods in config.get("dataset_methods", {}).items():
+        _known("dataset_methods", dataset, dict.fromkeys(config["datasets"]))
+        for method in methods:
+            _known(f"dataset_methods.{dataset}", method, config["methods"])
+    for backbone in config["backbones"]:
+        for method in methods_of(config, backbone):
+            if METHODS[method].trains_on == "images" and not backbones[backbone].image_encoder:
+                raise InputError(
+                    f"config: backbones.{backbone}: {method} needs an image encoder pre-trained "
+                    f"with labels only, and {backbone} has none; list its methods without it"
+                )
+    _known("primary_backbone", config["primary_backbone"], config["backbones"])
+    for noise, options in config["noise"].items():
+        for method in options.get("methods", []):
+            _known(f"noise.{noise}.methods", method, METHODS)
+        for dataset in options.get("datasets", []):
+            _known(f"noise.{noise}.datasets", dataset, datasets_of(config))
+        for backbone in options.get("backbones", []):
+            _known(f"noise.{noise}.backbones", backbone, backbones)
+        for fp in options["fps"]:
+            if fp > config["shots"]:
+                raise InputError(
+                    f"config: noise.{noise}: {fp} wrong labels do not fit into "
+                    f"{config['shots']} shots"
+                )

@@ -1,0 +1,187 @@
+"""What each table and figure of the paper shows. Pure, without torch: the Snakefile reads it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from ptnl.study.grid import asks_for
+
+FOUR = ("oxford_pets", "food101", "dtd", "ucf101")
+SEVEN = (
+    "oxford_pets",
+    "caltech101",
+    "flowers102",
+    "food101",
+    "fgvc_aircraft",
+    "dtd",
+    "ucf101",
+)
+EIGHT = (
+    "imagenet",
+    "caltech101",
+    "oxford_pets",
+    "flowers102",
+    "food101",
+    "fgvc_aircraft",
+    "dtd",
+    "ucf101",
+)
+
+NOISE_TITLES = {
+    "symmetric": "Random",
+    "confusion": "Confusion",
+    "pairflip": "Pair flip",
+    "symmetric_global": "Random, global",
+    "fp_swap": "Imported",
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What tables and figures share."""
+
+    title: str
+    methods: tuple[str, ...]
+    datasets: tuple[str, ...]  # those of the paper; other data sets of a study are all shown
+    noises: tuple[str, ...] = ("symmetric",)
+
+    def with_random_noise(self, kind: str) -> Self:
+        """The layout with a protocol's kind of noise in the place of the paper's random noise."""
+        return replace(
+            self, noises=tuple(kind if noise == "symmetric" else noise for noise in self.noises)
+        )
+
+
+@dataclass(frozen=True)
+class Table(Layout):
+    """A table: what its rows (within a data set) and columns are, in the order of the paper."""
+
+    rows: str = "method"  # or backbone, or estimate; empty where a data set is one row
+    columns: str = "rate"  # or noise (at the highest rate), or method
+    average: bool = False  # whether a last block averages over the data sets
+
+
+@dataclass(frozen=True)
+class Figure(Layout):
+    """A figure: what it draws, one panel a data set."""
+
+    kind: str = "accuracy"  # over the noise rate; or gradients, or confusion
+    labels: Mapping[str, str] = field(default_factory=dict)  # of methods, where not their titles
+
+
+CLASSIFIERS = ("classifier_r", "classifier_c", "text_finetune", "prompt_ce")
+CLASS_NAMES = ("full_prompt", "cls_tuning", "prompt_ce")
+LOSSES = ("prompt_gce", "prompt_ce", "linear_probe_gce", "linear_probe")
+
+TABLES = {
+    1: Table("Prompt tuning against classifiers and a tuned text encoder", CLASSIFIERS, FOUR),
+    2: Table("What of the prompt is learnt", CLASS_NAMES, FOUR),
+    3: Table("Prompt tuning with two image encoders", ("prompt_ce",), EIGHT, rows="backbone"),
+    4: Table(
+        "Random and confusion noise",
+        ("linear_probe", "prompt_ce"),
+        FOUR,
+        noises=("symmetric", "confusion"),
+        columns="noise",
+    ),
+    5: Table(
+        "Unsupervised prompt tuning on zero-shot pseudo-labels",
+        ("zero_shot", "upl", "robust_upl_ce", "robust_upl_gce"),
+        EIGHT,
+        noises=(),
+        rows="estimate",
+        columns="method",
+        average=True,
+    ),
+    6: Table("Prompt tuning against classifiers and a tuned text encoder", CLASSIFIERS, SEVEN),
+    7: Table("What of the prompt is learnt", CLASS_NAMES, SEVEN),
+    8: Table(
+        "Prompts of random context tokens",
+        ("random_prompt", "zero_shot"),
+        SEVEN,
+        noises=(),
+        rows="",
+        columns="method",
+    ),
+    9: Table(
+        "Random and confusion noise",
+        ("linear_probe", "prompt_ce"),
+        SEVEN,
+        noises=("symmetric", "confusion"),
+        columns="noise",
+    ),
+}
+
+FIGURES = {
+    1: Figure(
+        "Prompt tuning, linear probe and fine-tuning",
+        ("prompt_gce", "prompt_ce", "linear_probe", "finetune"),
+        ("dtd", "ucf101"),
+    ),
+    2: Figure("A robust loss helps prompts and linear probes", LOSSES, FOUR),
+    4: Figure(
+        "Gradients of wrong labels against those of right ones",
+        ("prompt_ce", "linear_probe_sgd"),
+        FOUR,
+        kind="gradients",
+    ),
+    5: Figure(
+        "Context lengths",
+        ("prompt_ctx0", "prompt_ctx4", "prompt_ctx8", "prompt_ce", "prompt_ctx32", "linear_probe"),
+        FOUR,
+        labels={
+            "prompt_ctx0": "Ctx-0",
+            "prompt_ctx4": "Ctx-4",
+            "prompt_ctx8": "Ctx-8",
+            "prompt_ce": "Ctx-16",
+            "prompt_ctx32": "Ctx-32",
+        },
+    ),
+    6: Figure(
+        "Zero-shot predictions with prompts of random context tokens",
+        ("random_prompt",),
+        ("oxford_pets", "ucf101"),
+        noises=(),
+        kind="confusion",
+    ),
+    8: Figure("A robust loss helps prompts and linear probes", LOSSES, SEVEN),
+    9: Figure(
+        "Robust losses for prompt tuning",
+        ("prompt_gce", "prompt_sce", "prompt_nce_rce", "prompt_ce"),
+        SEVEN,
+    ),
+}
+
+
+def shown(layout: Layout, datasets: Iterable[str]) -> list[str]:
+    """The data sets of a study that a layout shows, in its order.
+
+    Those of the paper that the paper shows there, then all that the paper does not know.
+    """
+    datasets = list(datasets)
+    of_paper = [name for name in layout.datasets if name in datasets]
+    return of_paper + [name for name in datasets if name not in EIGHT]
+
+
+def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[int]:
+    """The numbers of the layouts whose methods, noise and data sets the study's grid has."""
+
+    def fills(layout: Layout, backbone: str) -> bool:
+        return all(
+            asks_for(config, dataset, backbone, method, noise)
+            for dataset in shown(layout, config["datasets"])
+            for method in layout.methods
+            for noise in layout.noises or (None,)
+        )
+
+    def has(layout: Layout) -> bool:
+        layout = layout.with_random_noise(config["random_noise"])
+        backbones = [name for name in config["backbones"] if fills(layout, name)]
+        enough = 2 if isinstance(layout, Table) and layout.rows == "backbone" else 1
+        return (
+            config["primary_backbone"] in backbones
+            and len(backbones) >= enough
+            and bool(shown(layout, config["datasets"]))
+        )
+
+    return [number for number, layout in layouts.items() if has(layout)]

@@ -1,0 +1,190 @@
+"""What jobs need: floating point operations, images to read, bytes on disk. Pure, without torch.
+
+Operations are those that dominate, by formula; what they leave out (attention, the last layers,
+start-up) is small beside them for the paper's models, and not for the embedded ones.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ptnl.data import datasets_of, expected_sizes, options_of
+from ptnl.study.planning import Job
+
+Config = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """A CLIP model, as far as the work depends on it."""
+
+    image_gflops: float  # forward of an image
+    dimensions: int  # of features
+    text_width: int
+    text_layers: int
+    tuned_gflops: float = 0.0  # forward of an image in the encoder that `finetune` trains
+    tuned_parameters: int = 0  # and its weights
+
+    @property
+    def layer_parameters(self) -> int:
+        """Weights of the text tower's layers: 12 matrices of width x width each."""
+        return 12 * self.text_width**2 * self.text_layers
+
+
+# Forward operations (two a multiplication with addition) were counted with torch's FlopCounterMode
+# on open_clip 3.3 and timm 1.0, one image, eager attention.
+MODELS = {
+    "RN50": ModelSize(12.22, 1024, 512, 12, tuned_gflops=8.18, tuned_parameters=25_557_032),
+    "ViT-B-32": ModelSize(8.82, 512, 512, 12, tuned_gflops=8.82, tuned_parameters=88_224_232),
+    "mini-rn": ModelSize(0.0392, 128, 128, 2, tuned_gflops=0.00593, tuned_parameters=320_488),
+    "mini-vit": ModelSize(0.170, 128, 128, 2),
+}
+
+# Tokens of a class alone: name, full stop and end token, as OxfordPets has them.
+CLASS_TOKENS = 154 / 37
+TEMPLATE_TOKENS = 6  # of a hand-crafted prompt, such as "a photo of a {}, a type of pet."
+HISTORY_BYTES = 150  # of an epoch's row and of its share of the run's metrics
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job computes, reads and leaves."""
+
+    gflops: float = 0.0
+    images: int = 0  # decoded
+    bytes: int = 0  # left in the results
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(
+            self.gflops + other.gflops, self.images + other.images, self.bytes + other.bytes
+        )
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """The numbers that a job's work follows from."""
+
+    model: ModelSize
+    classes: int
+    images: int
+    test: int
+    draw: int  # images of a few-shot draw
+
+
+def unsized(config: Config) -> list[str]:
+    """Data sets and backbones of the study whose sizes nobody told: their work is not known."""
+    return [name for name in config["datasets"] if _images(config, name) is None] + [
+        name for name in config["backbones"] if name not in MODELS
+    ]
+
+
+def work_of(config: Config, job: Job) -> Work | None:
+    """What a job needs; None where the size of its data set or model is not known (`unsized`).
+
+    Steps that compute nothing to speak of need nothing here: they take their start-up.
+    """
+    stage = _STAGES.get(job.benchmark.split("/")[0])
+    if stage is None:
+        return Work()
+    images = _images(config, job.dataset)
+    if images is None or job.backbone not in MODELS:
+        return None
+    classes = datasets_of(config)[job.dataset].classes
+    sizes = _Sizes(
+        MODELS[job.backbone], classes, sum(images), images[-1], config["shots"] * classes
+    )
+    return stage(config, job, sizes)
+
+
+def _images(config: Config, dataset: str) -> tuple[int, ...] | None:
+    """Images of train, val and test; None where these, or the classes, are not known."""
+    known = datasets_of(config)[dataset]
+    sizes = expected_sizes(known, options_of(config, dataset))
+    if sizes is None or known.classes is None:
+        return None
+    return tuple(sizes.get(split, 0) for split in ("train", "val", "test"))
+
+
+def _encode_images(config: Config, job: Job, sizes: _Sizes) -> Work:
+    return Work(
+        sizes.images * sizes.model.image_gflops,
+        sizes.images,
+        2 * sizes.images * sizes.model.dimensions,  # float16
+    )
+
+
+def _encode_views(config: Config, job: Job, sizes: _Sizes) -> Work:
+    # Beside the few-shot draw, one draw's worth of images for each further kind of draw.
+    kinds = {file.split("/")[-2] for file in job.inputs if "/pseudoshots/" in file}
+    kinds |= {file.split("/")[-3] for file in job.inputs if "/noise/" in file}
+    images = sizes.draw * (1 + len(kinds))
+    views = images * config["views"]
+    return Work(views * sizes.model.image_gflops, images, 2 * views * sizes.model.dimensions)
+
+
+def _pseudolabel_zeroshot(config: Config, job: Job, sizes: _Sizes) -> Work:
+    tokens = sizes.classes * (TEMPLATE_TOKENS + CLASS_TOKENS)
+    scores = 2 * sizes.images * sizes.classes * sizes.model.dimensions
+    return Work(_text(sizes, tokens) + scores / 1e9, 0, _logits(sizes))
+
+
+def _evaluate_random_prompts(config: Config, job: Job, sizes: _Sizes) -> Work:
+    settings = config["methods"]["random_prompt"]
+    tokens = settings["context_length"] + sizes.classes * CLASS_TOKENS
+    scores = 2 * sizes.test * sizes.classes * sizes.model.dimensions / 1e9
+    return Work(settings["draws"] * (_text(sizes, tokens) + scores), 0, 12 * sizes.classes**2)
+
+
+def _finetune_backbone(config: Config, job: Job, sizes: _Sizes) -> Work:
+    settings, model = config["methods"]["finetune"], sizes.model
+    seen = 3 * settings["epochs"] * sizes.draw + sizes.test  # forward and backward; test images
+    left = 4 * model.tuned_parameters + _logits(sizes) + HISTORY_BYTES * settings["epochs"]
+    read = job.runs * sizes.draw + sizes.test
+    return Work(job.runs * seen * model.tuned_gflops, read, job.runs * left)
+
+
+def _tune_method(config: Config, job: Job, sizes: _Sizes) -> Work:
+    settings, model = config["methods"][job.method], sizes.model
+    epochs = settings.get("epochs", 1)
+    steps = epochs * (sizes.draw // settings.get("batch_size", sizes.draw))
+    in_batch = settings.get("batch_size", sizes.draw)
+    scores = 2 * in_batch * sizes.classes * model.dimensions / 1e9
+    weights = sizes.classes * model.dimensions
+    if "max_iterations" in settings:  # L-BFGS: scores and their gradient, at most so often
+        gflops = settings["max_iterations"] * 2 * scores
+    elif job.method == "text_finetune":
+        tokens = sizes.classes * (TEMPLATE_TOKENS + CLASS_TOKENS)
+        # Forward, and backward to activations and to weights.
+        gflops = steps * (3 * _text(sizes, tokens) + 3 * scores)
+        weights = model.layer_parameters
+    elif "context_length" in settings or job.method == "cls_tuning":
+        context = settings.get("context_length", TEMPLATE_TOKENS)
+        # The weights are frozen: forward, and backward to activations.
+        passes = 2 if context else 0
+        tokens = context + sizes.classes * CLASS_TOKENS
+        gflops = steps * passes * (_text(sizes, tokens) + scores)
+        weights = context * model.text_width
+    else:  # a linear classifier by SGD
+        gflops = steps * 3 * scores
+    left = 4 * weights + _logits(sizes) + HISTORY_BYTES * epochs
+    return Work(job.runs * gflops, 0, int(job.runs * left))
+
+
+def _text(sizes: _Sizes, tokens: float) -> float:
+    """GFLOPs of the text tower's forward of some tokens."""
+    return 2 * tokens * sizes.model.layer_parameters / 1e9
+
+
+def _logits(sizes: _Sizes) -> int:
+    """Bytes of a run's test logits in float16."""
+    return 2 * sizes.test * sizes.classes
+
+
+_STAGES = {
+    "encode_images": _encode_images,
+    "encode_views": _encode_views,
+    "pseudolabel_zeroshot": _pseudolabel_zeroshot,
+    "evaluate_random_prompts": _evaluate_random_prompts,
+    "finetune_backbone": _finetune_backbone,
+    "tune_method": _tune_method,
+}

@@ -1,0 +1,81 @@
+"""How strongly wrong and right labels pull at the parameters (paper, section 4.4, Figure 4)."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ptnl.training.losses import Loss
+
+MEASURED_EPOCHS = 12  # of a training, at most
+SAMPLES_TOGETHER = 16  # of each run, whose gradients are computed at once
+
+Parameters = TypeVar("Parameters", Tensor, dict[str, Tensor])
+
+
+def measured_epochs(epochs: int, warmup_epochs: int) -> list[int]:
+    """The epochs, from 0, that begin with a measurement.
+
+    They are spread evenly over the epochs after warm-up, first and last included. At the warm-up
+    rate the parameters hardly move, so its epochs would repeat one measurement.
+    """
+    count = min(MEASURED_EPOCHS, epochs - warmup_epochs)
+    if count <= 0:
+        return []
+    return np.linspace(warmup_epochs, epochs - 1, count).round().astype(int).tolist()
+
+
+def gradient_norms(
+    parameters: Parameters,
+    class_logits: Callable[[Parameters, Tensor], Tensor],
+    features: Tensor,
+    labels: Tensor,
+    labels_clean: Tensor,
+    loss: Loss,
+) -> Tensor:
+    """Gradient norms (4, R) of wrong and of right labels, with respect to all parameters together.
+
+    The rows are the norm of the gradient summed over the samples whose label is wrong, the same
+    over the others, and the means of the norms of the samples' own gradients over the same two
+    parts. The first two tend to the same value wherever training comes to rest, because there the
+    two sums cancel; the means do not. NaN where a run has no sample of a part.
+
+    Every sample is treated as a run of its own, with a copy of its run's parameters, so one
+    backward pass gives the gradient of each.
+
+    Parameters
+    ----------
+    parameters : (R, ...) learnable parameters of R runs, or several of them by name; not changed
+    class_logits : (parameters (X, ...), features (X, B, D)) -> logits (X, B, C), for any number X
+    features : (R, N, D), all training samples
+    labels, labels_clean : (R, N), what training sees and what is true
+    loss : one value a sample
+    """
+    runs, samples = labels.shape
+    named: Mapping[str, Tensor]
+    named = parameters if isinstance(parameters, dict) else {"": parameters}
+    noisy = labels != labels_clean
+    parts = torch.stack([noisy, ~noisy]).to(features.dtype)  # (2, R, N)
+    sums = dict.fromkeys(named, 0.0)  # (2, R, numbers of the parameter)
+    norms = []
+    for together in torch.arange(samples, device=labels.device).split(SAMPLES_TOGETHER):
+        copies = {
+            name: value.detach().repeat_interleave(len(together), dim=0).requires_grad_()
+            for name, value in named.items()
+        }
+        given = copies if isinstance(parameters, dict) else copies[""]
+        logits = class_logits(given, features[:, together].flatten(0, 1)[:, None])
+        total = loss(logits, labels[:, together].flatten()[:, None]).sum()
+        gradients = torch.autograd.grad(total, list(copies.values()))
+        squares = 0.0
+        for name, gradient in zip(named, gradients, strict=True):
+            own = gradient.unflatten(0, (runs, -1)).flatten(2)  # (R, n, numbers)
+            squares = squares + own.square().sum(dim=2)
+            sums[name] = sums[name] + torch.einsum("prn,rnx->prx", parts[..., together], own)
+        norms.append(squares.sqrt())
+    of_sums = sum(value.square().sum(dim=2) for value in sums.values()).sqrt()  # (2, R)
+    counts = parts.sum(dim=2)
+    means = (parts * torch.cat(norms, dim=1)).sum(dim=2) / counts
+    return torch.cat([of_sums, means]).where(counts.repeat(2, 1) > 0, torch.nan)

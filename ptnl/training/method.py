@@ -1,0 +1,23 @@
+"""What the study knows of a method. Without torch, because the Snakefile imports it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Method:
+    """What the study needs to know of a method before running it."""
+
+    title: str  # in tables and figures
+    module: str  # below `ptnl.methods`; offers `tune` (see `ptnl.methods.prompt.tune`)
+    loss: str  # name in `ptnl.training.losses.LOSSES`; empty where nothing is trained
+    start: str = ""  # classifiers: where the weights start, "random" or "text"
+    # Where training labels come from: "noise" (each noise kind of the study), one of
+    # `ptnl.labels.pseudo_labels.SELECTIONS` (in paths, a kind of noise), or "none" where nothing
+    # is trained.
+    labels: str = "noise"
+    trains_on: str = "features"  # of the images, once encoded; or on "images" themselves
+    measures_gradients: bool = False  # whether Figure 4 compares its gradients
+
+    @property
+    def is_trained(self) -> bool:
+        return bool(self.loss)

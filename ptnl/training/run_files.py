@@ -1,0 +1,242 @@
+"""A run's folder: what it holds, and the inputs that runs share."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ptnl.errors import InputError
+from ptnl.io import atomic_path, read_metadata, read_parquet, write_json, write_parquet
+from ptnl.schemas import HISTORY, NOISY_SHOTS, VIEW_IMAGES
+from ptnl.training.run import Run
+from ptnl.training.tuning import TunedRun, top1_accuracy
+
+
+@dataclass(frozen=True)
+class LabelledDraw:
+    """The training images of one run, with the labels that it sees, and where they come from."""
+
+    rows: pd.DataFrame  # see `ptnl.schemas.NOISY_SHOTS`
+    noise: str
+    fp: int
+    seed: int
+    shots: int
+
+
+def read_draw(path: Path) -> LabelledDraw:
+    """A draw with its labels, as `inject_noise` and `sample_pseudolabels` write it."""
+    asked = read_metadata(path)["settings"]
+    origin = {name: asked[name] for name in ("noise", "fp", "seed", "shots")}
+    return LabelledDraw(read_parquet(path, NOISY_SHOTS), **origin)
+
+
+def class_names_of(manifest: pd.DataFrame) -> list[str]:
+    """Class names in order of label; a label without images is an `InputError`."""
+    names = manifest.groupby("label").class_name.first()
+    if list(names.index) != list(range(len(names))):
+        raise InputError(f"the labels of the manifest are not 0 to {len(names) - 1}")
+    return names.tolist()
+
+
+def split_of(manifest: pd.DataFrame, split: str) -> tuple[Tensor, Tensor]:
+    """Which images of the manifest (N) stand in a split, and the labels of those that do."""
+    member = torch.tensor((manifest.split == split).tolist())
+    return member, torch.tensor(manifest.label.tolist())[member]
+
+
+def draw_rows(manifest: pd.DataFrame, draws: list[pd.DataFrame]) -> Tensor:
+    """Rows of the manifest (R, N) at which the N images of R draws stand."""
+    position = dict(zip(manifest.image, range(len(manifest)), strict=True))
+    return torch.tensor([[position[image] for image in draw.image] for draw in draws])
+
+
+def _mapped(path: Path, images: int) -> np.ndarray:
+    """Features (..., images, D) as they lie on the disk."""
+    try:
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as an array ({error})") from error
+    if features.shape[-2] != images:
+        raise InputError(f"{path}: {features.shape[-2]} features for {images} images")
+    return features
+
+
+def read_features(path: Path, images: int) -> Tensor:
+    """Features (images, D) in float32, in the manifest's order.
+
+    One that is not finite (an image encoder left float16's range) is an `InputError`.
+    """
+    features = torch.from_numpy(_mapped(path, images).astype(np.float32))
+    if not features.isfinite().all():
+        raise InputError(
+            f"{path}: features that are not finite; encode the images with precision float32"
+        )
+    return features
+
+
+def read_views(
+    files: Sequence[tuple[Path, Path]],
+    seeds: Sequence[int],
+    draws: Sequence[pd.DataFrame],
+    device: torch.device,
+) -> Callable[[int], Tensor]:
+    """Training features of R runs by epoch, from 0: epoch -> (R, N, D) in float32 on the device.
+
+    They stay on the disk but for the epoch that is asked for; after the last view the first comes
+    again.
+
+    Parameters
+    ----------
+    files : features (NPY) and images (Parquet) of each seed's views, in any order
+    seeds : R seeds
+    draws : R draws of N images
+    """
+    views = {}
+    for path, index in files:
+        images = read_parquet(index, VIEW_IMAGES).image
+        position = dict(zip(images, range(len(images)), strict=True))
+        views[read_metadata(index)["settings"]["seed"]] = _mapped(path, len(images)), position
+    runs = []
+    for seed, draw in zip(seeds, draws, strict=True):
+        if seed not in views:
+            raise InputError(f"no augmented views for seed {seed}")
+        features, position = views[seed]
+        runs.append((features, [position[image] for image in draw.image]))
+
+    def of_epoch(epoch: int) -> Tensor:
+        seen = [features[epoch % len(features)][rows] for features, rows in runs]
+        return torch.from_numpy(np.stack(seen)).to(device).float()
+
+    return of_epoch
+
+
+def device_name(device: torch.device) -> str:
+    """The device as the run table names it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+@dataclass(frozen=True)
+class JobCost:
+    """What a job took, for all of its runs together."""
+
+    job_runs: int
+    job_seconds: float
+    memory_gib: float  # peak of the process
+    device: str
+    device_gib: float  # peak of tensors on the GPU; 0 on the CPU
+
+
+def job_cost(runs: int, device: torch.device) -> JobCost:
+    """What this process, the job of some runs, has taken since it started, imports and all."""
+    on_gpu = device.type == "cuda"
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, else KiB
+    return JobCost(
+        job_runs=runs,
+        job_seconds=time.time() - psutil.Process().create_time(),
+        memory_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30,
+        device=device_name(device),
+        device_gib=torch.cuda.max_memory_allocated(device) / 2**30 if on_gpu else 0.0,
+    )
+
+
+def write_logits(logits: Tensor, folder: Path) -> None:
+    """Test logits (T, C) in float16."""
+    with atomic_path(folder / "logits.npy") as temporary:
+        np.save(temporary, logits.half().cpu().numpy())
+
+
+def read_logits(folder: Path) -> np.ndarray:
+    """Test logits (T, C) of a run, in float16."""
+    try:
+        return np.load(folder / "logits.npy", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / 'logits.npy'}: not readable as an array ({error})") from error
+
+
+def write_weights(weights: dict[str, Tensor], folder: Path) -> None:
+    """The trained tensors."""
+    with atomic_path(folder / "weights.safetensors") as temporary:
+        save_file({name: w.cpu().contiguous() for name, w in weights.items()}, temporary)
+
+
+def write_history(history: pd.DataFrame, folder: Path, made: dict) -> None:
+    """The history of a run, one row an epoch."""
+    write_parquet(history, folder / "history.parquet", HISTORY, made)
+
+
+def run_metrics(
+    folder: Path,
+    run: Run,
+    *,
+    shots: int,
+    rate_realised: float,
+    shots_per_class: float,
+    accuracy: float,
+    epochs: int,
+    parameters: int,
+    cost: JobCost,
+    made: dict,
+) -> None:
+    """The run's row of the run table, and what made it; written last of a run's files."""
+    metrics = {
+        **vars(run),
+        "shots": shots,
+        "rate": 100 * run.fp / shots,
+        "rate_realised": rate_realised,
+        "shots_per_class": shots_per_class,
+        "accuracy": accuracy,
+        "epochs": epochs,
+        "parameters": parameters,
+        **vars(cost),
+        "commit": made["commit"],
+        "torch": made["libraries"]["torch"],
+        "libraries": made["libraries"],
+        "settings": made["settings"],
+    }
+    write_json(metrics, folder / "metrics.json")
+
+
+def write_runs(
+    folders: Sequence[Path],
+    sweep: tuple[str, str, str],
+    draws: Sequence[LabelledDraw],
+    tuned: Sequence[TunedRun],
+    test_labels: Tensor,
+    *,
+    epochs: int,
+    cost: JobCost,
+    made: dict,
+) -> None:
+    """Every file of the runs of a job; says how good each run is.
+
+    `sweep` is their data set, backbone and method.
+    """
+    *_, method = sweep
+    for folder, draw, run in zip(folders, draws, tuned, strict=True):
+        logits = run.test_logits.cpu()
+        accuracy = top1_accuracy(logits, test_labels)
+        write_history(run.history, folder, made)
+        write_weights({**run.weights, **run.buffers}, folder)
+        write_logits(logits, folder)
+        run_metrics(
+            folder,
+            Run(*sweep, draw.noise, draw.fp, draw.seed),
+            shots=draw.shots,
+            rate_realised=100 * float(draw.rows.is_noisy.mean()),
+            shots_per_class=draw.rows.image.nunique() / logits.shape[1],
+            accuracy=accuracy,
+            epochs=epochs,
+            parameters=run.parameters,
+            cost=cost,
+            made=made,
+        )
+        print(f"{method} fp {draw.fp} seed {draw.seed}: {accuracy:.2f} %")

@@ -1,0 +1,91 @@
+"""Linear layers by oneDNN against torch's own, and memory that stays with the process."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ptnl.machine import linear as fast
+from ptnl.machine.linear import linear, product
+
+
+def operands(*shape: int, width: int = 48, dtype: torch.dtype = torch.float32) -> list:
+    stream = torch.Generator().manual_seed(0)
+    x = torch.randn(*shape, 32, generator=stream, dtype=dtype)
+    weight = torch.randn(width, 32, generator=stream, dtype=dtype)
+    bias = torch.randn(width, generator=stream, dtype=dtype)
+    return [tensor.requires_grad_() for tensor in (x, weight, bias)]
+
+
+@pytest.mark.parametrize("shape", [(7,), (2, 7), (3, 2, 7)])
+@pytest.mark.parametrize("trained", [(0,), (0, 1, 2), (1,), (2,)])
+def test_results_and_gradients_are_those_of_torch(shape, trained):
+    ours, theirs = operands(*shape), operands(*shape)
+    for tensors in (ours, theirs):
+        for number, tensor in enumerate(tensors):
+            tensor.requires_grad_(number in trained)
+    results = linear(*ours), F.linear(*theirs)
+    pull = torch.randn(results[0].shape, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(*results)
+    for result, tensors in zip(results, (ours, theirs), strict=True):
+        (result * pull).sum().backward()
+        assert [tensor.grad is not None for tensor in tensors] == [n in trained for n in range(3)]
+    for number in trained:
+        torch.testing.assert_close(ours[number].grad, theirs[number].grad, rtol=1e-5, atol=1e-4)
+
+
+def test_a_layer_without_bias_and_a_gradient_that_is_not_contiguous():
+    x, weight, _ = operands(2, 7)
+    linear(x, weight).transpose(0, 1).square().sum().backward()
+    gradient, x.grad = x.grad, None
+    F.linear(x, weight).transpose(0, 1).square().sum().backward()
+    torch.testing.assert_close(gradient, x.grad, rtol=1e-5, atol=1e-3)
+
+
+def test_other_types_are_left_to_torch():
+    x, weight, bias = operands(7, dtype=torch.float64)
+    assert torch.equal(linear(x, weight, bias), F.linear(x, weight, bias))
+    x, weight, bias = operands(7)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert linear(x, weight, bias).dtype == torch.bfloat16
+
+
+def test_a_torch_without_onednn(monkeypatch):
+    monkeypatch.setattr(fast, "has_onednn", lambda: False)
+    x, weight, bias = operands(7)
+    assert torch.equal(linear(x, weight, bias), F.linear(x, weight, bias))
+    assert torch.equal(product(x, weight.mT), x @ weight.mT)
+
+
+def test_a_product_is_torchs():
+    x, weight, _ = operands(7)
+    with torch.no_grad():
+        torch.testing.assert_close(product(x, weight.mT), x @ weight.mT)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is Linux's")
+def test_freed_memory_stays_with_the_process():
+    """Page faults are counted, not seconds: tensors that come again need no fresh pages."""
+    code = """
+import resource, sys, torch
+from ptnl.machine.memory import keep_freed_memory
+if sys.argv[1] == "keep":
+    assert keep_freed_memory()
+for step in range(12):
+    if step == 2:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    activations = [torch.ones(2**18) for _ in range(40)]
+    del activations
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    faults = {
+        case: int(
+            subprocess.run(
+                [sys.executable, "-c", code, case], capture_output=True, text=True, check=True
+            ).stdout
+        )
+        for case in ("keep", "give back")
+    }
+    assert faults["keep"] < 1000 < faults["give back"]
