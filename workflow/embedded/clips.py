@@ -27,15 +27,19 @@ def build_clip(spec: Mapping[str, Any], vocabulary: Vocabulary, device: torch.de
 def encode_text(model: CLIP, tokens: Tensor) -> Tensor:
     """Unit embeddings (texts, D): `CLIP.encode_text` for tokens cut to the longest of the batch."""
     length = tokens.shape[1]
-    x = model.token_embedding(tokens) + model.positional_embedding[:length]
-    x = model.transformer(x, attn_mask=model.attn_mask[:length, :length])
-    x = model.ln_final(x[torch.arange(len(x), device=x.device), tokens.argmax(dim=-1)])
-    return F.normalize(x @ model.text_projection, dim=-1)
+    with torch.autocast(tokens.device.type, torch.bfloat16):
+        x = model.token_embedding(tokens) + model.positional_embedding[:length]
+        x = model.transformer(x, attn_mask=model.attn_mask[:length, :length])
+        x = model.ln_final(x[torch.arange(len(x), device=x.device), tokens.argmax(dim=-1)])
+        x = x @ model.text_projection
+    return F.normalize(x.float(), dim=-1)
 
 
 def encode_image(model: CLIP, images: Tensor) -> Tensor:
     """Unit image features (images, D)."""
-    return F.normalize(model.encode_image(images), dim=-1)
+    with torch.autocast(images.device.type, torch.bfloat16):
+        features = model.encode_image(images)
+    return F.normalize(features.float(), dim=-1)
 
 
 def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, name: Tensor) -> Tensor:
@@ -47,26 +51,24 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, name: Tensor) -
 
 
 def parameter_groups(model: nn.Module, hp: Mapping[str, Any]) -> list[dict]:
-    """Weight decay on matrices and filters only; token embeddings learn at a rate of their own."""
+    """Weight decay on matrices and filters, and of its own strength on token embeddings."""
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
     tokens = [p for n, p in trained.items() if n == "token_embedding.weight"]
     decayed = [p for n, p in trained.items() if p.ndim >= 2 and "embedding" not in n]
     chosen = {id(p) for p in (*tokens, *decayed)}
     others = [p for p in trained.values() if id(p) not in chosen]
-    rate = hp["learning_rate"]
-    groups = [(decayed, rate, hp["weight_decay"]), (others, rate, 0.0)]
+    groups = [(decayed, hp["weight_decay"]), (others, 0.0)]
     if tokens:
-        groups.append((tokens, rate * hp["token_rate"], 0.0))
-    return [{"params": p, "lr": lr, "weight_decay": decay} for p, lr, decay in groups]
+        groups.append((tokens, hp["token_decay"]))
+    return [{"params": parameters, "weight_decay": decay} for parameters, decay in groups]
 
 
 def one_cycle(model: nn.Module, hp: Mapping[str, Any], steps: int) -> list:
     """AdamW and its schedule."""
     groups = parameter_groups(model, hp)
-    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
-    rates = [group["lr"] for group in groups]
+    optimiser = torch.optim.AdamW(groups, lr=hp["learning_rate"], betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rates, total_steps=steps, pct_start=hp["warmup"]
+        optimiser, hp["learning_rate"], total_steps=steps, pct_start=hp["warmup"]
     )
     return [optimiser, schedule]
 
@@ -133,10 +135,18 @@ def save_clip(model: CLIP, vocabulary: Vocabulary, validation: Validation, out: 
         torch.save(state, temporary)
 
 
-def load_clip(model: CLIP, path: Path, vocabulary: Vocabulary) -> CLIP:
+def load_clip(
+    model: CLIP, path: Path, vocabulary: Vocabulary, image_tower_alone: bool = False
+) -> CLIP:
     """The model with what `save_clip` wrote, frozen and in evaluation mode."""
     state = torch.load(path, weights_only=True, map_location="cpu")
     if not np.array_equal(state["token_ids"].numpy(), vocabulary.ids):
         raise SystemExit(f"{path} was trained on other words: its vocabulary differs")
-    model.load_state_dict(state["model"])
+    taken = state["model"]
+    if image_tower_alone:
+        taken = {
+            name: taken[name] if name.startswith("visual.") else value
+            for name, value in model.state_dict().items()
+        }
+    model.load_state_dict(taken)
     return model.eval().requires_grad_(False)

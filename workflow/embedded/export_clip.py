@@ -12,7 +12,7 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
-from ptnl.backbones.loading import TOKEN_IDS, TOKEN_ROWS
+from ptnl.backbones.text import TOKEN_IDS, TOKEN_ROWS
 from ptnl.io import atomic_path, write_json
 
 IMAGE_TOWER = "visual."

@@ -46,7 +46,12 @@ def main() -> None:
         vocabulary=given.vocabulary,
     )
     spec = given.config["backbones"][args.backbone]
-    taught = load_clip(build_clip(spec, given.vocabulary, given.device), args.images, given.vocabulary)
+    taught = load_clip(
+        build_clip(spec, given.vocabulary, given.device),
+        args.images,
+        given.vocabulary,
+        image_tower_alone=True,
+    )
     torch.manual_seed(hp["seed"])
     model = build_clip(spec, given.vocabulary, given.device)
     model.visual = taught.visual
