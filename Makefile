@@ -8,8 +8,12 @@ CORES ?= all
 # Rules call `python`: the environment's, activated or not.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES)
+# An environment that somebody else made is not cleared.
+NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptnl ]; then \
+	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
+	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
-.PHONY: demo test test-slurm slurm rehearsal lint format clean lock embedded
+.PHONY: demo test test-slurm slurm rehearsal lint format clean lock embedded gpu-bench wheels
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -29,6 +33,24 @@ slurm: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
 	  --constraint envs/requirements.lock --editable '.[slurm]'
 
+# No environment is made for these two: a compute node has one of its own, and often no network.
+DEVICE ?= cuda
+gpu-bench: ## what a GPU has to show: right, fast, whole; DEVICE=cpu rehearses it
+	@python3 -m tests.benchmarks.gpu --device $(DEVICE) --out results/gpu-bench
+
+PLATFORM ?= manylinux_2_28_x86_64
+FOR_PYTHON ?= 3.12
+WHEELS ?= wheels
+# Newer glibc runs wheels of older platforms, but pip takes each name by the letter.
+PLATFORMS = $(PLATFORM) manylinux_2_17_x86_64 manylinux2014_x86_64 manylinux1_x86_64
+PINS = $(foreach name,$(ONLY),$(shell sed -nE 's/^($(subst _,[-_],$(name))==[^ ;]+).*/\1/Ip' envs/requirements.lock))
+wheels: $(READY) ## the wheels that an offline machine lacks: make wheels ONLY="pyarrow ftfy"
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
+	  --only-binary=:all: --implementation cp --python-version $(FOR_PYTHON) \
+	  $(addprefix --platform ,$(PLATFORMS)) --dest $(WHEELS) \
+	  $(if $(ONLY),$(PINS),--requirement envs/requirements.lock)
+	@echo "$(WHEELS)/: there, pip install --no-index --no-deps --target SITE $(WHEELS)/*.whl"
+
 lint: $(READY) ## format and lint checks
 	@echo "ruff, snakefmt, snakemake --lint"
 	@ruff check .
@@ -44,23 +66,29 @@ format: $(READY) ## rewrite the code in its format
 embedded: $(READY) ## rebuild the shipped data sets and backbones (hours; see workflow/embedded)
 	@snakemake --snakefile workflow/embedded/Snakefile --cores $(CORES)
 
-clean: ## remove what runs have made; the environment stays
-	@find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
-	@rm -rf .snakemake .pytest_cache .ruff_cache
+clean: ## remove the files that the embedded study has made, and no others
+	@if [ -e $(READY) ]; then $(SNAKEMAKE) --delete-all-output; fi
 
 lock: ## resolve the environment anew and pin it
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(NEW_VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade -e '.[test,embedded]'
 	@{ echo '# Every package of the environment, exactly. `make lock` writes it anew.'; \
 	  $(BIN)/python -m pip freeze --all --exclude-editable | sed -E \
 	  '/^pip==/d; s/^((nvidia|cuda)-.*|triton==.*)$$/\1 ; sys_platform == "linux"/'; } \
 	  > envs/requirements.lock
+	@$(MAKE) envs/ptnl.yaml
+
+# Snakemake copies this file alone to where it makes a conda environment: the pins stand inside.
+envs/ptnl.yaml: envs/requirements.lock
+	@{ printf '%s\n' '# For `snakemake --sdm conda`: the packages of requirements.lock. `make $@` writes it.' \
+	  'channels:' '  - conda-forge' '  - nodefaults' 'dependencies:' '  - python=3.11' '  - pip' \
+	  '  - pip:'; sed -n 's/^[^#]/      - &/p' $<; } > $@
 
 $(READY): envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "error: $(PYTHON) is older than 3.11; call make PYTHON=python3.11"; exit 2; }
 	@echo "environment 1/3: creating $(VENV)"
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(NEW_VENV)
 	@echo "environment 2/3: installing $$(grep -c == $<) pinned packages (about 6 GB with CUDA)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@echo "environment 3/3: installing ptnl"

@@ -53,6 +53,11 @@ HISTORY: Schema = {
     "gradient_clean": "double",
     "gradient_noisy_mean": "double",
     "gradient_clean_mean": "double",
+    # How the epoch splits the shots by whether their label is taken as right, in percent; NaN where
+    # the method makes no split.
+    "taken_as_clean": "double",  # share of the shots
+    "split_precision": "double",  # of those, the share whose label is right
+    "split_recall": "double",  # of the shots whose label is right, the share taken as clean
 }
 
 # One row a measured epoch of a run with wrong labels: how strongly they and the right ones pull.
@@ -167,9 +172,10 @@ CLAIMS: Schema = {
     "estimate": "double",  # of that comparison, positive where the claim is right
     "low": "double",  # 95 % confidence interval
     "high": "double",
-    "n": "int64",  # pairs: (data set, seed)
-    "verdict": "string",  # holds, does not hold, not enough runs
-    "reason": "string",  # empty where it holds
+    "seeds": "int64",
+    "datasets": "string",  # those it was judged on, parted by commas
+    "verdict": "string",  # holds, does not hold, undecided, not enough runs
+    "finding": "string",  # the verdict as a sentence, with what it rests on
 }
 
 # One row a (backbone, number of classes, number of fused runs): what a step of prompt tuning costs,

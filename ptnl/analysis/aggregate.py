@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ptnl.errors import InputError
+from ptnl.methods import METHODS
 from ptnl.schemas import ENSEMBLES, GRADIENTS, RUN_KEYS, RUNS, SUMMARY
 from ptnl.study.grid import RANDOM_PROMPT
 
@@ -26,14 +27,15 @@ def runs_table(metrics: Sequence[dict]) -> pd.DataFrame:
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """Mean, sample standard deviation and number of runs over seeds (see `ptnl.schemas.SUMMARY`).
 
-    Raises `InputError` where a sweep misses a seed at one of its rates: no silent average.
+    Raises `InputError` where a method that is trained misses a seed that the study has: no silent
+    average.
     """
-    for sweep, rows in runs.groupby([key for key in SWEEP_POINT if key != "fp"]):
-        seeds = set(rows.seed)
-        for fp, at_rate in rows.groupby("fp"):
-            missing = sorted(seeds - set(at_rate.seed))
-            if missing:
-                raise InputError(f"{'/'.join(sweep)}, fp {fp}: no run for the seeds {missing}")
+    trained = runs[runs.method.map(lambda name: METHODS[name].is_trained)]
+    seeds = set(trained.seed)
+    for (*sweep, fp), at_rate in trained.groupby(SWEEP_POINT):
+        missing = sorted(seeds - set(at_rate.seed))
+        if missing:
+            raise InputError(f"{'/'.join(sweep)}, fp {fp}: no run for the seeds {missing}")
     summary = runs.groupby([*SWEEP_POINT, "rate"], as_index=False).agg(
         rate_realised=("rate_realised", "mean"),
         mean=("accuracy", "mean"),

@@ -5,6 +5,7 @@ Pure functions of DataFrames, without torch.
 
 import pandas as pd
 
+from ptnl.analysis.text_tables import markdown_table
 from ptnl.methods import METHODS
 from ptnl.schemas import COST
 
@@ -55,26 +56,30 @@ def cost_table(runs: pd.DataFrame, benchmarks: pd.DataFrame) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame, study: str) -> str:
     """The rows of `cost_table`, and their sum, as GitHub's Markdown."""
-    lines = [
+    caption = (
         f"**Cost.** Wall time of all jobs, one after the other, and peak memory, study {study!r}. "
         "Runs that a job trained side by side share its time. Stages without a device are known by "
-        "Snakemake's benchmark files, which do not tell it.",
-        "",
-        "| Stage | Method | Device | Jobs | Runs | Time (h:min:s) | Memory (GiB) "
-        "| Device memory (GiB) |",
-        "|---|---|---|---:|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {row.stage} | {METHODS[row.method].title if row.method else ''} | {row.device} "
-        f"| {row.jobs} | {row.runs or ''} | {_time(row.hours)} | {_gib(row.memory_gib)} "
-        f"| {_gib(row.device_gib)} |"
+        "Snakemake's benchmark files, which do not tell it."
+    )
+    heads = ["Stage", "Method", "Device", "Jobs", "Runs", "Time (h:min:s)", "Memory (GiB)"]
+    rows = [
+        (
+            row.stage,
+            METHODS[row.method].title if row.method else "",
+            row.device,
+            row.jobs,
+            row.runs or "",
+            _time(row.hours),
+            _gib(row.memory_gib),
+            _gib(row.device_gib),
+        )
         for row in table.itertuples()
     ]
-    lines.append(
-        f"| All |  |  | {table.jobs.sum()} | {table.runs.sum()} | {_time(table.hours.sum())} "
-        f"| {_gib(table.memory_gib.max())} | {_gib(table.device_gib.max())} |"
+    peaks = (_gib(table.memory_gib.max()), _gib(table.device_gib.max()))
+    rows.append(
+        ("All", "", "", table.jobs.sum(), table.runs.sum(), _time(table.hours.sum()), *peaks)
     )
-    return "\n".join(lines) + "\n"
+    return f"{caption}\n\n{markdown_table([*heads, 'Device memory (GiB)'], rows, 'lllrrrrr')}\n"
 
 
 def _time(hours: float) -> str:

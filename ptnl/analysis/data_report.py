@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from ptnl.analysis.text_tables import markdown_table
 from ptnl.data import title_of
 
 SPLITS = ("train", "val", "test")
@@ -36,24 +37,23 @@ def data_table(
 
 def markdown(table: pd.DataFrame, skipped: Mapping[str, list[str]], study: str) -> str:
     """The rows of `data_table` and the names of skipped images, as GitHub's Markdown."""
-    lines = [
-        f"**Data sets.** Classes, images of each split, and unreadable images that were skipped, "
+    parts = [
+        "**Data sets.** Classes, images of each split, and unreadable images that were skipped, "
         f"study {study!r}.",
-        "",
-        "| Data set | Classes | Train | Val | Test | Skipped |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {title_of(row.dataset)} | {row.classes} | {row.train} | {row.val} | {row.test} "
-        f"| {row.skipped} |"
-        for row in table.itertuples()
+        markdown_table(
+            ["Data set", "Classes", "Train", "Val", "Test", "Skipped"],
+            [
+                (title_of(row.dataset), row.classes, row.train, row.val, row.test, row.skipped)
+                for row in table.itertuples()
+            ],
+            "lrrrrr",
+        ),
     ]
     for name, images in skipped.items():
         if images:
             listed = ", ".join(f"`{image}`" for image in images)
-            lines += [
-                "",
+            parts.append(
                 f"Skipped of {title_of(name)}: {listed}. Its few-shot draws are not those of "
-                "the whole data set.",
-            ]
-    return "\n".join(lines) + "\n"
+                "the whole data set."
+            )
+    return "\n\n".join(parts) + "\n"

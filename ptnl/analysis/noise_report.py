@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ptnl.analysis.text_tables import markdown_table
 from ptnl.data import title_of
 from ptnl.errors import InputError
 from ptnl.labels.noise import NOISES
@@ -35,16 +36,23 @@ def realised_noise(runs: pd.DataFrame) -> pd.DataFrame:
 
 def markdown(realised: pd.DataFrame, study: str, protocol: str) -> str:
     """The rows of `realised_noise` as GitHub's Markdown."""
-    lines = [
+    caption = (
         "**Noise.** Wrong labels asked for and found, and different images per class, means over "
-        f"draws, study {study!r}, protocol {protocol!r}.",
-        "",
-        "| Data set | Noise | Asked for (%) | Found (%) | Images per class | Draws |",
-        "|---|---|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {title_of(row.dataset)} | {row.noise} | {row.rate:g} | {row.rate_realised:.1f} "
-        f"| {row.shots_per_class:.1f} | {row.draws} |"
-        for row in realised.itertuples()
-    ]
-    return "\n".join(lines) + "\n"
+        f"draws, study {study!r}, protocol {protocol!r}."
+    )
+    table = markdown_table(
+        ["Data set", "Noise", "Asked for (%)", "Found (%)", "Images per class", "Draws"],
+        [
+            (
+                title_of(row.dataset),
+                row.noise,
+                f"{row.rate:g}",
+                f"{row.rate_realised:.1f}",
+                f"{row.shots_per_class:.1f}",
+                row.draws,
+            )
+            for row in realised.itertuples()
+        ],
+        "llrrrr",
+    )
+    return f"{caption}\n\n{table}\n"

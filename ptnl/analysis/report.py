@@ -9,6 +9,7 @@ import pandas as pd
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from ptnl.analysis.text_tables import markdown_table
 from ptnl.study.layouts import FIGURES
 
 
@@ -16,22 +17,11 @@ def _html(markdown: str) -> Markup:
     return Markup(MarkdownIt().enable("table").render(markdown))
 
 
-def _markdown_table(frame: pd.DataFrame) -> str:
-    """A small frame as Markdown; numbers stand at the right."""
-    sides = ["---:" if kind.kind in "iuf" else "---" for kind in frame.dtypes]
-    rows = [
-        " | ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in row)
-        for row in frame.itertuples(index=False)
-    ]
-    return "\n".join(
-        f"| {line} |" for line in [" | ".join(frame.columns), " | ".join(sides), *rows]
-    )
-
-
-def environment(runs: pd.DataFrame) -> pd.DataFrame:
-    """What computed the runs: code, torch, device."""
+def environment(runs: pd.DataFrame) -> str:
+    """What computed the runs: code, torch, device; as Markdown."""
     by = runs.groupby(["commit", "torch", "device"], as_index=False).size()
-    return by.set_axis(["Commit", "torch", "Device", "Runs"], axis=1)
+    rows = by.itertuples(index=False)
+    return markdown_table(["Commit", "torch", "Device", "Runs"], rows, "lllr")
 
 
 def introduction(runs: pd.DataFrame) -> str:
@@ -86,5 +76,5 @@ def render_report(
         data=[_html(text) for text in data],
         noise=_html(noise),
         cost=_html(cost),
-        environment=_html(_markdown_table(environment(runs))),
+        environment=_html(environment(runs)),
     )

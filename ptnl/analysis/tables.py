@@ -8,6 +8,7 @@ import pandas as pd
 
 from ptnl import data
 from ptnl.analysis.published import beside, published
+from ptnl.analysis.text_tables import latex_table, markdown_table
 from ptnl.backbones import registry
 from ptnl.labels.pseudo_labels import SELECTIONS
 from ptnl.methods import METHODS
@@ -193,50 +194,40 @@ def caption(rows: pd.DataFrame, layout: Table, origin: Origin) -> str:
 def markdown(rows: pd.DataFrame, layout: Table, number: int, origin: Origin) -> str:
     """The table in the paper's layout, as GitHub's Markdown."""
     grid = _grid(rows, layout, "±", "**{}**")
-    heads = [
-        "Data set",
-        *(["Row" if layout.rows == "estimate" else "Method"] if layout.rows else []),
+    heads = _heads(layout, "Row")
+    table = markdown_table(
+        [*heads, *grid.columns],
+        [row for block in _blocks(grid, layout) for row in block],
+        "l" * len(heads) + "r" * len(grid.columns),
+    )
+    return f"**Table {number}.** {caption(rows, layout, origin)}.\n\n{table}\n"
+
+
+def _heads(layout: Table, estimate: str) -> list[str]:
+    """The heads of the columns that say what a row is."""
+    row = {"": [], "estimate": [estimate]}.get(layout.rows, ["Method"])
+    return ["Data set", *row]
+
+
+def _blocks(grid: pd.DataFrame, layout: Table) -> list[list[list[str]]]:
+    """The rows of each data set, whose name stands in its first one only."""
+    return [
+        [
+            [data.title_of(dataset) if place == 0 else "", *([row] if layout.rows else []), *cells]
+            for place, ((_, row), cells) in enumerate(block.iterrows())
+        ]
+        for dataset, block in grid.groupby(level="dataset", sort=False)
     ]
-    lines = [
-        f"**Table {number}.** {caption(rows, layout, origin)}.",
-        "",
-        f"| {' | '.join([*heads, *grid.columns])} |",
-        "|" + "---|" * len(heads) + "---:|" * len(grid.columns),
-    ]
-    previous = None
-    for (dataset, row), values in grid.iterrows():
-        title = data.title_of(dataset) if dataset != previous else ""
-        lines.append(f"| {' | '.join([title, *([row] if layout.rows else []), *values])} |")
-        previous = dataset
-    return "\n".join(lines) + "\n"
 
 
 def latex(rows: pd.DataFrame, layout: Table, number: int, origin: Origin) -> str:
     """The table in the paper's layout, as LaTeX with booktabs."""
     grid = _grid(rows, layout, r"$\pm$", r"\textbf{{{}}}")
-    heads = ["Data set", *(["Method"] if layout.rows else [])]
-    if layout.rows == "estimate":
-        heads[1] = ""
-
-    def escaped(text: str) -> str:
-        return text.replace("%", r"\%").replace("_", r"\_")
-
-    lines = [
-        r"\begin{table}",
-        r"  \centering",
-        rf"  \caption{{{escaped(caption(rows, layout, origin))}.}}",
-        rf"  \label{{tab:ptnl-table{number}}}",
-        rf"  \begin{{tabular}}{{{'l' * len(heads)}{'r' * len(grid.columns)}}}",
-        r"    \toprule",
-        f"    {' & '.join([*heads, *map(escaped, grid.columns)])} \\\\",
-    ]
-    previous = None
-    for (dataset, row), values in grid.iterrows():
-        if dataset != previous:
-            lines.append(r"    \midrule")
-        title = escaped(data.title_of(dataset)) if dataset != previous else ""
-        words = [title, *([row] if layout.rows else []), *values]
-        lines.append(f"    {' & '.join(words)} \\\\")
-        previous = dataset
-    lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}"]
-    return "\n".join(lines) + "\n"
+    heads = _heads(layout, "")
+    return latex_table(
+        f"{caption(rows, layout, origin)}.",
+        f"tab:ptnl-table{number}",
+        [*heads, *grid.columns],
+        _blocks(grid, layout),
+        "l" * len(heads) + "r" * len(grid.columns),
+    )

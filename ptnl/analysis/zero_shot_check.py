@@ -8,6 +8,7 @@ functions of the zero-shot runs.
 import pandas as pd
 
 from ptnl.analysis.published import beside
+from ptnl.analysis.text_tables import markdown_table
 from ptnl.data import title_of
 
 TABLE = 5  # the paper's, whose first column is zero-shot CLIP
@@ -53,20 +54,18 @@ def warnings(compared: pd.DataFrame) -> list[str]:
 
 def markdown(compared: pd.DataFrame, study: str, protocol: str) -> str:
     """The rows of `against_published` as GitHub's Markdown, warnings first."""
-    lines = [f"**Warning:** {sentence}. {CAUSES}\n" for sentence in warnings(compared)]
-    lines += [
+    parts = [f"**Warning:** {sentence}. {CAUSES}" for sentence in warnings(compared)]
+    parts.append(
         "**Zero-shot accuracy** (%) on the test images beside what is published "
         f"({SOURCE}), study {study!r}, protocol {protocol!r}. More than {TOLERANCE} points apart "
-        "is a sign of wrong data.",
-        "",
-        "| Data set | Backbone | Here | Published | Difference | Verdict |",
-        "|---|---|---:|---:|---:|---|",
-    ]
+        "is a sign of wrong data."
+    )
+    rows = []
     for row in compared.itertuples():
         known = row.verdict != UNKNOWN
-        numbers = f"{row.published:.2f} | {row.difference:+.2f}" if known else "– | –"
-        lines.append(
-            f"| {title_of(row.dataset)} | {row.backbone} | {row.accuracy:.2f} | {numbers} "
-            f"| {row.verdict} |"
-        )
-    return "\n".join(lines) + "\n"
+        numbers = (f"{row.published:.2f}", f"{row.difference:+.2f}") if known else ("–", "–")
+        ours = (title_of(row.dataset), row.backbone, f"{row.accuracy:.2f}")
+        rows.append((*ours, *numbers, row.verdict))
+    heads = ["Data set", "Backbone", "Here", "Published", "Difference", "Verdict"]
+    parts.append(markdown_table(heads, rows, "llrrrl"))
+    return "\n\n".join(parts) + "\n"

@@ -105,12 +105,14 @@ def find(
             return Found(cached, origin.url)
     why = "HF_HUB_OFFLINE forbids the network"
     if not constants.HF_HUB_OFFLINE:
-        why = "none of their sources answers as it should"
+        reasons = []
         for origin in origins:
             try:
                 return Found(_from_network(name, origin, downloads, manual), origin.url)
             except InputError as error:
-                report(str(error))
+                reasons.append(str(error))
+                report(reasons[-1])
+        why = f"none of their sources answers as it should ({'; '.join(reasons)})"
     first = origins[0]
     raise InputError(
         f"{name}: its weights are in no cache, and {why}; get {first.url} elsewhere "
@@ -135,14 +137,7 @@ def _from_network(name: str, origin: Origin, downloads: Path, manual: Path) -> P
     """The file, fetched and checked; an `InputError` says why it cannot be had."""
     if origin.repository:
         return _from_hub(origin, offline=False)
-    whole = origin.sha256 if len(origin.sha256) == 64 else ""
-    path = fetch(Source(origin.name, name, (origin.url,), sha256=whole), downloads, manual)
-    try:
-        check_sha256(path, origin.sha256, origin.url)
-    except InputError:
-        path.unlink()
-        raise
-    return path
+    return fetch(Source(origin.name, name, (origin.url,), sha256=origin.sha256), downloads, manual)
 
 
 def _from_hub(origin: Origin, offline: bool) -> Path:

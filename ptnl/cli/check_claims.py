@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ptnl.analysis.claims import check_claims, claims_table
 from ptnl.analysis.claims_text import claims_markdown
 from ptnl.analysis.published import published
+from ptnl.analysis.verdicts import check_claims, claims_table
 from ptnl.cli.entry import parser, start
 from ptnl.io import read_parquet, write_parquet, write_text
 from ptnl.provenance import made_by
@@ -16,11 +16,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
     arguments.add_argument(
-        "--gradients", type=Path, help="gradient study (Parquet), if there is one"
+        "--gradients", type=Path, nargs="?", help="gradient study (Parquet), if there is one"
     )
     arguments.add_argument("--backbone", required=True, help="the primary one")
     arguments.add_argument("--study", required=True, help="name of the study, for the title")
-    arguments.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    arguments.add_argument(
+        "--random-noise", required=True, help="kind of noise in the place of the paper's random one"
+    )
     arguments.add_argument(
         "--out", type=Path, nargs="+", required=True, help="any of .md, .csv, .parquet"
     )
@@ -28,10 +30,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     runs = read_parquet(args.runs, RUNS)
     gradients = read_parquet(args.gradients, GRADIENTS) if args.gradients else None
-    findings = check_claims(runs, gradients, args.backbone, args.seed)
+    findings = check_claims(runs, gradients, args.backbone, args.random_noise)
     table = claims_table(findings)
-    markdown = claims_markdown(findings, published(), args.study, args.backbone)
-    made = made_by("numpy", "pandas", seed=args.seed)
+    markdown = claims_markdown(findings, published(), args.study, args.backbone, args.random_noise)
+    made = made_by("numpy", "pandas", "scipy")
     write = {
         ".md": lambda path: write_text(markdown, path),
         ".csv": lambda path: write_text(table.to_csv(index=False), path),

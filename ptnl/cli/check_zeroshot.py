@@ -7,7 +7,7 @@ from pathlib import Path
 from ptnl.analysis.aggregate import runs_table
 from ptnl.analysis.published import published
 from ptnl.analysis.zero_shot_check import CAUSES, against_published, markdown, warnings
-from ptnl.cli.entry import parser, start
+from ptnl.cli.entry import add_statement, parser, start
 from ptnl.io import read_json, write_text
 
 
@@ -16,10 +16,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--metrics", type=Path, nargs="+", required=True, help="of the zero-shot runs"
     )
-    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
     arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
-    arguments.add_argument("--csv", type=Path, required=True)
-    arguments.add_argument("--markdown", type=Path, required=True)
+    add_statement(arguments)
     args = arguments.parse_args(argv)
 
     compared = against_published(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptnl.cli.entry import parser, start
+from ptnl.data.changes import refresh
 from ptnl.errors import InputError
 from ptnl.fetch.archive_status import archives_folder, chosen, table
 from ptnl.fetch.checksums import verify
@@ -16,6 +17,8 @@ ACTIONS = {
     "fetch": "download what is missing, or take it from DATA_ROOT/manual; optional files and those "
     "that can only be put there by hand have to be named",
     "verify": "compute all checksums anew; bad files are named, with exit status 2",
+    "refresh": "have the next run get and index the named data sets anew, your own too; what was "
+    "fetched is not fetched again",
 }
 
 
@@ -45,7 +48,7 @@ def verify_all(sources: Sequence[Source], data_root: Path) -> None:
             bad.append(source.name)
     print(f"{len(there)} of {len(sources)} files are there, {len(there) - len(bad)} are right")
     if bad:
-        raise InputError(f"bad files: {', '.join(bad)}; `ptnl data fetch` replaces them")
+        raise InputError(f"bad files: {', '.join(bad)}; delete them, then `ptnl data fetch`")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -74,6 +77,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         actions.add_parser(name, parents=[shared], help=purpose, description=purpose)
     args = arguments.parse_args(argv)
 
+    if args.action == "refresh":
+        if not args.names:
+            raise InputError("name the data sets to refresh")
+        for name in args.names:
+            refresh(args.data_root / name / "receipt.json")
+        return
     sources = chosen(load_sources(*args.sources), args.names)
     if args.action == "status":
         print("\n".join(table(sources, args.data_root)))

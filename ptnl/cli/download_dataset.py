@@ -1,17 +1,19 @@
 """Get a data set's images, complete and checked, and write a receipt that says from where."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 from ptnl.cli.entry import parser, start
-from ptnl.data import dataset_of, splits_of
+from ptnl.data import dataset_of, splits_of, user_folder
 from ptnl.data.archives import Archives
-from ptnl.data.own_folder import link
+from ptnl.data.changes import check_place, state_of
+from ptnl.errors import InputError
+from ptnl.fetch.ownership import put, require_free, scratch
 from ptnl.fetch.sources import load_sources
 from ptnl.io import write_json
+from ptnl.provenance import made_by
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -33,33 +35,40 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     dataset = dataset_of(args.dataset, args.options)
     images = args.out.parent / "images"
-    partial = args.out.parent / "images.partial"
-    for leftover in (partial, images):
-        _remove(leftover)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     archives = Archives(load_sources(*args.sources), args.out.parent / "archives", args.manual)
-    if "source" in args.options and args.dataset != "imagenet":  # whose copies differ in layout
-        said = link(Path(args.options["source"]), partial)
-    else:
-        module = import_module(f"ptnl.data.{dataset.module}")
-        said = module.download(args.dataset, partial, args.options, archives)
-    partial.replace(images)
+    folder = user_folder(args.dataset, args.options)
+    check_place(args.out, args.dataset)
+    require_free(images)
+    if folder:
+        _check_folder(Path(folder), images)
+    state = state_of(args.out, args.dataset, args.options)
+    with scratch(images) as partial:
+        made = partial / "images"
+        if folder:
+            made.symlink_to(Path(folder).resolve())
+            said = {"folder": str(Path(folder).resolve())}
+        else:
+            module = import_module(f"ptnl.data.{dataset.module}")
+            said = module.download(args.dataset, made, args.options, archives)
+        put(made, images)
     receipt = {
         "dataset": args.dataset,
         "options": args.options,
         "splits": splits_of(dataset, args.options),
         "files": archives.fetched,
+        "state": state,
+        "made_by": made_by(),
         **said,
     }
     write_json(receipt, args.out)
 
 
-def _remove(images: Path) -> None:
-    """Remove a folder of ours, or a link to one of the user's, which stays."""
-    if images.is_symlink():
-        images.unlink()
-    elif images.exists():
-        shutil.rmtree(images)
+def _check_folder(folder: Path, images: Path) -> None:
+    """Refuse a user's folder that cannot be linked to."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    if images.parent.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"{images.parent}: is the study's own place for it; give another folder")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,14 @@ import torch
 
 from ptnl.backbones.assets import sha256
 from ptnl.backbones.loading import load_files
-from ptnl.cli.entry import add_backbone_files, add_device, add_precision, parser, start
+from ptnl.cli.entry import (
+    add_backbone_files,
+    add_background,
+    add_device,
+    add_precision,
+    parser,
+    start,
+)
 from ptnl.features.encode import ImageEncoder, encoded_batches
 from ptnl.features.resumable import write_features
 from ptnl.io import read_parquet
@@ -25,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--backbone", required=True)
     add_backbone_files(arguments)
     add_precision(arguments)
+    add_background(arguments)
     arguments.add_argument(
         "--out", type=Path, required=True, help="features (NPY): (images, D), float16"
     )
@@ -43,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "open_clip_torch",
         backbone=args.backbone,
         precision=args.precision,
+        transparent_on=args.transparent_on,
     )
     files = [sha256(path) for path in (args.receipt, args.model_config, args.weights)]
     decides = [made, manifest.image.tolist(), files, device.type]
@@ -50,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.out,
         (len(images), encoder.dimension),
         fingerprint(*decides),
-        lambda done: encoded_batches(encoder, images[done:], args.threads),
+        lambda done: encoded_batches(encoder, images[done:], args.threads, args.transparent_on),
         unit="image",
     )
 

@@ -9,7 +9,14 @@ import torch
 
 from ptnl.backbones.assets import sha256
 from ptnl.backbones.loading import load_files
-from ptnl.cli.entry import add_backbone_files, add_device, add_precision, parser, start
+from ptnl.cli.entry import (
+    add_backbone_files,
+    add_background,
+    add_device,
+    add_precision,
+    parser,
+    start,
+)
 from ptnl.features.encode import ImageEncoder
 from ptnl.features.resumable import write_features
 from ptnl.features.views import Augmentation, encoded_views
@@ -33,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--backbone", required=True)
     add_backbone_files(arguments)
     add_precision(arguments)
+    add_background(arguments)
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--views", type=int, required=True, help="of each image")
     arguments.add_argument("--transform", choices=TRANSFORMS, required=True)
@@ -64,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         flips=args.flips,
         backbone=args.backbone,
         precision=args.precision,
+        transparent_on=args.transparent_on,
     )
     names = images.image.tolist()
     files = [sha256(path) for path in (args.receipt, args.model_config, args.weights)]
@@ -80,6 +89,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             args.views,
             augmentation,
             args.threads,
+            args.transparent_on,
         ),
         unit="view",
     )

@@ -59,6 +59,21 @@ def add_precision(arguments: argparse.ArgumentParser) -> None:
     )
 
 
+def number_of_shots(text: str) -> int | None:
+    """The value of an option `--shots`: a number, or `all` as None."""
+    return None if text == "all" else int(text)
+
+
+def add_background(arguments: argparse.ArgumentParser) -> None:
+    """The option of what decodes images: on which colour transparent ones stand."""
+    arguments.add_argument(
+        "--transparent-on",
+        choices=("white", "black", "grey"),
+        default="white",
+        help="what shows through transparent images",
+    )
+
+
 def add_fetch(arguments: argparse.ArgumentParser) -> None:
     """The options of a command that fetches a model: where files may lie, and what it leaves."""
     arguments.add_argument(
@@ -84,6 +99,13 @@ def add_device(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         "--threads", type=int, default=1, help="CPU threads; results are stated for 1"
     )
+
+
+def add_statement(arguments: argparse.ArgumentParser) -> None:
+    """The options of a command that tabulates one thing about a study, as CSV and in words."""
+    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument("--csv", type=Path, required=True)
+    arguments.add_argument("--markdown", type=Path, required=True)
 
 
 def start(main: Main) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from ptnl.backbones.image_encoders import read_image_encoder
-from ptnl.cli.entry import add_job, parse_job, parser, start
+from ptnl.cli.entry import add_background, add_job, parse_job, parser, start
 from ptnl.features.encode import image_batches
 from ptnl.io import read_parquet
 from ptnl.machine.devices import choose_device
@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
     )
+    add_background(arguments)
     args = parse_job(arguments, argv)
 
     keep_freed_memory()
@@ -54,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     def images(names: pd.Series) -> Iterator[torch.Tensor]:
         paths = [args.receipt.parent / "images" / name for name in names]
-        return image_batches(paths, encoder.transform, DECODED_TOGETHER, args.threads)
+        return image_batches(
+            paths, encoder.transform, DECODED_TOGETHER, args.threads, args.transparent_on
+        )
 
     def tensors(draw: LabelledDraw) -> Draw:
         rows = draw.rows

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ptnl.analysis.cost import cost_table, markdown
-from ptnl.cli.entry import parser, start
+from ptnl.cli.entry import add_statement, parser, start
 from ptnl.io import read_parquet, write_text
 from ptnl.schemas import RUNS
 from ptnl.study.job_records import read_benchmarks
@@ -18,9 +18,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--benchmarks", type=Path, required=True, help="folder of Snakemake's, one below it a stage"
     )
-    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
-    arguments.add_argument("--csv", type=Path, required=True)
-    arguments.add_argument("--markdown", type=Path, required=True)
+    add_statement(arguments)
     args = arguments.parse_args(argv)
 
     recorded = pd.DataFrame(

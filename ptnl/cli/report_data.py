@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptnl.analysis.data_report import data_table, markdown
-from ptnl.cli.entry import parser, start
+from ptnl.cli.entry import add_statement, parser, start
 from ptnl.io import read_metadata, read_parquet, write_text
 from ptnl.schemas import MANIFEST
 
@@ -12,9 +12,7 @@ from ptnl.schemas import MANIFEST
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--manifests", type=Path, nargs="+", required=True)
-    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
-    arguments.add_argument("--csv", type=Path, required=True)
-    arguments.add_argument("--markdown", type=Path, required=True)
+    add_statement(arguments)
     args = arguments.parse_args(argv)
 
     made = {path: read_metadata(path) for path in args.manifests}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptnl.analysis.noise_report import markdown, realised_noise
-from ptnl.cli.entry import parser, start
+from ptnl.cli.entry import add_statement, parser, start
 from ptnl.io import read_parquet, write_text
 from ptnl.schemas import RUNS
 
@@ -12,10 +12,8 @@ from ptnl.schemas import RUNS
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
-    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
     arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
-    arguments.add_argument("--csv", type=Path, required=True)
-    arguments.add_argument("--markdown", type=Path, required=True)
+    add_statement(arguments)
     args = arguments.parse_args(argv)
 
     realised = realised_noise(read_parquet(args.runs, RUNS))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ptnl.errors import InputError
+from ptnl.errors import InputError, did_you_mean, unknown
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ DATASETS = {
 
 # The user's own data sets: what they are given as -> module and options.
 OWN = {
-    "folder": ("own_folder", ("folder", "template", "flips", "sizes")),
+    "folder": ("own_folder", ("folder", "names", "template", "flips", "sizes")),
     "manifest": ("own_manifest", ("manifest", "images", "template", "flips", "sizes")),
 }
 
@@ -132,8 +132,6 @@ def own_dataset(name: str, options: Mapping[str, Any]) -> Dataset:
         raise InputError(
             f"{key}.template: {template!r} does not hold {{}} once, and no other brace"
         )
-    if module == "own_manifest" and "images" not in options:
-        raise InputError(f"{key}.images: missing; the folder that the manifest's paths start from")
     return Dataset(
         title_of(name), template, module, flips=options.get("flips", True), options=allowed
     )
@@ -147,8 +145,8 @@ def dataset_of(name: str, options: Mapping[str, Any]) -> Dataset:
     if any(kind in options for kind in OWN):
         return own_dataset(name, options)
     raise InputError(
-        f"config: datasets: {name!r} is unknown; choose from {', '.join(DATASETS)}, or give your "
-        f"own: dataset_options.{name}.folder or .manifest"
+        f"config: datasets: {unknown(name, DATASETS)}, or give your own: "
+        f"dataset_options.{name}.folder or .manifest"
     )
 
 
@@ -174,6 +172,15 @@ def in_order(names: Iterable[str]) -> list[str]:
     return [name for name in DATASETS if name in names] + sorted(names - DATASETS.keys())
 
 
+def user_folder(name: str, options: Mapping[str, Any]) -> str:
+    """The user's own folder that a data set's images stay in; empty where ptnl unpacks them.
+
+    ImageNet's is not linked to as it is: its parts may be laid out in several ways.
+    """
+    folders = ("folder", "images") if name == "imagenet" else ("folder", "images", "source")
+    return next((options[key] for key in folders if key in options), "")
+
+
 def expected_sizes(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, int] | None:
     """Split -> images that the index must find; None where nobody said."""
     official = dataset.sizes and dict(zip(("train", "val", "test"), dataset.sizes, strict=True))
@@ -190,5 +197,6 @@ def _only(name: str, options: Mapping[str, Any], allowed: tuple[str, ...]) -> No
         if option not in allowed:
             takes = f"it takes {', '.join(allowed)}" if allowed else "it takes none"
             raise InputError(
-                f"config: dataset_options.{name}.{option}: not an option of {name}; {takes}"
+                f"config: dataset_options.{name}.{option}: not an option of {name}"
+                f"{did_you_mean(option, allowed)}; {takes}"
             )

@@ -1,7 +1,6 @@
 """The files that a data set comes from, as its module asks for them."""
 
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from ptnl.errors import InputError
 from ptnl.fetch.checksums import digests_of, read_receipt
 from ptnl.fetch.download import fetch
 from ptnl.fetch.extract import extract
+from ptnl.fetch.ownership import move, scratch
 from ptnl.fetch.sources import Source
 
 
@@ -71,8 +71,8 @@ def unpack(archive: Path, folder: Path, top: str = ".") -> None:
     It goes through a folder of its own: `extract` is all or nothing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unpack-") as temporary:
-        whole = Path(temporary) / "whole"
+    with scratch(folder / "unpacked") as temporary:
+        whole = temporary / "whole"
         extract(archive, whole)
         if not (whole / top).is_dir():
             raise InputError(f"{archive}: holds no folder {top}")
@@ -80,4 +80,4 @@ def unpack(archive: Path, folder: Path, top: str = ".") -> None:
             target = folder / member.name
             if target.exists():
                 raise InputError(f"{archive}: holds {member.name}, which another archive held too")
-            member.replace(target)
+            move(member, target)

@@ -4,7 +4,6 @@ Every data set's module has the two functions below, `download` and `index`. Bet
 folder as CoOp lays it out, so a copy that the user already has can take its place.
 """
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import pandas as pd
 from ptnl.data.archives import Archives, is_coop, unpack
 from ptnl.data.splits import class_folders, half_fifth_rest, read_split
 from ptnl.errors import InputError
+from ptnl.fetch.ownership import discard
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def download(dataset: str, images: Path, options: Mapping[str, Any], archives: A
         if not (outer / layout.inner).is_file():
             raise InputError(f"{layout.archive}: holds no {layout.inner}")
         unpack(outer / layout.inner, images)
-        shutil.rmtree(outer)
+        discard(outer)
     else:
         archives.unpack(layout.archive, images, layout.top)
     archives.split(layout.split, images, options)

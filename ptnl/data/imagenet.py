@@ -13,6 +13,7 @@ from ptnl.data.archives import Archives
 from ptnl.data.splits import class_folders, manifest_of, read_lines
 from ptnl.errors import InputError
 from ptnl.fetch.extract import extract
+from ptnl.fetch.ownership import discard, move
 
 TRAIN, VAL = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
@@ -92,7 +93,7 @@ def _unpack_train(archive: Path, train: Path) -> None:
         extract(archive, classes)
         for inner in sorted(classes.glob("n*.tar")):
             extract(inner, train / inner.stem)
-            inner.unlink()  # both do not fit on every disk
+            discard(inner)  # both do not fit on every disk
     if not train.is_dir():
         raise InputError(f"{archive}: holds no n*.tar")
 
@@ -110,8 +111,8 @@ def _place_val(source: Path, images: Path, archives: Archives) -> None:
         flat = images / "flat"
         extract(archives.given(source / VAL), flat)
         for file, folder in _by_wnid(flat, images / "val", source, archives):
-            file.replace(folder / file.name)
-        shutil.rmtree(flat)
+            move(file, folder / file.name)
+        discard(flat)
     else:
         raise InputError(f"{source}: holds neither val/ nor {VAL}; {HELP}")
 

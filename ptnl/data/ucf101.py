@@ -1,7 +1,6 @@
 """UCF101 (Soomro et al. 2012) as pictures, the middle frame of every video: official split 1."""
 
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from tqdm import tqdm
 from ptnl.data.archives import Archives, is_coop
 from ptnl.data.splits import Row, hold_out_fifth, manifest_of, read_lines, read_split
 from ptnl.errors import InputError
+from ptnl.fetch.ownership import discard
 
 FRAMES = "UCF-101-midframes.zip"  # CoOp's, the default
 VIDEOS = "UCF101_videos.zip"  # or ours, cut from these
@@ -31,7 +31,7 @@ def download(dataset: str, images: Path, options: Mapping[str, Any], archives: A
     else:
         archives.unpack(VIDEOS, images / "videos")
         cut_frames(images / "videos", images / PICTURES)
-        shutil.rmtree(images / "videos")
+        discard(images / "videos")
     if not is_coop(options):
         archives.unpack(LISTS, images)
     archives.split(SPLIT, images, options)

@@ -13,7 +13,8 @@ from torchvision.transforms.v2 import functional as F
 
 from ptnl.backbones.loading import LoadedBackbone
 from ptnl.errors import InputError
-from ptnl.features.images import computed_ahead, read_image, read_pixels
+from ptnl.features.decoding import read_image
+from ptnl.features.images import computed_ahead, read_pixels
 
 MIB = 2**20
 # Bytes of a batch in the encoder's most demanding layer. A processor is fastest while they stay
@@ -92,26 +93,30 @@ def prepared(pixels: Tensor, size: int, preprocess: PreprocessCfg) -> Tensor:
 
 
 def encoded_batches(
-    encoder: ImageEncoder, paths: Sequence[Path], threads: int = 1
+    encoder: ImageEncoder, paths: Sequence[Path], threads: int = 1, background: str = "white"
 ) -> Iterator[np.ndarray]:
     """Features (n, D) of the images in order, in float16, not normalised, under the test transform.
 
-    Images are decoded by `threads` threads while the encoder runs.
+    Images are decoded by `threads` threads while the encoder runs; transparent ones stand on
+    `background`.
     """
     size, preprocess = encoder.backbone.image_size, encoder.backbone.preprocess
     images = computed_ahead(
-        lambda path: prepared(read_pixels(path), size, preprocess), paths, threads, encoder.ahead
+        lambda path: prepared(read_pixels(path, background), size, preprocess),
+        paths,
+        threads,
+        encoder.ahead,
     )
     while batch := list(islice(images, encoder.batch)):
         yield encoder(torch.stack(batch)).numpy()
 
 
 def image_batches(
-    paths: Sequence[Path], transform, batch_size: int, threads: int
+    paths: Sequence[Path], transform, batch_size: int, threads: int, background: str = "white"
 ) -> Iterator[Tensor]:
     """Decoded and transformed batches, one ahead of who takes them."""
     images = computed_ahead(
-        lambda path: transform(read_image(path)), paths, threads, ahead=batch_size
+        lambda path: transform(read_image(path, background)), paths, threads, ahead=batch_size
     )
     while batch := list(islice(images, batch_size)):
         yield torch.stack(batch)

@@ -3,32 +3,27 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from simplejpeg import decode_jpeg, decode_jpeg_header
 
 from ptnl.errors import InputError
+from ptnl.features.decoding import UPRIGHT, check_size, orientation, read_image
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
 LIBJPEG_COLOURS = ("Gray", "RGB", "YCbCr")  # that it turns into RGB, and not Pillow
+# One of these stands in a JPEG that says how it is to be turned.
+ORIENTATION_MARKS = (b"Exif\0\0", b"tiff:Orientation")
 VERIFIED_AHEAD = 64  # images that wait to be looked at while others are decoded
 
 
-def read_image(path: Path) -> Image.Image:
-    """Decode an image as RGB; an unreadable one is an `InputError` that names it."""
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
-        raise InputError(f"{path}: not readable as an image ({error})") from error
-
-
-def read_pixels(path: Path) -> torch.Tensor:
+def read_pixels(path: Path, background: str = "white") -> torch.Tensor:
     """Decode an image to RGB (3, H, W) in uint8, as `read_image` does, pixel by pixel.
 
     Of a JPEG, simplejpeg hands out libjpeg's rows as they are, where Pillow copies them twice. All
@@ -37,18 +32,27 @@ def read_pixels(path: Path) -> torch.Tensor:
     """
     pixels = _jpeg_pixels(path)
     if pixels is None:
-        pixels = np.array(read_image(path))
+        pixels = np.array(read_image(path, background))
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def _jpeg_pixels(path: Path) -> np.ndarray | None:
-    """RGB (H, W, 3) of a sound JPEG that needs no conversion but libjpeg's own; else None."""
+    """RGB (H, W, 3) of a sound, upright JPEG that needs no conversion but libjpeg's; else None."""
     try:
         data = path.read_bytes()
-        *_, colours, _ = decode_jpeg_header(data)
-        return decode_jpeg(data) if colours in LIBJPEG_COLOURS else None
-    except (ValueError, OSError):
+        height, width, colours, _ = decode_jpeg_header(data)
+        check_size(width, height)
+        return decode_jpeg(data) if colours in LIBJPEG_COLOURS and not _is_turned(data) else None
+    except (InputError, ValueError, OSError):
         return None
+
+
+def _is_turned(jpeg: bytes) -> bool:
+    """Whether the metadata of a JPEG say that it is not upright."""
+    if not any(mark in jpeg for mark in ORIENTATION_MARKS):
+        return False
+    with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
+        return orientation(image) in UPRIGHT
 
 
 def computed_ahead(

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ptnl.fetch.ownership import discard, is_scratch, make_scratch, scratch_path
 from ptnl.io import write_json
 
 PERIOD = 10.0  # seconds of work that a killed call does again at most
@@ -37,13 +37,13 @@ def write_features(
         where a part ended in an earlier call
     unit : what one feature is of, for the display
     """
-    partial = out.with_name(f".{out.name}.partial")
+    partial = scratch_path(out)
     array, checkpoint = partial / "features.npy", partial / "checkpoint.json"
     identity = json.dumps([identity, shape])
     done = _images_done(array, checkpoint, identity)
     if not done:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        discard(make_scratch(out))
+        make_scratch(out)
         np.lib.format.open_memmap(array, "w+", np.float16, shape).flush()
     an_image = math.prod(shape[:-2])
     saved = time.monotonic()
@@ -66,12 +66,12 @@ def write_features(
         raise ValueError(f"{out}: features of {done} images instead of {shape[-2]}")
     _to_disk(array)
     array.replace(out)
-    shutil.rmtree(partial)
+    discard(partial)
 
 
 def _images_done(array: Path, checkpoint: Path, identity: str) -> int:
     """Images whose features a killed call with the same identity has left."""
-    if not (array.exists() and checkpoint.exists()):
+    if not (is_scratch(array.parent) and array.exists() and checkpoint.exists()):
         return 0
     left = json.loads(checkpoint.read_text())
     return left["images"] if left["identity"] == identity else 0

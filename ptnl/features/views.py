@@ -96,11 +96,12 @@ def encoded_views(
     views: int,
     augmentation: Augmentation,
     threads: int = 1,
+    background: str = "white",
 ) -> Iterator[np.ndarray]:
     """Features (views, n, D) of the images in order, in float16, not normalised.
 
-    `images` are paths below `folder`. A GPU makes the views itself; without one, the threads that
-    decode the images do.
+    `images` are paths below `folder`; transparent ones stand on `background`. A GPU makes the
+    views itself; without one, the threads that decode the images do.
     """
     device = encoder.backbone.device
     on_gpu = device.type == "cuda"
@@ -109,7 +110,7 @@ def encoded_views(
         return augmented_views(pixels, random_numbers(seed, name, views), augmentation)
 
     def prepared(name: str) -> Tensor:
-        pixels = read_pixels(folder / name)
+        pixels = read_pixels(folder / name, background)
         return pixels.pin_memory() if on_gpu else augmented(name, pixels)
 
     ahead = 2 * threads if on_gpu else max(threads, encoder.ahead // views)

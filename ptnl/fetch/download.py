@@ -10,9 +10,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ptnl.errors import InputError
-from ptnl.fetch.checksums import digests_of, is_verified, receipt_path, verify, write_receipt
+from ptnl.fetch.checksums import digests_of, is_verified, receipt_path, record, write_receipt
 from ptnl.fetch.disk import is_full, require_space
 from ptnl.fetch.locking import locked
+from ptnl.fetch.ownership import move, remove_fetched, scratch
 from ptnl.fetch.sources import Source
 from ptnl.fetch.transfer import PATIENCE, Part, Patience, UrlFailed, transfer
 
@@ -101,24 +102,23 @@ def _get(
 
 
 def _adopt(source: Source, path: Path, report: Callable[[str], None]) -> bool:
-    """Take a file that is at its place without a receipt, if it is right; else delete it."""
+    """Take a file that is at its place, if it is right; a wrong one that was fetched is deleted."""
     if not path.is_file():
         return False
-    wrong = verify(source, path)
+    digests = digests_of(path)
+    wrong = record(source, path, digests)
     if not wrong:
         _say_unpublished(source, path, report)
         return True
+    remove_fetched(path, digests.sha256, wrong)
     report(f"{path}: {wrong}; deleted")
-    path.unlink()
-    receipt_path(path).unlink(missing_ok=True)
     return False
 
 
 def _take(source: Source, dropped: Path, path: Path, report: Callable[[str], None]) -> str:
     """Take the file that the user dropped; why it is refused, or empty."""
-    temporary = path.with_name(f".{path.name}.taken")
-    temporary.unlink(missing_ok=True)
-    try:
+    with scratch(path.with_name(f"{path.name}.by-hand")) as folder:
+        temporary = folder / path.name
         try:
             os.link(dropped, temporary)
             how = "hard link"
@@ -131,13 +131,11 @@ def _take(source: Source, dropped: Path, path: Path, report: Callable[[str], Non
         if wrong:
             report(f"{dropped}: refused, {wrong}")
             return wrong
-        temporary.replace(path)
+        move(temporary, path)
         write_receipt(path, digests, str(dropped))
         report(f"{source.name}: taken from {dropped} ({how})")
         _say_unpublished(source, path, report)
         return ""
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _download(

@@ -1,5 +1,6 @@
 """Unpacking archives that nobody vouches for."""
 
+import os
 import shutil
 import stat
 import tarfile
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from ptnl.errors import InputError
 from ptnl.fetch.disk import is_full, require_space
+from ptnl.fetch.ownership import move, scratch
 
 CHUNK = 1 << 20  # bytes copied at a time
 
@@ -47,25 +49,22 @@ def extract(archive: Path, folder: Path, members: Collection[str] | None = None)
     InputError : for an archive that is broken, lacks one of `members`, or holds a link, a device
         or a name that leads out of the folder; or where the disk has not enough space
     """
-    if folder.exists():
+    if os.path.lexists(folder):
         raise InputError(f"{folder}: is there already; delete it to unpack {archive.name} anew")
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # what a killed process left
     with _broken_archive(archive), _opened(archive) as file:
         wanted = _wanted(archive, list(_members(file)), members)
         folder.parent.mkdir(parents=True, exist_ok=True)
         require_space(folder.parent, sum(member.bytes for member in wanted), archive.name)
         try:
-            _write(file, wanted, partial, archive.name)
-            partial.rename(folder)
+            with scratch(folder) as partial:
+                _write(file, wanted, partial / "content", archive.name)
+                move(partial / "content", folder)
         except OSError as error:
             if not is_full(error):
                 raise
             raise InputError(
                 f"{folder.parent}: the disk is full, while {archive} was unpacked"
             ) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _opened(archive: Path) -> tarfile.TarFile | zipfile.ZipFile:

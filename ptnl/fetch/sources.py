@@ -57,7 +57,7 @@ class Source:
     # In order; `drive:ID` is on Google Drive, `URL#NAME` in a zip. None: only by hand.
     urls: tuple[str, ...] = ()
     md5: str = ""  # hexadecimal; empty where nobody published it
-    sha256: str = ""
+    sha256: str = ""  # likewise; may be cut short, as publishers write it into names of files
     bytes: int | None = None
     optional: bool = False  # not needed for the usual way to the data set
     homepage: str = ""  # of the data set, as are the two below

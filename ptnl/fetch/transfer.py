@@ -22,6 +22,7 @@ from tqdm import tqdm
 from ptnl import __version__
 from ptnl.fetch.checksums import CHUNK, Digests, digests_of
 from ptnl.fetch.disk import is_full, require_space
+from ptnl.fetch.ownership import discard, make_scratch, move, scratch_path
 from ptnl.fetch.remote_zip import opened_member
 from ptnl.fetch.sources import Source
 from ptnl.io import read_json, write_json
@@ -60,7 +61,7 @@ class _Interrupted(Exception):
 
 def part_path(path: Path) -> Path:
     """Where the beginning of the file `path` is, until all of it is there."""
-    return path.with_name(f"{path.name}.part")
+    return scratch_path(path) / "part"
 
 
 class Part:
@@ -72,8 +73,9 @@ class Part:
 
     def __init__(self, path: Path) -> None:
         """Open the part of the file `path`, or begin one; what is there is hashed."""
+        self.folder = make_scratch(path)
         self.path = part_path(path)
-        self.note_path = path.with_name(f"{path.name}.part.json")
+        self.note_path = self.folder / "part.json"
         self.file = self.path.open("ab", buffering=0)
         self.digests = digests_of(self.path)
         self.is_continued = self.bytes > 0  # put together from several answers
@@ -87,9 +89,8 @@ class Part:
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Keep what is there for a later process, but leave nothing on a full disk."""
         self.file.close()
-        if not self.bytes or is_full(error):
-            self.path.unlink(missing_ok=True)
-            self.note_path.unlink(missing_ok=True)
+        if not self.bytes or is_full(error) or not self.path.exists():
+            discard(self.folder)
 
     @property
     def bytes(self) -> int:
@@ -112,8 +113,7 @@ class Part:
     def finish(self, path: Path) -> None:
         """Give the file its name, once all of it has reached the disk."""
         os.fsync(self.file.fileno())
-        self.path.replace(path)
-        self.note_path.unlink(missing_ok=True)
+        move(self.path, path)
 
 
 def transfer(

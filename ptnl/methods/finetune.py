@@ -17,8 +17,9 @@ from tqdm import tqdm
 from ptnl.backbones.image_encoders import ImageEncoder
 from ptnl.errors import InputError
 from ptnl.schemas import HISTORY
+from ptnl.training.epochs import batch_order
 from ptnl.training.losses import Loss
-from ptnl.training.optim import batch_order, learning_rates
+from ptnl.training.optim import learning_rates
 from ptnl.training.tuning import TunedRun
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ptnl.text import PromptEncoder, context_prompts
 from ptnl.text.prompts import Prompt
+from ptnl.training.epochs import PlanOf
 from ptnl.training.tuning import SweepData, TunedRun, cosine_logits, initial_normal, train_sweep
 
 CONTEXT_STD = 0.02  # CoOp's random initialisation of the context tokens
@@ -29,6 +30,12 @@ def tune(sweep: SweepData) -> list[TunedRun]:
     if settings["context_length"] == 0:
         settings = {**settings, **ONE_LOOK, "batch_size": sweep.labels.shape[1]}
     return train_tokens(sweep, settings, sweep_prompts(sweep), {"context": initial_context(sweep)})
+
+
+def train_context(sweep: SweepData, plan_of: PlanOf) -> list[TunedRun]:
+    """Train one context (M, W) a run, as `tune` does, on what a plan chooses in every epoch."""
+    start = {"context": initial_context(sweep)}
+    return train_tokens(sweep, sweep.settings, sweep_prompts(sweep), start, plan_of)
 
 
 def sweep_prompts(sweep: SweepData) -> list[Prompt]:
@@ -60,20 +67,23 @@ def train_tokens(
     settings: Mapping[str, Any],
     prompts: Sequence[Prompt],
     start: Mapping[str, Tensor],
+    plan_of: PlanOf | None = None,
 ) -> list[TunedRun]:
     """Train the learnable tokens of prompts from where they start, side by side for R runs.
 
-    `start` names groups of learnable tokens (R, l, W), which are numbered through in its order.
+    `start` names groups of learnable tokens (R, l, W), which are numbered through in its order;
+    `plan_of` chooses what each epoch trains on (see `ptnl.training.epochs`).
     """
     backbone = sweep.backbone
     encoder = PromptEncoder(backbone.tower, [prompt.tokens for prompt in prompts])
     scale = backbone.logit_scale  # read once: on a GPU reading it waits for the device
-    tokens = torch.cat(list(start.values()), dim=1).to(backbone.device).requires_grad_()
+    groups = [group.to(backbone.device) for group in start.values()]
+    tokens = torch.cat(groups, dim=1).requires_grad_()
 
     def class_logits(tokens: Tensor, features: Tensor) -> Tensor:
         return cosine_logits(features, encoder(tokens), scale)
 
-    histories = train_sweep(sweep, tokens, class_logits, settings)
+    histories = train_sweep(sweep, tokens, class_logits, settings, plan_of)
     with torch.inference_mode():
         embeddings = encoder(tokens)
     sizes = [group.shape[1] for group in start.values()]

@@ -15,10 +15,11 @@ from torch.optim.sgd import sgd
 from tqdm import tqdm
 
 from ptnl.errors import InputError
-from ptnl.machine.random_streams import random_stream
 from ptnl.schemas import HISTORY
+from ptnl.training.epochs import Epoch, PlanOf, Step, plain_step, shared_batches
 from ptnl.training.gradients import Parameters, gradient_norms, measured_epochs
 from ptnl.training.losses import Loss
+from ptnl.training.steps import COUNTS, ReplayedSteps, evaluated
 
 
 def learning_rates(
@@ -37,20 +38,6 @@ def learning_rates(
     ]
 
 
-def batch_order(seed: int, samples: int, batch_size: int, epochs: int) -> np.ndarray:
-    """Sample indices (epochs, steps, batch): a permutation an epoch, its unfilled rest dropped.
-
-    It depends on the seed alone, so a run meets its batches whatever runs beside it. Fewer samples
-    than a batch make one batch (CoOp and PTNL drop the rest only where N >= batch).
-    """
-    stream = random_stream("batches", seed)
-    size = min(batch_size, samples)
-    steps = samples // size
-    return np.stack(
-        [stream.permutation(samples)[: steps * size].reshape(steps, size) for _ in range(epochs)]
-    )
-
-
 def train_sgd(
     parameters: Parameters,
     class_logits: Callable[[Parameters, Tensor], Tensor],
@@ -61,6 +48,7 @@ def train_sgd(
     loss: Loss,
     settings: Mapping[str, Any],
     gradients_of: Sequence[int] = (),
+    plan_of: PlanOf | None = None,
 ) -> list[pd.DataFrame]:
     """Train the parameters of R independent runs side by side, in place.
 
@@ -79,6 +67,9 @@ def train_sgd(
         warmup_learning_rate
     gradients_of : positions of the runs whose gradients of wrong and of right labels are measured,
         at the epochs of `ptnl.training.gradients.measured_epochs`
+    plan_of : chooses what each epoch trains on (see `ptnl.training.epochs`), given the logits of
+        features under the present parameters; without it, every epoch is a permutation of all
+        images, and `loss` is that of every step
 
     Returns
     -------
@@ -89,29 +80,60 @@ def train_sgd(
     InputError : a run's loss is no longer finite
     """
     device = labels.device
-    runs, samples = labels.shape
+    runs = len(labels)
     rates = learning_rates(
         settings["epochs"],
         settings["learning_rate"],
         settings["warmup_epochs"],
         settings["warmup_learning_rate"],
     )
-    order = torch.from_numpy(
-        np.stack(
-            [
-                batch_order(seed, samples, settings["batch_size"], settings["epochs"])
-                for seed in seeds
-            ],
-            axis=2,
-        )
-    ).to(device)  # (epochs, steps, R, batch)
-    rows = torch.arange(runs, device=device)[:, None]
+
+    def score(features: Tensor) -> Tensor:
+        return class_logits(parameters, features)
+
+    def step_of(images: Tensor) -> Step:
+        return plain_step(images, labels, loss, score)
+
+    if plan_of is None:
+        ordered = shared_batches(seeds, labels, settings)
+
+        def plan(epoch: int) -> Epoch:
+            return Epoch([step_of(images) for images in ordered[epoch]])
+
+    else:
+        plan = plan_of(score)
     leaves = [parameters] if isinstance(parameters, Tensor) else list(parameters.values())
     buffers: list[Tensor | None] = [None] * len(leaves)
+    decay = {name: settings[name] for name in ("momentum", "weight_decay")}
+
+    def advance(step: Step, features: Tensor, rate: float) -> Tensor:
+        """Take a step; what it adds to the tally."""
+        gradients, counts = evaluated(step, features, leaves, labels, labels_clean)
+        with torch.no_grad():
+            still = _Still(leaves, buffers, step.moves)
+            sgd(
+                leaves,
+                gradients,
+                buffers,
+                lr=rate,
+                dampening=0,
+                nesterov=False,
+                maximize=False,
+                **decay,
+            )
+            still.restore()
+        return counts if step.moves is None else counts.where(step.moves, 0)
+
+    # Plans that choose what to train on differ from step to step, so they are not recorded.
+    replayed = None
+    if device.type == "cuda" and plan_of is None:
+        replayed = ReplayedSteps(step_of, leaves, labels, labels_clean, **decay)
     followed = list(gradients_of)
     measured = measured_epochs(settings["epochs"], settings["warmup_epochs"]) if followed else []
-    history = []
+    history, taken = [], []
     for epoch, rate in enumerate(tqdm(rates, unit="epoch", disable=None)):
+        with torch.no_grad():
+            chosen = plan(epoch)
         features = features_at(epoch)
         pulls = torch.full((4, runs), torch.nan, device=device, dtype=torch.float64)
         if epoch in measured:
@@ -123,39 +145,16 @@ def train_sgd(
                 labels_clean[followed],
                 loss,
             ).double()
-        tally = torch.zeros(7, runs, device=device, dtype=torch.float64)
-        for batch in order[epoch]:
-            seen, true = labels[rows, batch], labels_clean[rows, batch]
-            logits = class_logits(parameters, features[rows, batch])
-            batch_loss = loss(logits, seen).mean(dim=1)  # (R,)
-            gradients = list(torch.autograd.grad(batch_loss.sum(), leaves))
-            norm = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)
-            with torch.no_grad():
-                sgd(
-                    leaves,
-                    gradients,
-                    buffers,
-                    lr=rate,
-                    momentum=settings["momentum"],
-                    weight_decay=settings["weight_decay"],
-                    dampening=0,
-                    nesterov=False,
-                    maximize=False,
-                )
-            guess, clean = logits.detach().argmax(dim=-1), seen == true
-            tally += torch.stack(
-                [
-                    batch_loss.detach(),
-                    (guess == true).float().mean(dim=1),
-                    ((guess == seen) & clean).sum(dim=1),
-                    clean.sum(dim=1),
-                    ((guess == seen) & ~clean).sum(dim=1),
-                    (~clean).sum(dim=1),
-                    norm,
-                ]
-            )
-        history.append(torch.cat([_epoch_row(tally, len(order[epoch])), pulls]))
-    return _histories(torch.stack(history).cpu().numpy(), rates)
+        if replayed is not None:
+            tally = replayed.epoch(chosen.steps, features, rate)
+        else:
+            tally = torch.zeros(COUNTS, runs, device=device, dtype=torch.float64)
+            for step in chosen.steps:
+                tally += advance(step, features, rate)
+        split = _split_row(chosen.clean, labels == labels_clean)
+        history.append(torch.cat([_epoch_row(tally), pulls, split]))
+        taken.append(tally[-1])
+    return _histories(torch.stack(history).cpu().numpy(), torch.stack(taken).cpu().numpy(), rates)
 
 
 def _of_runs(parameters: Parameters, runs: list[int]) -> Parameters:
@@ -165,9 +164,46 @@ def _of_runs(parameters: Parameters, runs: list[int]) -> Parameters:
     return parameters[runs]
 
 
-def _epoch_row(tally: Tensor, steps: int) -> Tensor:
+class _Still:
+    """Parameters and momentum of the runs that a step leaves out."""
+
+    def __init__(self, leaves: list[Tensor], buffers: list[Tensor | None], moves: Tensor | None):
+        self._leaves, self._buffers, self._moves = leaves, buffers, moves
+        if moves is not None:
+            self._before = [leaf.clone() for leaf in leaves]
+            self._momentum = [
+                torch.zeros_like(leaf) if buffer is None else buffer.clone()
+                for leaf, buffer in zip(leaves, buffers, strict=True)
+            ]
+
+    def restore(self) -> None:
+        """Undo the step for those runs: their gradient, momentum and weight decay."""
+        if self._moves is None:
+            return
+        for now, before in (
+            *zip(self._leaves, self._before, strict=True),
+            *zip(self._buffers, self._momentum, strict=True),
+        ):
+            if now is not None:  # no momentum, no buffer
+                now[~self._moves] = before[~self._moves]
+
+
+def _split_row(taken: Tensor | None, right: Tensor) -> Tensor:
+    """What is taken as clean (3, R) in percent: share of the images, precision, recall.
+
+    taken, right : (R, N), images taken as rightly labelled (None: no split), and those that are
+    """
+    if taken is None:
+        return torch.full((3, len(right)), torch.nan, device=right.device)
+    both = (taken & right).sum(dim=1).double()
+    return 100 * torch.stack(
+        [taken.double().mean(dim=1), both / taken.sum(dim=1), both / right.sum(dim=1)]
+    )
+
+
+def _epoch_row(tally: Tensor) -> Tensor:
     """Means of an epoch (5, R) from its sums: loss, three accuracies in percent, gradient norm."""
-    loss, right, clean_hits, clean, noisy_hits, noisy, norm = tally
+    loss, right, clean_hits, clean, noisy_hits, noisy, norm, steps = tally
     return torch.stack(
         [
             loss / steps,
@@ -179,13 +215,16 @@ def _epoch_row(tally: Tensor, steps: int) -> Tensor:
     )
 
 
-def _histories(values: np.ndarray, rates: list[float]) -> list[pd.DataFrame]:
+def _histories(values: np.ndarray, steps: np.ndarray, rates: list[float]) -> list[pd.DataFrame]:
+    """One history a run, from its numbers (epochs, columns, R) and steps taken (epochs, R)."""
     names = [name for name in HISTORY if name not in ("epoch", "learning_rate")]
     frames = []
     for run in range(values.shape[2]):
         frame = pd.DataFrame(values[:, :, run], columns=names)
-        if not np.isfinite(frame.loss).all():
-            epoch = int(np.flatnonzero(~np.isfinite(frame.loss))[0]) + 1
+        # An epoch without a step of the run has no loss either.
+        diverged = ~np.isfinite(frame.loss) & (steps[:, run] > 0)
+        if diverged.any():
+            epoch = int(np.flatnonzero(diverged)[0]) + 1
             raise InputError(
                 f"the loss of run {run + 1} of the sweep is no longer finite in epoch {epoch}; "
                 "lower its learning_rate"

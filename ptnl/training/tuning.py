@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ptnl.backbones.text import TextBackbone
 from ptnl.machine.random_streams import random_stream
+from ptnl.training.epochs import PlanOf
 from ptnl.training.losses import LOSSES
 from ptnl.training.method import Method
 from ptnl.training.optim import Parameters, train_sgd
@@ -62,11 +63,12 @@ def train_sweep(
     parameters: Parameters,
     class_logits: Callable[[Parameters, Tensor], Tensor],
     settings: Mapping[str, Any] | None = None,
+    plan_of: PlanOf | None = None,
 ) -> list[pd.DataFrame]:
     """Train what is learnable of a sweep's R runs, in place, by SGD; R histories.
 
-    See `ptnl.training.optim.train_sgd` for the parameters and logits; `settings` are the sweep's
-    unless a method has its own.
+    See `ptnl.training.optim.train_sgd` for the parameters, the logits and the plan of the epochs;
+    `settings` are the sweep's unless a method has its own.
     """
     settings = sweep.settings if settings is None else settings
     return train_sgd(
@@ -79,6 +81,7 @@ def train_sweep(
         LOSSES[sweep.method.loss](settings),
         settings,
         sweep.gradients_of,
+        plan_of,
     )
 
 

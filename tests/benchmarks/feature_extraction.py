@@ -28,8 +28,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
 from ptnl.backbones.registry import BACKBONES, Shipped
+from ptnl.features.decoding import read_image
 from ptnl.features.encode import ImageEncoder, encoded_batches, prepared
-from ptnl.features.images import read_image, read_pixels
+from ptnl.features.images import read_pixels
 from ptnl.features.resumable import write_features
 from ptnl.machine.devices import choose_device
 

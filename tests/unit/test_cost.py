@@ -14,6 +14,7 @@ from ptnl.errors import InputError
 from ptnl.schemas import COST
 from ptnl.study.job_records import read_benchmarks
 from ptnl.training.run_files import job_cost
+from tests.unit.markdown import unpadded
 from tests.unit.test_results import metrics
 
 # Two jobs of two runs each, an hour a job, and a zero-shot job of half an hour.
@@ -46,9 +47,9 @@ def test_devices_are_kept_apart():
 
 
 def test_markdown_sums_up():
-    text = markdown(cost_table(RUNS, BENCHMARKS), "toy")
+    text = unpadded(markdown(cost_table(RUNS, BENCHMARKS), "toy"))
     assert "| tune_method | Linear probe | cpu | 1 | 2 | 1:00:00 | 0.50 |  |" in text
-    assert text.endswith("| All |  |  | 5 | 5 | 3:30:00 | 2.50 |  |\n")
+    assert text.endswith("| All |  |  | 5 | 5 | 3:30:00 | 2.50 |  |")
 
 
 def test_benchmark_files_are_read_as_snakemake_writes_them(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from ptnl.cli.data import main
 from ptnl.errors import InputError
+from ptnl.fetch.ownership import make_scratch
 from tests.faulty_server import serving
 
 IMAGES = b"i" * 5000
@@ -57,7 +58,7 @@ def test_status_before_and_after(data, tmp_path):
     folder = tmp_path / "data/tiny/archives"
     assert data("fetch", "tiny").splitlines() == [str(folder / "a.zip")]
     (folder / "b.json").write_bytes(SPLIT)
-    (folder / "c.zip.part").write_bytes(IMAGES[:100])
+    (make_scratch(folder / "c.zip") / "part").write_bytes(IMAGES[:100])
     after = data("status", "tiny")
     assert states(after) == {"a.zip": "there", "b.json": "not verified", "c.zip": "partial"}
     assert after.splitlines()[0] == f"tiny: 1 of 3 files, 5 kB, in {folder}"
@@ -94,8 +95,11 @@ def test_verify_names_bad_files(data, tmp_path):
     assert data("verify").endswith("files are there, 2 are right\n")
     for name in ("a.zip", "c.zip"):
         (tmp_path / "data/tiny/archives" / name).write_bytes(IMAGES[:-1] + b"x")
-    with pytest.raises(InputError, match=r"bad files: a\.zip, c\.zip; `ptnl data fetch`"):
+    with pytest.raises(InputError, match=r"bad files: a\.zip, c\.zip; delete them, then"):
         data("verify", "tiny")
+    with pytest.raises(InputError, match=r"1 of 1 files failed: a\.zip"):
+        data("fetch", "a.zip")  # it may be the user's: it is not as it was fetched
+    (tmp_path / "data/tiny/archives/a.zip").unlink()
     data("fetch", "a.zip")
     with pytest.raises(InputError, match=r"bad files: c\.zip;"):
         data("verify", "tiny")

@@ -25,10 +25,11 @@ from hypothesis import strategies as st
 
 from ptnl.errors import InputError
 from ptnl.fetch import locking, transfer
-from ptnl.fetch.checksums import is_verified, read_receipt, verify
+from ptnl.fetch.checksums import is_verified, read_receipt, receipt_path, verify
 from ptnl.fetch.download import fetch
+from ptnl.fetch.ownership import make_scratch
 from ptnl.fetch.sources import Source
-from ptnl.fetch.transfer import Patience
+from ptnl.fetch.transfer import Patience, part_path
 from tests.faulty_server import Fault, serving
 
 CONTENT = random.Random(0).randbytes(20_000)
@@ -115,7 +116,7 @@ def test_a_later_process_continues(server, tmp_path, said, known):
     server.faults["a.tar"] = [Fault(cut=7000)]
     with pytest.raises(InputError, match=r"a\.tar: could not be fetched .*cut after 7000 bytes"):
         fetch(source, tmp_path, report=said, patience=HASTY)
-    assert (tmp_path / "a.tar.part").read_bytes() == CONTENT[:7000]
+    assert part_path(tmp_path / "a.tar").read_bytes() == CONTENT[:7000]
     assert not (tmp_path / "a.tar").exists()
     server.always.clear()
     assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
@@ -126,8 +127,9 @@ def test_a_later_process_continues(server, tmp_path, said, known):
 
 def begun(folder: Path, content: bytes, url: str = "", validator: str = "") -> None:
     """The part that a killed process left."""
-    (folder / "a.tar.part").write_bytes(content)
-    (folder / "a.tar.part.json").write_text(json.dumps({"url": url, "validator": validator}))
+    scratch = make_scratch(folder / "a.tar")
+    (scratch / "part").write_bytes(content)
+    (scratch / "part.json").write_text(json.dumps({"url": url, "validator": validator}))
 
 
 def test_a_file_that_changed_on_its_server_starts_over(server, tmp_path, said):
@@ -408,9 +410,47 @@ def test_a_changed_file_is_hashed_again(server, tmp_path, said):
     fetch(source, tmp_path, report=said, patience=HASTY)
     assert is_verified(source, path)
     assert len(server.asked) == 1
+    was = path.stat()
     path.write_bytes(OTHER)
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))  # a disk that lost bits
+    receipt = json.loads(receipt_path(path).read_text())
+    receipt_path(path).write_text(json.dumps({**receipt, "sha256": "0" * 64}))
     assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
     assert f"{path}: sha256 is" in said
+
+
+@pytest.mark.parametrize("fetched", [True, False])
+def test_a_file_that_was_not_fetched_stays(server, tmp_path, said, fetched):
+    """A user's own at its place, whether or not ptnl fetched another before."""
+    source, path = source_of(server.url("a.tar")), tmp_path / "a.tar"
+    if fetched:
+        fetch(source, tmp_path, report=said, patience=HASTY)
+    path.write_bytes(OTHER)
+    with pytest.raises(
+        InputError, match=r"a\.tar: sha256 is .*; it is not the file that ptnl fetch"
+    ):
+        fetch(source, tmp_path, report=said, patience=HASTY)
+    assert path.read_bytes() == OTHER
+    target = tmp_path / "elsewhere"
+    path.replace(target)
+    path.symlink_to(target)
+    with pytest.raises(InputError, match="not the file that ptnl fetched"):
+        fetch(source, tmp_path, report=said, patience=HASTY)
+    assert target.read_bytes() == OTHER
+
+
+def test_a_part_of_somebody_elses_stays(server, tmp_path, said):
+    """What browsers leave beside a file, or a folder with the name of ours."""
+    (tmp_path / "a.tar.part").write_bytes(OTHER)
+    source = source_of(server.url("a.tar"))
+    fetch(source, tmp_path, report=said, patience=HASTY)
+    assert (tmp_path / "a.tar.part").read_bytes() == OTHER
+    taken = tmp_path / "other/.a.tar.partial"
+    taken.mkdir(parents=True)
+    (taken / "part").write_bytes(OTHER)
+    with pytest.raises(InputError, match=r"\.a\.tar\.partial: is in the way and ptnl did not make"):
+        fetch(source, tmp_path / "other", report=said, patience=HASTY)
+    assert (taken / "part").read_bytes() == OTHER
 
 
 def test_a_receipt_of_another_checksum_does_not_count(server, tmp_path, said):
@@ -509,7 +549,7 @@ def test_two_processes_fetch_once(server, tmp_path):
 def test_a_killed_process_leaves_no_lock_and_is_continued(server, tmp_path, said):
     held = threading.Event()
     server.faults["a.tar"] = [Fault(cut=10_000, stall=held)]
-    part = tmp_path / "a.tar.part"
+    part = part_path(tmp_path / "a.tar")
     killed = in_process(server.url("a.tar"), CONTENT, tmp_path, tmp_path / "log")
     until(lambda: part.exists() and part.stat().st_size == 10_000)
     killed.send_signal(signal.SIGKILL)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ptnl.errors import InputError
 from ptnl.fetch import disk
 from ptnl.fetch.extract import extract
+from ptnl.fetch.ownership import make_scratch
 
 FILES = {"set/images/a.jpg": b"a" * 3000, "set/images/b.jpg": b"", "set/list.txt": b"a\nb\n"}
 
@@ -172,8 +173,7 @@ def test_a_folder_that_is_there_stays(tmp_path):
 
 def test_what_a_killed_process_left_is_replaced(tmp_path):
     path = tar(tmp_path / "archive", *FILES.items())
-    (tmp_path / ".out.partial").mkdir()
-    (tmp_path / ".out.partial" / "half").write_text("x")
+    (make_scratch(tmp_path / "out") / "half").write_text("x")
     extract(path, tmp_path / "out")
     assert found(tmp_path / "out") == FILES
     assert not (tmp_path / ".out.partial").exists()

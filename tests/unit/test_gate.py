@@ -8,6 +8,7 @@ import pytest
 from ptnl.analysis.published import published
 from ptnl.analysis.zero_shot_check import CAUSES, SOURCE, against_published, markdown, warnings
 from ptnl.cli import check_zeroshot
+from tests.unit.markdown import unpadded
 from tests.unit.test_results import metrics
 
 NUMBERS = published()
@@ -66,7 +67,7 @@ def test_what_nobody_published_is_said_to_be_so():
     assert set(table.verdict) == {"nothing published"}
     assert table.difference.isna().all()
     assert warnings(table) == []
-    page = markdown(table.head(1), "toy", "embedded")
+    page = unpadded(markdown(table.head(1), "toy", "embedded"))
     assert "| Icons | mini-rn | 40.00 | – | – | nothing published |" in page
     assert "Warning" not in page
 

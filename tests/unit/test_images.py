@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from ptnl.errors import InputError
-from ptnl.features.images import computed_ahead, read_image, read_pixels, unreadable
+from ptnl.features.decoding import read_image
+from ptnl.features.images import computed_ahead, read_pixels, unreadable
 from tests.unit.pictures import photograph, tensor
 
 
@@ -48,14 +49,6 @@ def test_pixels_of_a_png_are_pillows(tmp_path, mode):
 def test_the_name_does_not_decide_the_format(tmp_path):
     PHOTOGRAPH.save(tmp_path / "gif.jpg", "GIF")
     assert torch.equal(read_pixels(tmp_path / "gif.jpg"), tensor(read_image(tmp_path / "gif.jpg")))
-
-
-def test_an_orientation_tag_is_left_alone(tmp_path):
-    """As CLIP's transform does: Pillow turns an image only when told to."""
-    exif = Image.Exif()
-    exif[0x112] = 6  # turned by 90 degrees
-    (tmp_path / "a.jpg").write_bytes(jpeg(PHOTOGRAPH, exif=exif))
-    assert read_pixels(tmp_path / "a.jpg").shape == (3, 251, 333)
 
 
 @pytest.mark.parametrize("read", [read_image, read_pixels])

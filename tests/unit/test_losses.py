@@ -14,7 +14,7 @@ from ptnl.training.losses import (
     reverse_cross_entropy,
 )
 
-SETTINGS = {"q": 0.7, "alpha": 6.0, "beta": 0.1}
+SETTINGS = {"q": 0.7, "p_epsilon": 0.0, "alpha": 6.0, "beta": 0.1}
 logits = torch.randn(7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 labels = torch.arange(7) % 5
 p = logits.softmax(dim=-1)
@@ -61,6 +61,7 @@ def test_finite_at_the_end_of_the_scale(name, label, dtype):
         ("ce", -p_label.log()),
         ("gce", (1 - p_label**0.7) / 0.7),
         ("mae", (p - ONE_HOT).abs().sum(dim=-1) / 2),
+        ("double_softmax", -(p.exp() / p.exp().sum(dim=-1, keepdim=True) * ONE_HOT).sum(-1).log()),
         # The two clips of the authors' code, on the one-hot labels and on p.
         (
             "sce",
@@ -90,9 +91,49 @@ def test_generalised_cross_entropy_is_ce_near_0_and_mae_at_1():
     torch.testing.assert_close(mae, mean_absolute_error(logits, labels))
 
 
+def test_generalised_cross_entropy_of_ptnls_code_adds_an_epsilon_to_p():
+    far = torch.tensor([[40.0, 0.0, -30.0]], dtype=torch.float64)
+    for label in range(3):
+        given = far.clone().requires_grad_(), far.clone().requires_grad_()
+        ours = generalised_cross_entropy(given[0], torch.tensor([label]), 0.5, 1e-6)
+        p = given[1].softmax(dim=-1)[0, label] + 1e-6
+        theirs = (1 - p**0.5) / 0.5
+        torch.testing.assert_close(ours[0], theirs)
+        for mine, peer in zip(
+            torch.autograd.grad(ours.sum(), given[0]),
+            torch.autograd.grad(theirs, given[1]),
+            strict=True,
+        ):
+            torch.testing.assert_close(mine, peer)
+    torch.testing.assert_close(
+        loss_of("gce")(logits, labels), generalised_cross_entropy(logits, labels, 0.7)
+    )
+
+
 def test_normalised_cross_entropy_sums_to_1_over_labels():
     every = torch.stack([normalised_cross_entropy(logits, labels * 0 + k) for k in range(5)])
     torch.testing.assert_close(every.sum(dim=0), torch.ones(7, dtype=torch.float64))
+
+
+def test_double_softmax_is_bounded():
+    """From a label that is certain to one that is impossible."""
+    certain = torch.full((2, 37), -100.0, dtype=torch.float64)
+    certain[:, 0] = 100
+    lowest, highest = loss_of("double_softmax")(certain, torch.tensor([0, 1]))
+    assert lowest.item() == pytest.approx(math.log(1 + 36 / math.e))
+    assert highest.item() == pytest.approx(math.log(math.e + 36))
+
+
+def test_double_softmax_pulls_like_mae_where_classes_are_many():
+    """Its gradient is J (softmax(p) - onehot), MAE's J (-onehot); softmax(p) <= e / (e + C - 1)."""
+    many = 3 * torch.randn(5, 100, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    pulls = []
+    for name in ("double_softmax", "mae"):
+        leaf = many.clone().requires_grad_()
+        loss_of(name)(leaf, torch.arange(5)).sum().backward()
+        pulls.append(leaf.grad)
+    share = math.e / (math.e + 99)
+    assert (pulls[0] - pulls[1]).norm() < share * pulls[1].norm() + share
 
 
 def test_symmetric_losses_are_bounded():

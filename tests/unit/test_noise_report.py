@@ -3,6 +3,7 @@ import pytest
 
 from ptnl.analysis.noise_report import markdown, realised_noise
 from ptnl.errors import InputError
+from tests.unit.markdown import unpadded
 
 
 def run(method: str, noise: str, fp: int, seed: int, found: float, images: float = 16.0) -> dict:
@@ -60,6 +61,6 @@ def test_runs_that_disagree_about_a_draw_are_an_error():
 
 
 def test_markdown():
-    text = markdown(realised_noise(RUNS), "toy", "released")
+    text = unpadded(markdown(realised_noise(RUNS), "toy", "released"))
     assert "study 'toy', protocol 'released'" in text
     assert "| Icons | fp_swap | 50 | 54.0 | 14.5 | 2 |" in text

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from ptnl.errors import InputError
+from ptnl.training.epochs import batch_order
 from ptnl.training.losses import cross_entropy
-from ptnl.training.optim import batch_order, learning_rates, train_sgd
+from ptnl.training.optim import learning_rates, train_sgd
 from ptnl.training.tuning import cosine_logits
 
 SETTINGS = {

@@ -22,8 +22,13 @@ from ptnl.errors import InputError
 from ptnl.methods import METHODS
 from ptnl.schemas import CONFUSION, ENSEMBLES, GRADIENTS, RUNS, SUMMARY
 from ptnl.study.layouts import FIGURES, TABLES
+from tests.unit.markdown import unpadded
 
 TOY = Origin("toy", "embedded", "mini-rn")
+
+
+def unpadded_markdown(*arguments) -> str:
+    return unpadded(markdown(*arguments))
 
 
 def metrics(
@@ -89,6 +94,14 @@ def test_a_missing_seed_is_an_error():
         summarise(runs_table(rows))
 
 
+def test_a_seed_that_a_method_misses_at_all_rates_is_an_error():
+    seeds = {"prompt_ce": (1, 2), "linear_probe": (1,), "zero_shot": (0,)}
+    rows = [metrics(method, 0, seed, 70) for method, of in seeds.items() for seed in of]
+    with pytest.raises(InputError, match=r"linear_probe/symmetric, fp 0: .* \[2\]"):
+        summarise(runs_table(rows))
+    assert len(summarise(runs_table([row for row in rows if row["method"] != "linear_probe"]))) == 2
+
+
 def test_a_run_twice_is_an_error():
     with pytest.raises(InputError, match="two runs"):
         runs_table([metrics("prompt_ce", 0, 1, 70)] * 2)
@@ -98,7 +111,7 @@ def test_table_of_methods_over_rates():
     rows = table_rows(study(TABLES[1]), TABLES[1], 1, "mini-rn")
     assert len(rows) == 2 * 4 * 2
     assert list(rows.method[:2]) == ["classifier_r", "classifier_r"]
-    text = markdown(rows, TABLES[1], 1, TOY)
+    text = unpadded_markdown(rows, TABLES[1], 1, TOY)
     assert "| Data set | Method | 0 % | 50 % |" in text
     assert "| Icons | Classifier-R | **92.00** ± 1.00 | **84.00** ± 1.00 |" in text
     assert "|  | Prompt tuning | 62.00 ± 1.00 | 54.00 ± 1.00 |" in text
@@ -110,7 +123,7 @@ def test_table_of_methods_over_rates():
 def test_table_of_noise_kinds_at_their_highest_common_rate():
     summary = study(TABLES[4], TABLES[4].noises)
     summary = summary[(summary.noise == "symmetric") | (summary.fp == 8)]
-    text = markdown(table_rows(summary, TABLES[4], 4, "mini-rn"), TABLES[4], 4, TOY)
+    text = unpadded_markdown(table_rows(summary, TABLES[4], 4, "mini-rn"), TABLES[4], 4, TOY)
     assert "| Data set | Method | Random | Confusion |" in text
     assert "| Icons | Linear probe | **84.00** ± 1.00 | **79.00** ± 1.00 |" in text
     assert "50 % wrong labels" in text
@@ -124,7 +137,7 @@ def test_table_of_backbones():
         for seed in (1, 2, 3)
     ]
     summary = summarise(runs_table(rows))
-    text = markdown(table_rows(summary, TABLES[3], 3, "mini-rn"), TABLES[3], 3, TOY)
+    text = unpadded_markdown(table_rows(summary, TABLES[3], 3, "mini-rn"), TABLES[3], 3, TOY)
     rows = [line.split(" | ")[1] for line in text.splitlines() if "-PT |" in line]
     assert rows == ["RN50-PT", "ViT-B/32-PT", "mini-RN-PT", "mini-ViT-PT", "mine-PT"]
 
@@ -146,10 +159,9 @@ def unsupervised() -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_table_of_unsupervised_methods():
     summary, ensembles = unsupervised()
     rows = table_rows(summary, TABLES[5], 5, "mini-rn", ensembles)
-    text = markdown(rows, TABLES[5], 5, TOY).splitlines()
+    text = unpadded_markdown(rows, TABLES[5], 5, TOY).splitlines()
     assert text[2:] == [
         "| Data set | Row | Zero-shot | UPL | Robust UPL (CE) | Robust UPL (GCE) |",
-        "|---|---|---:|---:|---:|---:|",
         *[
             line
             for title in ("Icons", "Symbols")
@@ -177,7 +189,7 @@ def test_table_of_random_prompts():
     )
     zero_shot = summarise(runs_table([metrics("zero_shot", 0, 0, 50, noise="none")]))
     summary = pd.concat([zero_shot, summarise_draws(draws)])
-    text = markdown(table_rows(summary, TABLES[8], 8, "mini-rn"), TABLES[8], 8, TOY)
+    text = unpadded_markdown(table_rows(summary, TABLES[8], 8, "mini-rn"), TABLES[8], 8, TOY)
     assert "| Icons | 20.00 ± 10.00 | **50.00** |" in text
 
 
@@ -186,7 +198,7 @@ def test_the_papers_numbers_stand_beside_ours():
     assert rows.published_mean.isna().all()
     paper = rows.drop(columns=["published_mean", "published_sd"]).iloc[:8]
     paper = with_published(paper.assign(dataset="oxford_pets", backbone="RN50"), 1)
-    text = markdown(paper, TABLES[1], 1, TOY)
+    text = unpadded_markdown(paper, TABLES[1], 1, TOY)
     assert "| **92.00** ± 1.00 [74.82] | **84.00** ± 1.00 [36.63] |" in text
     assert "in brackets the paper's" in text
 

@@ -26,7 +26,8 @@ from ptnl.errors import InputError
 from ptnl.io import read_parquet
 from ptnl.methods import METHODS, prompt
 from ptnl.text import PromptEncoder, class_prompts, context_prompts, encode_texts
-from ptnl.training.optim import batch_order, learning_rates
+from ptnl.training.epochs import batch_order
+from ptnl.training.optim import learning_rates
 from ptnl.training.tuning import SweepData
 from tests.conftest import TINY
 

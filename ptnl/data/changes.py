@@ -1,0 +1,87 @@
+"""Whether a data set has to be got and indexed anew: without a look into any image."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ptnl.data import user_folder
+from ptnl.errors import InputError
+from ptnl.fetch.ownership import is_marked
+from ptnl.io import read_json, write_text
+
+
+def check_place(receipt: Path, name: str) -> None:
+    """Refuse a place for a data set that holds what ptnl did not put there.
+
+    The workflow calls it when it plans, before Snakemake or a job touches anything.
+    """
+    images = receipt.parent / "images"
+    for path, ours in ((images, is_marked(images)), (receipt, is_receipt(receipt))):
+        if os.path.lexists(path) and not ours:
+            raise InputError(
+                f"{path}: is in the way and ptnl did not make it: this is where the data set "
+                f"{name} goes; give another data_root, and to use images that you have, say "
+                f"dataset_options: {{{name}: {{source: FOLDER}}}}, or folder, for one of your own"
+            )
+
+
+def is_receipt(path: Path) -> bool:
+    """Whether a file is a receipt of ptnl's."""
+    try:
+        return "made_by" in read_json(path)
+    except (InputError, TypeError):
+        return False
+
+
+def state_of(receipt: Path, name: str, options: Mapping[str, Any]) -> str:
+    """A short name for the state of a data set's images: another state, another manifest.
+
+    It changes when a file in the user's own folder comes, goes or is written, and by `refresh`. A
+    folder that is not there now, because its disk is not mounted, counts as unchanged.
+    """
+    folder = user_folder(name, options)
+    if folder and not Path(folder).is_dir() and is_receipt(receipt):
+        return read_json(receipt)["state"]
+    asked = refreshed_path(receipt)
+    digest = hashlib.sha256(asked.read_bytes() if asked.is_file() else b"")
+    for line in _listed(folder) if folder else ():
+        digest.update(os.fsencode(line))
+    table = Path(options.get("manifest", ""))
+    if not folder and table.is_file():  # which holds the images themselves
+        status = table.stat()
+        digest.update(f"{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def refreshed_path(receipt: Path) -> Path:
+    """The file that says when the user last asked for a data set to be got anew."""
+    return receipt.with_name(".refreshed")
+
+
+def refresh(receipt: Path) -> None:
+    """Have the next run get and index a data set anew."""
+    if not receipt.parent.is_dir():
+        raise InputError(f"{receipt.parent}: there is no such data set yet")
+    write_text(f"{time.time_ns()}\n", refreshed_path(receipt))
+
+
+def _listed(folder: str) -> Iterator[str]:
+    """Name, bytes and time of change of every file, in order; links are followed, once."""
+    been = set()
+    for path, folders, files in os.walk(folder, followlinks=True):
+        status = Path(path).stat()
+        if (status.st_dev, status.st_ino) in been:
+            folders.clear()
+            continue
+        been.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in files if not name.startswith(".")):
+            file = Path(path, name)
+            try:
+                now = file.stat()
+            except OSError:  # a link to nothing: indexing says so
+                continue
+            yield f"{file.relative_to(folder)}\0{now.st_size}\0{now.st_mtime_ns}\n"

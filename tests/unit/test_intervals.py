@@ -1,0 +1,38 @@
+"""The interval of a mean over seeds: covers what it says, however data sets go together."""
+
+import numpy as np
+import pytest
+
+from ptnl.analysis.intervals import mean_interval
+
+
+def test_the_interval_is_students():
+    mean, low, high = mean_interval([1.0, 2.0, 4.0, 5.0])
+    assert mean == 3.0
+    half = 3.182446 * np.std([1, 2, 4, 5], ddof=1) / 2  # Student's quantile for three degrees
+    assert (low, high) == pytest.approx((3 - half, 3 + half), abs=1e-5)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("datasets", [1, 2, 7])
+def test_coverage_of_95_percent(correlation, datasets):
+    rng = np.random.default_rng(1)
+    trials, seeds = 2000, 4
+    shared = rng.normal(size=(trials, 1, seeds)) * correlation**0.5
+    own = rng.normal(size=(trials, datasets, seeds)) * (1 - correlation) ** 0.5
+    covered = [low <= 0 <= high for _, low, high in map(mean_interval, (shared + own).mean(axis=1))]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.015)  # three standard errors
+
+
+def test_a_higher_level_is_wider():
+    sample = [1.0, 2.0, 4.0, 8.0, 9.0]
+    _, low, high = mean_interval(sample, 0.8)
+    _, lower, higher = mean_interval(sample, 0.95)
+    assert lower < low < high < higher
+
+
+def test_no_spread_and_a_single_observation():
+    assert mean_interval([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0)
+    mean, low, high = mean_interval([2.0])
+    assert mean == 2.0
+    assert np.isnan([low, high]).all()

@@ -1,0 +1,90 @@
+"""The user's own files through the real workflow: never changed, and seen when they change."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ptnl.cli.data import main as data
+from tests.archives import picture
+from tests.snapshot import snapshot
+from tests.workflow.conftest import Study
+
+TEMPLATE = "a photo of a {}."
+
+
+def own_folder(folder: Path) -> Path:
+    for label, name in enumerate(("red", "green")):
+        (folder / name).mkdir(parents=True)
+        for number in range(40):
+            (folder / name / f"{number}.jpg").write_bytes(picture("own", label, number))
+    return folder
+
+
+def test_a_data_root_of_the_users_is_refused_and_unchanged(tmp_path):
+    """Before any job runs, so that Snakemake removes no file that has the name of an output."""
+    for name in ("dtd", "my_birds"):
+        own_folder(tmp_path / "data" / name / "images")
+        (tmp_path / "data" / name / "receipt.json").write_text('{"bought": "yesterday"}')
+    options = {"folder": str(tmp_path / "data/my_birds/images"), "template": TEMPLATE}
+    before = snapshot(tmp_path / "data")
+    for name in ("dtd", "my_birds"):
+        study = Study.create(
+            tmp_path / name, datasets=[name], dataset_options={"my_birds": options}
+        )
+        overlay = study.overlay.read_text().replace(f"{study.folder}/data", f"{tmp_path}/data")
+        study.overlay.write_text(overlay)
+        said = study.snakemake(str(study.results / f"manifests/{name}.parquet"))
+        assert said.returncode != 0
+        assert f"data/{name}/images: is in the way and ptnl did not make it" in said.stderr
+    assert snapshot(tmp_path / "data") == before
+
+
+def test_a_changed_folder_is_drawn_anew(tmp_path):
+    folder = own_folder(tmp_path / "mine")
+    own = {"folder": str(folder), "template": TEMPLATE}
+    study = Study.create(tmp_path / "study", datasets=["mine"], dataset_options={"mine": own})
+    draw, data_root = study.results / "shots/mine/seed-1.parquet", study.folder / "data"
+    anew = {"download_dataset": 1, "index_dataset": 1, "sample_shots": 1}
+
+    def drawn() -> set[str]:
+        said = study.snakemake(str(draw))
+        assert said.returncode == 0, said.stdout + said.stderr
+        assert study.planned(str(draw)) == {}
+        return set(pd.read_parquet(study.results / "manifests/mine.parquet").image)
+
+    assert len(drawn()) == 80
+    (folder / "red/new.jpg").write_bytes(picture("own", 0, 50))
+    assert study.planned(str(draw)) == anew
+    assert "red/new.jpg" in drawn()
+    (folder / "green/0.jpg").write_bytes(picture("own", 1, 51))
+    assert study.planned(str(draw)) == anew
+    drawn()
+    (folder / "green/1.jpg").unlink()
+    assert study.planned(str(draw)) == anew
+    assert "green/1.jpg" not in drawn()
+    data(["refresh", "mine", "--data-root", str(data_root)])
+    assert study.planned(str(draw)) == anew
+    before = snapshot(folder)
+    drawn()
+    assert snapshot(folder) == before
+
+
+def test_what_is_cleaned_is_what_the_workflow_made(tmp_path):
+    """As `make clean` does for the embedded study."""
+    folder = own_folder(tmp_path / "pictures")
+    own = {"mine": {"folder": str(folder), "template": TEMPLATE}}
+    study = Study.create(tmp_path, datasets=["mine"], dataset_options=own)
+    said = study.snakemake(str(study.results / "shots/mine/seed-1.parquet"))
+    assert said.returncode == 0, said.stdout + said.stderr
+    kept = [study.results / "notebook.ipynb", study.results / "shots/mine/notes.txt"]
+    kept += [tmp_path / "data/manual/dtd.tar.gz"]
+    for path in kept:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    before = snapshot(folder)
+    said = study.snakemake("--delete-all-output")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert not list(study.results.rglob("*.parquet"))
+    assert not (tmp_path / "data/mine/receipt.json").exists()
+    assert [path.read_text() for path in kept] == ["mine"] * 3
+    assert snapshot(folder) == before
