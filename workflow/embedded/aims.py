@@ -1,6 +1,6 @@
 """The properties of CLIP that the shipped backbones are built to have, measured.
 
-Validation images and clean labels alone enter: no training here sees a wrong label.
+Clean labels alone enter: no training here sees a wrong label.
 """
 
 import io
@@ -29,27 +29,41 @@ from ptnl.training.run_files import class_names_of, draw_rows, split_of
 from ptnl.training.tuning import SweepData, top1_accuracy
 
 CPU = torch.device("cpu")
-SHOTS, SEEDS, DRAWS = 16, [1, 2, 3, 4], 100
+SHOTS, SEEDS = 16, [1, 2, 3, 4]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation."""
+
+    mean: float
+    sd: float
+
+    @classmethod
+    def of(cls, values: list[float] | np.ndarray | Tensor) -> "Spread":
+        values = np.asarray(values)
+        return cls(float(values.mean()), float(values.std(ddof=1)))
+
+    def __str__(self) -> str:
+        return f"{self.mean:.1f} ± {self.sd:.1f}"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Accuracies in percent, on the validation images of one data set."""
+    """What a backbone can do on one split of a data set; accuracies in percent."""
 
+    classes: int
+    images: int
     zero_shot: float
-    random_prompt: float  # mean of 100 draws
-    random_prompt_sd: float
-    probe: float  # means and sd of four draws of shots
-    probe_sd: float
-    prompt: float
-    prompt_sd: float
-    norm: float  # of the image features, mean and sd
-    norm_sd: float
+    random: Spread  # 100 prompts of random context tokens
+    probe: Spread  # four draws of shots, as below
+    prompt: Spread
+    norm: Spread  # of the image features
 
     @property
     def kept(self) -> float:
         """Percent of zero-shot accuracy that random prompts keep."""
-        return 100 * self.random_prompt / self.zero_shot
+        return 100 * self.random.mean / self.zero_shot
 
 
 @torch.inference_mode()
@@ -57,28 +71,28 @@ def encode(config: Path, weights: Path, table: pd.DataFrame) -> Tensor:
     """Image features (N, D) of a shipped data set, not normalised."""
     backbone = load_files(weights.stem, config, weights, CPU)
     images = [backbone.transform(Image.open(io.BytesIO(png)).convert("RGB")) for png in table.png]
-    parts = torch.stack(images).split(256)
-    return torch.cat([backbone.encode_image(part) for part in parts])
+    return torch.cat([backbone.encode_image(part) for part in torch.stack(images).split(256)])
 
 
 def measure(
-    config: Path, weights: Path, dataset: str, table: pd.DataFrame, settings: Mapping[str, Any]
-) -> Measured:
-    """What a backbone (its two files) can do on a data set.
+    config: Path,
+    weights: Path,
+    dataset: str,
+    table: pd.DataFrame,
+    protocol: Mapping[str, Any],
+    splits: list[str],
+) -> list[Measured]:
+    """What a backbone (its two files) can do on splits of a data set.
 
     Parameters
     ----------
     table : the shipped data set (see `ptnl.data.embedded.IMAGES`)
-    settings : of the paper's protocol, by method: prompt_ce, linear_probe
+    protocol : the paper's (see `ptnl.study.protocols.protocol_values`)
     """
     backbone = read_text_backbone(weights.stem, config, weights, CPU)
     features = encode(config, weights, table)
     names, template = class_names_of(table), DATASETS[dataset].template
-    is_val, labels = split_of(table, "val")
-    val = features[is_val]
-    zero_shot = top1_accuracy(zero_shot_logits(backbone, val, names, template), labels)
-    prompt, probe = settings["prompt_ce"], settings["linear_probe"]
-    random, _ = random_prompts(backbone, val, labels, names, prompt["context_length"], DRAWS)
+    settings, probe = protocol["settings"], protocol["methods"]["linear_probe"]
 
     draws = [draw_shots(table, SHOTS, seed) for seed in SEEDS]
     rows = draw_rows(table, [draw[draw.split == "train"] for draw in draws])
@@ -86,20 +100,30 @@ def measure(
     weight, bias, _ = fit(
         shown, seen, len(names), LOSSES["ce"]({}), probe["c"], probe["max_iterations"]
     )
-    scores = linear_logits(val.double(), weight, bias)
-    probes = [top1_accuracy(own, labels) for own in scores]
+    scores = linear_logits(features.double(), weight, bias)
     method = METHODS["prompt_ce"]
-    sweep = SweepData(method, dict(prompt), backbone, names, template, SEEDS, shown, seen, seen, val)
-    prompts = [top1_accuracy(run.test_logits, labels) for run in tune(sweep)]
-    norms = val.norm(dim=-1)
-    return Measured(
-        zero_shot,
-        random.mean(),
-        random.std(ddof=1),
-        np.mean(probes),
-        np.std(probes, ddof=1),
-        np.mean(prompts),
-        np.std(prompts, ddof=1),
-        norms.mean().item(),
-        norms.std().item(),
+    tuned = tune(
+        SweepData(
+            method, dict(settings), backbone, names, template, SEEDS, shown, seen, seen, features
+        )
     )
+
+    measured = []
+    for split in splits:
+        member, labels = split_of(table, split)
+        own = features[member]
+        random, _ = random_prompts(
+            backbone, own, labels, names, settings["context_length"], settings["draws"]
+        )
+        measured.append(
+            Measured(
+                len(names),
+                len(labels),
+                top1_accuracy(zero_shot_logits(backbone, own, names, template), labels),
+                Spread.of(random),
+                Spread.of([top1_accuracy(score[member], labels) for score in scores]),
+                Spread.of([top1_accuracy(run.test_logits[member], labels) for run in tuned]),
+                Spread.of(own.norm(dim=-1)),
+            )
+        )
+    return measured

@@ -93,7 +93,7 @@ class Captioner:
             self._noisy(rng, name, length, tokens)
             if noisy[i]
             else tokens(self._telling(rng, name, length, looks, i))
-            for i, name in enumerate(map(lambda name: self._called(rng, name), names))
+            for i, name in enumerate(self._called(rng, name) for name in names)
         ]
 
     def _called(self, rng: np.random.Generator, name: str) -> str:
@@ -119,14 +119,18 @@ class Captioner:
         """A caption whose words before the name say nothing of the drawing."""
         room = int(rng.integers(NOISE_TOKENS[length] + 1))
         before: list[int] = []
-        while len(before) < room:
+        more: list[int] = []
+        while len(before) + len(more) <= room:
+            before += more
             source = self.names if rng.random() < OTHER_NAME_SHARE else FILLERS
-            before += tokens(source[rng.integers(len(source))])
+            more = tokens(source[rng.integers(len(source))])
         ending = ENDINGS[rng.choice(len(ENDINGS), p=ENDING_SHARES)]
-        return before[:room] + tokens(name + ending)
+        return before + tokens(name + ending)
 
 
-def all_texts(synonyms: Mapping[str, Sequence[str]], tags: Mapping[str, Sequence[str]]) -> list[str]:
+def all_texts(
+    synonyms: Mapping[str, Sequence[str]], tags: Mapping[str, Sequence[str]]
+) -> list[str]:
     """Texts that together contain every token of every caption, but those of the names."""
     templates = [t for group in TEMPLATES.values() for t in group]
     fields = {"name": "", "ink": "", "paper": "", "look": "", "tag": ""}

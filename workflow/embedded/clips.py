@@ -117,7 +117,12 @@ class Validation:
     def feature_norm(self, model: CLIP) -> float:
         """Mean norm of the validation images' features."""
         model.visual.eval()
-        return torch.cat([model.encode_image(x) for x in self.images.values()]).norm(dim=-1).mean().item()
+        return (
+            torch.cat([model.encode_image(x) for x in self.images.values()])
+            .norm(dim=-1)
+            .mean()
+            .item()
+        )
 
 
 def save_clip(model: CLIP, vocabulary: Vocabulary, validation: Validation, out: Path) -> None:

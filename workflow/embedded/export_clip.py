@@ -26,7 +26,7 @@ def export(
     token_ids: torch.Tensor,
     feature_norm: float,
 ) -> dict[str, torch.Tensor]:
-    """The towers of two trained models (compact vocabulary) as stored: token rows with their ids."""
+    """The towers of two trained models as stored: rows of trained tokens with their ids."""
     model = {
         **{n: v for n, v in text.items() if not n.startswith(IMAGE_TOWER)},
         **{n: v for n, v in images.items() if n.startswith(IMAGE_TOWER)},
@@ -56,9 +56,7 @@ def main() -> None:
     if not torch.equal(images["token_ids"], text["token_ids"]):
         raise SystemExit(f"{args.images} and {args.text} have different vocabularies")
     with atomic_path(args.weights) as temporary:
-        stored = export(
-            images["model"], text["model"], text["token_ids"], images["feature_norm"]
-        )
+        stored = export(images["model"], text["model"], text["token_ids"], images["feature_norm"])
         save_file(stored, temporary)
     write_json(
         yaml.safe_load(args.config.read_text())["backbones"][args.backbone], args.model_config

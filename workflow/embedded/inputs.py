@@ -31,7 +31,10 @@ class Inputs:
     def vocabulary(self) -> Vocabulary:
         """The tokens of all that any caption can say, and of the classes' names."""
         shown = {name for table in self.datasets.values() for name in table.class_name}
-        texts = [*shown.union(self.rows.name), *all_texts(self._lists("synonym"), self._lists("tag"))]
+        texts = [
+            *shown.union(self.rows.name),
+            *all_texts(self._lists("synonym"), self._lists("tag")),
+        ]
         text = next(iter(self.config["backbones"].values()))["text_cfg"]
         return Vocabulary(texts, text["context_length"])
 

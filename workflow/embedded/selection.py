@@ -100,15 +100,13 @@ def candidates(
 
 
 def largest_classes(class_names: pd.Series, least: int, most: int) -> list[str]:
-    """The `most` classes with the most rows, of at least `least`; in alphabetical order if equal."""
+    """The `most` classes with the most rows, at least `least`; alphabetical among equals."""
     counts = class_names.value_counts().rename_axis("name").reset_index(name="rows")
     ranked = counts[counts.rows >= least].sort_values(["rows", "name"], ascending=[False, True])
     return ranked.name[:most].tolist()
 
 
-def assign_splits(
-    count: int, shares: Mapping[str, float], minimum: Mapping[str, int]
-) -> list[str]:
+def assign_splits(count: int, shares: Mapping[str, float], minimum: Mapping[str, int]) -> list[str]:
     """Splits of `count` drawings in order of rank: their minimum, and a share of what is beyond."""
     beyond = count - sum(minimum.values())
     if beyond < 0:

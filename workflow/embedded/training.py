@@ -81,8 +81,6 @@ def train(
                 raise SystemExit(f"step {step + 1}: the mean loss is {means['loss']}")
             rate = seen / (time.monotonic() - started)
             shown = " ".join(f"{name} {value:.3f}" for name, value in means.items())
-            print(
-                f"step {step + 1}/{steps} {shown} {describe()} {rate:.0f} drawings/s", flush=True
-            )
+            print(f"step {step + 1}/{steps} {shown} {describe()} {rate:.0f} drawings/s", flush=True)
             sums, since = {}, 0
             checkpoint.save_if_due(step + 1)
