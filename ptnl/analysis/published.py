@@ -40,19 +40,33 @@ PUBLISHED: Schema = {
     "note": "string",  # empty, or in what the cell is inconsistent
 }
 
+# The same of later work, which ran under a protocol of its own.
+LATER_FILE = FILE.with_name("later.csv")
+PUBLISHED_LATER: Schema = {
+    **PUBLISHED,
+    "protocol": "string",  # name of a preset (`ptnl.study.protocols`)
+    "source": "string",  # paper and table, with its address
+}
+
 CELL = ["dataset", "backbone", "method", "noise", "rate"]
 
 
-def published(path: Path = FILE) -> pd.DataFrame:
+def published_under(protocol: str) -> pd.DataFrame:
+    """What later work printed under a protocol; see `PUBLISHED_LATER`."""
+    numbers = published(LATER_FILE, PUBLISHED_LATER)
+    return numbers[numbers.protocol == protocol]
+
+
+def published(path: Path = FILE, schema: Schema = PUBLISHED) -> pd.DataFrame:
     """Every printed number (see `PUBLISHED`); `InputError` where the file breaks its schema."""
-    types = pa.csv.ConvertOptions(column_types=arrow_schema(PUBLISHED))
+    types = pa.csv.ConvertOptions(column_types=arrow_schema(schema))
     try:
         table = pa.csv.read_csv(path, convert_options=types)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path}: not the paper's numbers ({error})") from error
-    if table.schema != arrow_schema(PUBLISHED):
-        raise InputError(f"{path}: columns {table.column_names} instead of {list(PUBLISHED)}")
-    empty = [name for name in PUBLISHED if table[name].null_count and name != "sd"]
+    if table.schema != arrow_schema(schema):
+        raise InputError(f"{path}: columns {table.column_names} instead of {list(schema)}")
+    empty = [name for name in schema if table[name].null_count and name != "sd"]
     if empty:
         raise InputError(f"{path}: empty values in {empty}")
     return table.to_pandas()

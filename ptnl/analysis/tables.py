@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ptnl import data
-from ptnl.analysis.published import beside, published
+from ptnl.analysis.published import beside, published, published_under
 from ptnl.analysis.text_tables import latex_table, markdown_table
 from ptnl.backbones import registry
 from ptnl.labels.pseudo_labels import SELECTIONS
@@ -50,6 +50,7 @@ def table_rows(
     number: int,
     backbone: str,
     ensembles: pd.DataFrame | None = None,
+    protocol: str = "paper",
 ) -> pd.DataFrame:
     """The numbers of a table, one row a cell, in the paper's order, with what the paper prints.
 
@@ -62,6 +63,7 @@ def table_rows(
     layout, number : of the table
     backbone : the primary one
     ensembles : for a table of estimates (see `ptnl.schemas.ENSEMBLES`)
+    protocol : of the study; numbers of later work stand beside ours under their own alone
     """
     datasets = shown(layout, data.in_order(summary.dataset))
     rows = summary[summary.dataset.isin(datasets) & summary.method.isin(layout.methods)]
@@ -78,7 +80,8 @@ def table_rows(
     if layout.average and len(datasets) > 1:
         rows = pd.concat([rows, _average_rows(rows, len(datasets))])
     rows = _ordered(_with_best(rows, layout), layout, [*datasets, AVERAGE])
-    return with_published(rows, number)[COLUMNS]
+    numbers = published() if layout.is_papers else published_under(protocol)
+    return with_published(rows, number, numbers)[COLUMNS]
 
 
 def _pseudo_label_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -109,10 +112,10 @@ def _with_best(rows: pd.DataFrame, layout: Table) -> pd.DataFrame:
     return rows.assign(best=accuracy & (rows["mean"] == highest))
 
 
-def with_published(rows: pd.DataFrame, number: int) -> pd.DataFrame:
-    """The paper's number beside each cell that it prints; of pseudo-labels it prints ensembles."""
+def with_published(rows: pd.DataFrame, number: int, numbers: pd.DataFrame) -> pd.DataFrame:
+    """The printed number beside each cell that has one; of pseudo-labels, those are ensembles'."""
     pseudo = rows.noise.isin(SELECTIONS)
-    printed = beside(rows.assign(noise=rows.noise.mask(pseudo, "none")), published(), number)
+    printed = beside(rows.assign(noise=rows.noise.mask(pseudo, "none")), numbers, number)
     same = rows.estimate == pseudo.map({True: "ensemble", False: "single"})
     columns = ["published_mean", "published_sd"]
     return rows.assign(**{name: printed[name].where(same) for name in columns})
@@ -187,7 +190,8 @@ def caption(rows: pd.DataFrame, layout: Table, origin: Origin) -> str:
         said.append(f"{NOISE_TITLES[layout.noises[0]].lower()} noise")
     said.append(origin.run if layout.rows == "backbone" else str(origin))
     across = "row" if layout.columns == "method" else "column"
-    printed = "; in brackets the paper's" if rows.published_mean.notna().any() else ""
+    whose = "the paper's" if layout.is_papers else "what later work printed under this protocol"
+    printed = f"; in brackets {whose}" if rows.published_mean.notna().any() else ""
     return ", ".join(said) + f"; best mean per {across} of a data set in bold{printed}"
 
 

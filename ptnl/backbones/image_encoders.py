@@ -7,6 +7,7 @@ from typing import Any
 
 import timm
 import torch
+from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -23,13 +24,21 @@ StateDict = dict[str, Tensor]
 
 # How a model's images are prepared, in a configuration.
 PREPARATION = ("input_size", "interpolation", "crop_pct", "mean", "std")
+# CLIP's, at whatever size the encoder takes.
+CLIP_PREPARATION = {
+    "interpolation": "bicubic",
+    "crop_pct": 1.0,
+    "mean": OPENAI_DATASET_MEAN,
+    "std": OPENAI_DATASET_STD,
+}
 
 
 @dataclass(frozen=True)
 class ImageEncoder:
-    """A timm model with a new head, all of it to be trained, and how its images are prepared."""
+    """A timm model, all of it to be trained, and how its images are prepared."""
 
-    model: nn.Module  # normalised images (B, 3, S, S) -> logits (B, C)
+    model: nn.Module  # normalised images (B, 3, S, S) -> logits (B, C), or more outputs than C
+    size: int  # S
     transform: Callable[[Image.Image], Tensor]  # PIL image -> (3, S, S) uint8, as at test time
     mean: Tensor  # (3, 1, 1), of values in [0, 1]
     std: Tensor  # (3, 1, 1)
@@ -49,24 +58,28 @@ def published_config(name: str) -> dict[str, Any]:
     """The configuration of a model that timm knows by name, as `build` takes it."""
     known = timm.get_pretrained_cfg(name)
     prepared = {key: getattr(known, key) for key in PREPARATION}
-    return {"architecture": known.architecture, "model_args": {}, "pretrained_cfg": prepared}
+    return {
+        "architecture": known.architecture,
+        "num_classes": known.num_classes,  # of its head
+        "model_args": {},
+        "pretrained_cfg": prepared,
+    }
 
 
-def without_head(state: Mapping[str, Tensor], config: dict[str, Any], path: Path) -> StateDict:
-    """The weights of a configuration's model but for its head; `path` is where they are from.
+def checked_weights(state: Mapping[str, Tensor], config: dict[str, Any], path: Path) -> StateDict:
+    """The weights of a configuration's model, head and all; `path` is where they are from.
 
     Raises `InputError` where one is missing, unknown, or of the wrong shape.
     """
     with torch.device("meta"):
-        model = build(config, classes=1)
-    head = {name for name, _ in model.named_parameters() if name not in _body(model)}
-    kept = {name: value.contiguous() for name, value in state.items() if name not in head}
-    check_shapes(path, {name: value.shape for name, value in _body(model).items()}, kept)
-    return kept
+        model = build(config, config["num_classes"])
+    weights = {name: value.contiguous() for name, value in state.items()}
+    check_shapes(path, {n: value.shape for n, value in model.state_dict().items()}, weights)
+    return weights
 
 
 def load_image_encoder(name: str, classes: int, device: torch.device) -> ImageEncoder:
-    """The shipped image encoder `name`, with a head of zeros for `classes` classes.
+    """The shipped image encoder `name`, with a new head for `classes` classes.
 
     Raises `InputError` where the weights are missing, altered or of the wrong shape.
     """
@@ -75,19 +88,48 @@ def load_image_encoder(name: str, classes: int, device: torch.device) -> ImageEn
 
 
 def read_image_encoder(
-    config: Path, weights: Path, classes: int, device: torch.device
+    config: Path,
+    weights: Path,
+    classes: int,
+    device: torch.device,
+    head: str = "new",
+    preparation: str = "own",
 ) -> ImageEncoder:
-    """Like `load_image_encoder`, from a configuration and safetensors weights without a head.
+    """Like `load_image_encoder`, from a configuration and safetensors weights.
 
-    A head that starts from zero (as in BiT, Kolesnikov et al. 2020) leaves nothing to chance but
-    the order of the batches, and the first step trains the head alone.
+    Parameters
+    ----------
+    config, weights : as `fetch_image_encoder` leaves them; weights may come without their head
+    classes : C
+    head : "new" is a head of zeros (as in BiT, Kolesnikov et al. 2020), which leaves nothing to
+        chance but the order of the batches, and which the first step trains alone; "pretrained" is
+        the head that came with the weights, whose first C outputs stand for the classes, and a new
+        one where none came
+    preparation : "own" is that of the weights' pre-training, "clip" that of CLIP: the whole shorter
+        side, bicubic, and CLIP's mean and standard deviation
+
+    Raises `InputError` where the weights do not fit, or their head has fewer outputs than classes.
     """
     described = read_json(config)
-    model = build(described, classes)
-    _load_weights(model, weights)
-    for parameter in model.get_classifier().parameters():
-        nn.init.zeros_(parameter)
+    stored = _read_weights(weights)
+    outputs = described.get("num_classes", 0)
+    keeps_head = head == "pretrained" and outputs > 0
+    if keeps_head and outputs < classes:
+        raise InputError(
+            f"{weights}: its head tells {outputs} classes apart, fewer than the data set's "
+            f"{classes}; say head: new"
+        )
+    model = build(described, outputs if keeps_head else classes)
+    wanted = model.state_dict() if keeps_head else _body(model)
+    kept = {n: value for n, value in stored.items() if n in wanted or n not in model.state_dict()}
+    check_shapes(weights, {name: value.shape for name, value in wanted.items()}, kept)
+    model.load_state_dict(kept, strict=False)
+    if not keeps_head:
+        for parameter in model.get_classifier().parameters():
+            nn.init.zeros_(parameter)
     prepared = described["pretrained_cfg"]
+    if preparation == "clip":
+        prepared = {**prepared, **CLIP_PREPARATION}
     mean, std = (
         torch.tensor(prepared[key], device=device)[:, None, None] for key in ("mean", "std")
     )
@@ -98,7 +140,7 @@ def read_image_encoder(
         normalize=False,
     )
     model = model.to(device, memory_format=torch.channels_last)
-    return ImageEncoder(model, transform, mean, std)
+    return ImageEncoder(model, prepared["input_size"][-1], transform, mean, std)
 
 
 def _body(model: nn.Module) -> StateDict:
@@ -107,11 +149,8 @@ def _body(model: nn.Module) -> StateDict:
     return {n: v for n, v in model.state_dict(keep_vars=True).items() if id(v) not in head}
 
 
-def _load_weights(model: nn.Module, path: Path) -> None:
-    """Fill a model with weights that leave out its head."""
+def _read_weights(path: Path) -> StateDict:
     try:
-        stored = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: not readable as safetensors ({error})") from error
-    check_shapes(path, {name: value.shape for name, value in _body(model).items()}, stored)
-    model.load_state_dict(stored, strict=False)

@@ -54,7 +54,7 @@ BACKBONES = {
 
 SHIPPED = [name for name, known in BACKBONES.items() if isinstance(known.source, Shipped)]
 
-# Pre-trained with labels only; without their heads.
+# Pre-trained with labels only. The shipped one comes without its head.
 IMAGE_ENCODERS: dict[str, Shipped | Timm] = {
     "mini-resnet": Shipped("mini-resnet.json", "mini-resnet.safetensors"),
     # Supervised on ImageNet-1k and nothing else, for CLIP's RN50 and ViT-B/32.

@@ -1,6 +1,5 @@
 """Encode the augmented views of a seed's training images; a killed call goes on where it was."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ptnl.cli.entry import (
     add_background,
     add_device,
     add_precision,
+    add_views,
     parser,
     start,
 )
@@ -24,8 +24,6 @@ from ptnl.io import read_parquet, write_parquet
 from ptnl.machine.devices import choose_device
 from ptnl.provenance import fingerprint, made_by
 from ptnl.schemas import NOISY_SHOTS, SHOTS, VIEW_IMAGES
-
-TRANSFORMS = {"dassl_legacy": True, "dassl_current": False}  # name -> squashed to a square first?
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -42,9 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_precision(arguments)
     add_background(arguments)
     arguments.add_argument("--seed", type=int, required=True)
-    arguments.add_argument("--views", type=int, required=True, help="of each image")
-    arguments.add_argument("--transform", choices=TRANSFORMS, required=True)
-    arguments.add_argument("--flips", action=argparse.BooleanOptionalAction, required=True)
+    add_views(arguments)
     arguments.add_argument(
         "--out", type=Path, required=True, help="features (NPY): (views, images, D), float16"
     )
@@ -61,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = choose_device(args.device, args.gpu_share)
     backbone = load_files(args.backbone, args.model_config, args.weights, device, args.precision)
     encoder = ImageEncoder(backbone)
-    augmentation = Augmentation(backbone.image_size, TRANSFORMS[args.transform], args.flips)
+    augmentation = Augmentation.by_name(args.transform, backbone.image_size, args.flips)
     made = made_by(
         "torch",
         "torchvision",

@@ -74,6 +74,13 @@ def add_background(arguments: argparse.ArgumentParser) -> None:
     )
 
 
+def add_views(arguments: argparse.ArgumentParser) -> None:
+    """The options of what trains on augmented views: how many, and how they are made."""
+    arguments.add_argument("--views", type=int, required=True, help="of each image; 0: none")
+    arguments.add_argument("--transform", choices=("dassl_legacy", "dassl_current"), required=True)
+    arguments.add_argument("--flips", action=argparse.BooleanOptionalAction, required=True)
+
+
 def add_fetch(arguments: argparse.ArgumentParser) -> None:
     """The options of a command that fetches a model: where files may lie, and what it leaves."""
     arguments.add_argument(

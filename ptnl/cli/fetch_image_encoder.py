@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from safetensors.torch import save_file
 
 from ptnl.backbones.assets import sha256
-from ptnl.backbones.image_encoders import published_config, without_head
+from ptnl.backbones.image_encoders import checked_weights, published_config
 from ptnl.backbones.origins import find, on_the_hub
 from ptnl.backbones.registry import IMAGE_ENCODERS, Timm
 from ptnl.backbones.weights import read_weights
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = find(args.encoder, [origin], args.downloads, args.manual)
     config = published_config(args.encoder)
     with atomic_path(args.weights) as temporary:
-        save_file(without_head(read_weights(found.path), config, found.path), temporary)
+        save_file(checked_weights(read_weights(found.path), config, found.path), temporary)
     write_json(config, args.config)
     receipt = {
         "image_encoder": args.encoder,

@@ -1,14 +1,16 @@
 """Fine-tune an image encoder in every run of a sweep, one folder a run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 import torch
 
 from ptnl.backbones.image_encoders import read_image_encoder
-from ptnl.cli.entry import add_background, add_job, parse_job, parser, start
+from ptnl.cli.entry import add_background, add_job, add_views, parse_job, parser, start
 from ptnl.features.encode import image_batches
+from ptnl.features.images import read_pixels
+from ptnl.features.views import Augmentation, augmented_views, random_numbers
 from ptnl.io import read_parquet
 from ptnl.machine.devices import choose_device
 from ptnl.machine.memory import keep_freed_memory
@@ -37,12 +39,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--encoder-config", type=Path, required=True, help="of what is trained in its place (JSON)"
     )
     arguments.add_argument(
-        "--encoder-weights", type=Path, required=True, help="its weights, without a head"
+        "--encoder-weights", type=Path, required=True, help="its weights, with or without a head"
     )
     arguments.add_argument(
         "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
     )
     add_background(arguments)
+    add_views(arguments)
     args = parse_job(arguments, argv)
 
     keep_freed_memory()
@@ -51,18 +54,44 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifest = read_parquet(args.manifest, MANIFEST)
     draws = [read_draw(path) for path in args.shots]
     classes = len(class_names_of(manifest))
-    encoder = read_image_encoder(args.encoder_config, args.encoder_weights, classes, device)
+    encoder = read_image_encoder(
+        args.encoder_config,
+        args.encoder_weights,
+        classes,
+        device,
+        args.settings["head"],
+        args.settings["preparation"],
+    )
+    augmentation = Augmentation.by_name(args.transform, encoder.size, args.flips)
+
+    def paths(names: pd.Series) -> list[Path]:
+        return [args.receipt.parent / "images" / name for name in names]
 
     def images(names: pd.Series) -> Iterator[torch.Tensor]:
-        paths = [args.receipt.parent / "images" / name for name in names]
         return image_batches(
-            paths, encoder.transform, DECODED_TOGETHER, args.threads, args.transparent_on
+            paths(names), encoder.transform, DECODED_TOGETHER, args.threads, args.transparent_on
         )
+
+    def images_at(draw: LabelledDraw) -> Callable[[int], torch.Tensor]:
+        """Epoch, from 0 -> the images (N, 3, S, S) of a draw as training sees them."""
+        names = draw.rows.image
+        if not args.views:
+            always = torch.cat(list(images(names)))
+            return lambda epoch: always
+        pixels = [read_pixels(path, args.transparent_on).to(device) for path in paths(names)]
+        numbers = [random_numbers(draw.seed, name, args.views) for name in names]
+
+        def of_epoch(epoch: int) -> torch.Tensor:
+            view = slice(epoch % args.views, epoch % args.views + 1)
+            pairs = zip(pixels, numbers, strict=True)
+            return torch.cat([augmented_views(p, n[view], augmentation) for p, n in pairs])
+
+        return of_epoch
 
     def tensors(draw: LabelledDraw) -> Draw:
         rows = draw.rows
         labels, labels_clean = (torch.tensor(rows[c].tolist()) for c in ("label", "label_clean"))
-        return Draw(draw.seed, torch.cat(list(images(rows.image))), labels, labels_clean)
+        return Draw(draw.seed, images_at(draw), labels, labels_clean)
 
     tuned = tune(
         encoder,
@@ -72,7 +101,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.settings,
     )
 
-    made = made_by("torch", "timm", "numpy", **args.settings)
+    seen = {"views": args.views}
+    if args.views:
+        seen["train_transform"] = args.transform
+    made = made_by("torch", "timm", "numpy", **args.settings, **seen)
     _, test_labels = split_of(manifest, "test")
     write_runs(
         args.out,
@@ -80,6 +112,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         draws,
         tuned,
         test_labels,
+        classes=classes,
         epochs=args.settings["epochs"],
         cost=job_cost(len(tuned), device),
         made=made,

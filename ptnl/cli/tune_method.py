@@ -116,6 +116,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         draws,
         tuned,
         test_labels,
+        classes=len(class_names),
         epochs=args.settings.get("epochs", 0),
         cost=job_cost(len(tuned), device),
         made=made,

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -39,6 +40,11 @@ class Augmentation:
     size: int  # side of a view in pixels
     squash_first: bool
     flips: bool  # whether half of the views are mirrored
+
+    @classmethod
+    def by_name(cls, transform: str, size: int, flips: bool) -> Self:
+        """The augmentation that the config's `train_transform` names."""
+        return cls(size, transform == "dassl_legacy", flips)
 
 
 def random_numbers(seed: int, image: str, views: int) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Fine-tuning: an image encoder pre-trained with labels only, trained whole (paper, Figure 1).
 
 What prompt tuning and linear probes on CLIP are compared with: every weight learns from the few
-images, and nothing comes from language. Like the features of the other methods, an image has one
-view, that of the test transform: no crops, no flips.
+images, and nothing comes from language. It sees the views of the images that the other methods see:
+in every epoch an augmented one, or always that of the test transform.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -28,7 +28,7 @@ class Draw:
     """The N training images of one run."""
 
     seed: int  # of the order of the batches
-    images: Tensor  # (N, 3, S, S) uint8
+    images_at: Callable[[int], Tensor]  # epoch, from 0 -> (N, 3, S, S) uint8
     labels: Tensor  # (N), what training sees
     labels_clean: Tensor  # (N)
 
@@ -40,7 +40,7 @@ def train(encoder: ImageEncoder, draw: Draw, loss: Loss, settings: dict) -> pd.D
 
     Parameters
     ----------
-    encoder : the pre-trained model with its new head
+    encoder : the pre-trained model
     draw : training images and labels
     loss : one value a sample
     settings : epochs, batch_size, learning_rate, momentum, weight_decay, warmup_epochs,
@@ -74,10 +74,10 @@ def train(encoder: ImageEncoder, draw: Draw, loss: Loss, settings: dict) -> pd.D
     rows = []
     for epoch, rate in enumerate(rates, start=1):
         optimiser.param_groups[0]["lr"] = rate
-        met = order[epoch - 1]
+        met, images = order[epoch - 1], draw.images_at(epoch - 1)
         losses, norms, guesses = [], [], []
         for batch in met:
-            logits = model(encoder.normalise(draw.images[batch]))
+            logits = model(encoder.normalise(images[batch]))
             batch_loss = loss(logits, labels[batch.to(device)]).mean()
             optimiser.zero_grad(set_to_none=True)
             batch_loss.backward()

@@ -212,13 +212,15 @@ def write_runs(
     tuned: Sequence[TunedRun],
     test_labels: Tensor,
     *,
+    classes: int,
     epochs: int,
     cost: JobCost,
     made: dict,
 ) -> None:
     """Every file of the runs of a job; says how good each run is.
 
-    `sweep` is their data set, backbone and method.
+    `sweep` is their data set, backbone and method. A model may have more outputs than the data set
+    has `classes`; an image that goes to one of the others is wrong.
     """
     *_, method = sweep
     for folder, draw, run in zip(folders, draws, tuned, strict=True):
@@ -232,7 +234,7 @@ def write_runs(
             Run(*sweep, draw.noise, draw.fp, draw.seed),
             shots=draw.shots,
             rate_realised=100 * float(draw.rows.is_noisy.mean()),
-            shots_per_class=draw.rows.image.nunique() / logits.shape[1],
+            shots_per_class=draw.rows.image.nunique() / classes,
             accuracy=accuracy,
             epochs=epochs,
             parameters=run.parameters,

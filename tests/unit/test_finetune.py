@@ -2,12 +2,14 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import timm
 import torch
+from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from PIL import Image
 from pretrain_labels import commonest_names, shipped
 from safetensors.torch import load_file, save_file
@@ -21,13 +23,16 @@ from ptnl.backbones.image_encoders import (
     read_image_encoder,
 )
 from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS, Shipped, Timm
-from ptnl.cli import fetch_image_encoder
+from ptnl.cli import fetch_image_encoder, finetune_backbone
 from ptnl.cli.finetune_backbone import main
 from ptnl.errors import InputError
-from ptnl.io import read_json, read_parquet, write_parquet
+from ptnl.features.images import read_pixels
+from ptnl.features.views import Augmentation, augmented_views, random_numbers
+from ptnl.io import read_json, read_parquet, write_json, write_parquet
 from ptnl.methods.finetune import Draw, predict, tune
 from ptnl.schemas import HISTORY, MANIFEST, NOISY_SHOTS, RUN_FILES
 from ptnl.training.losses import cross_entropy
+from ptnl.training.optim import learning_rates
 from ptnl.training.tuning import top1_accuracy
 
 SETTINGS = {
@@ -38,6 +43,8 @@ SETTINGS = {
     "weight_decay": 5e-4,
     "warmup_epochs": 1,
     "warmup_learning_rate": 1e-5,
+    "head": "new",
+    "preparation": "own",
 }
 TINY = {"architecture": "resnet10t", "model_args": {"channels": [4, 4, 8, 8], "stem_width": 8}}
 CPU = torch.device("cpu")
@@ -50,29 +57,35 @@ def encoder() -> ImageEncoder:
     model = build(TINY, classes=4)
     for parameter in model.get_classifier().parameters():
         torch.nn.init.zeros_(parameter)
-    return ImageEncoder(model, lambda image: image, torch.full((3, 1, 1), 0.5), torch.ones(3, 1, 1))
+    half = torch.full((3, 1, 1), 0.5)
+    return ImageEncoder(model, 32, lambda image: image, half, torch.ones(3, 1, 1))
 
 
-def draw(seed: int, wrong: int = 0) -> Draw:
-    """16 noisy images, red, green, blue or white by class; the first `wrong` labels are wrong."""
+def pictures(seed: int) -> torch.Tensor:
+    """16 noisy images, red, green, blue or white by class."""
     stream = torch.Generator().manual_seed(seed)
     labels = torch.arange(4).repeat(4)
     images = torch.randint(0, 80, (16, 3, 32, 32), generator=stream, dtype=torch.uint8)
     colours = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=torch.uint8)
-    images += 150 * colours[labels][:, :, None, None]
+    return images + 150 * colours[labels][:, :, None, None]
+
+
+def draw(seed: int, wrong: int = 0) -> Draw:
+    """The pictures of a seed; the first `wrong` labels are wrong."""
+    labels = torch.arange(4).repeat(4)
     seen = labels.clone()
     seen[:wrong] = (seen[:wrong] + 1) % 4
-    return Draw(seed, images, seen, labels)
+    return Draw(seed, lambda epoch: pictures(seed), seen, labels)
 
 
 def fine_tune(encoder: ImageEncoder, draws: list[Draw], **changes):
-    tests = [draw(9).images[:10], draw(9).images[10:]]
+    tests = [pictures(9)[:10], pictures(9)[10:]]
     return tune(encoder, draws, tests, cross_entropy, {**SETTINGS, **changes})
 
 
 def test_it_learns_and_trains_every_weight(encoder):
     start = {name: value.clone() for name, value in encoder.model.named_parameters()}
-    (run,) = fine_tune(encoder, [draw(1)], epochs=20)
+    (run,) = fine_tune(encoder, [draw(1)], epochs=60, batch_size=16, learning_rate=0.05)
     assert top1_accuracy(run.test_logits, draw(9).labels) == 100
     assert run.history.loss.iloc[-1] < 0.2 * run.history.loss.iloc[0]
     assert run.weights.keys() == start.keys()
@@ -95,7 +108,7 @@ def test_a_step_is_torchs_sgd(encoder):
     reference = build(TINY, classes=4)
     reference.load_state_dict(encoder.model.state_dict())
     reference.train()
-    loss = torch.nn.functional.cross_entropy(reference(images.images / 255 - 0.5), images.labels)
+    loss = torch.nn.functional.cross_entropy(reference(pictures(1) / 255 - 0.5), images.labels)
     loss.backward()
     changes = {"epochs": 1, "batch_size": 16, "warmup_epochs": 0, "learning_rate": 0.3}
     (run,) = fine_tune(encoder, [images], **changes)
@@ -105,6 +118,32 @@ def test_a_step_is_torchs_sgd(encoder):
     assert run.history.loss.item() == pytest.approx(loss.item(), rel=1e-5)
     gradients = torch.cat([p.grad.flatten() for p in reference.parameters()])
     assert run.history.gradient_norm.item() == pytest.approx(gradients.norm().item(), rel=1e-3)
+
+
+def test_every_epoch_trains_on_its_own_images(encoder):
+    asked = []
+
+    def images_at(epoch: int) -> torch.Tensor:
+        asked.append(epoch)
+        return pictures(epoch)
+
+    reference = build(TINY, classes=4)
+    reference.load_state_dict(encoder.model.state_dict())
+    reference.train()
+    viewed = replace(draw(1), images_at=images_at)
+    changes = {"epochs": 3, "batch_size": 16, "warmup_epochs": 0, "learning_rate": 0.01}
+    (run,) = fine_tune(encoder, [viewed], **changes)
+    assert asked == [0, 1, 2]
+    optimiser = torch.optim.SGD(reference.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+    for epoch, rate in enumerate(learning_rates(3, 0.01, 0, 0.0)):
+        optimiser.param_groups[0]["lr"] = rate
+        loss = torch.nn.functional.cross_entropy(
+            reference(pictures(epoch) / 255 - 0.5), viewed.labels
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        assert run.history.loss[epoch] == pytest.approx(loss.item(), rel=1e-3)
 
 
 def test_history_tells_clean_from_noisy(encoder):
@@ -126,13 +165,13 @@ def test_predictions_are_those_of_the_saved_weights(encoder):
         model = build(TINY, classes=4)
         model.load_state_dict({**run.weights, **run.buffers})
         with torch.inference_mode():
-            logits = model.eval()(draw(9).images / 255 - 0.5)
+            logits = model.eval()(pictures(9) / 255 - 0.5)
         torch.testing.assert_close(run.test_logits, logits, rtol=1e-4, atol=1e-4)
 
 
 def test_test_images_pass_once(encoder):
     state = encoder.model.state_dict()
-    passed = iter([draw(9).images])
+    passed = iter([pictures(9)])
     first, second = predict(encoder, [state, state], passed)
     assert torch.equal(first, second)
     assert next(passed, None) is None
@@ -197,7 +236,7 @@ def test_other_weights_are_refused(tmp_path, monkeypatch, fault):
 
 
 @pytest.mark.parametrize("name", [n for n, s in IMAGE_ENCODERS.items() if isinstance(s, Timm)])
-def test_timms_own_encoders_are_fetched_without_their_heads(tmp_path, name):
+def test_timms_own_encoders_are_fetched_with_their_heads(tmp_path, name):
     """From a file in the manual folder: the Hub cannot be reached in a test."""
     torch.manual_seed(0)
     published = timm.create_model(name)
@@ -219,6 +258,16 @@ def test_timms_own_encoders_are_fetched_without_their_heads(tmp_path, name):
     images = torch.randn(1, 3, 224, 224)
     features = (model.eval().forward_features(images) for model in (published, encoder.model))
     torch.testing.assert_close(*features)
+
+    kept = read_image_encoder(files["config"], files["weights"], 7, CPU, "pretrained", "clip")
+    assert torch.equal(kept.model.get_classifier().weight, published.get_classifier().weight)
+    assert kept.mean.flatten().tolist() == pytest.approx(OPENAI_DATASET_MEAN)
+    assert kept.std.flatten().tolist() == pytest.approx(OPENAI_DATASET_STD)
+    white = Image.new("RGB", (448, 224), "white")
+    white.paste("black", (0, 0, 112, 224))  # what CLIP's crop of the middle leaves out
+    assert (kept.transform(white) == 255).all()
+    with pytest.raises(InputError, match="head tells 1000 classes apart, fewer than the data set"):
+        read_image_encoder(files["config"], files["weights"], 1001, CPU, head="pretrained")
 
     damaged = {**published.state_dict(), "unknown": torch.zeros(1)}
     save_file(damaged, manual / f"{name}.safetensors")
@@ -262,6 +311,7 @@ def study(folder, classes: int = 2) -> list[str]:
         *("--encoder-weights", str(FOLDER / "mini-resnet.safetensors")),
         *("--manifest", str(folder / "manifest.parquet")),
         *("--receipt", str(folder / "data/receipt.json"), "--device", "cpu"),
+        *("--views", "0", "--transform", "dassl_current", "--no-flips"),
         *("--shots", *map(str, draws), "--out", str(folder / "a"), str(folder / "b")),
     ]
 
@@ -279,6 +329,62 @@ def test_the_command_leaves_a_folder_a_run(tmp_path):
         encoder.model.load_state_dict(load_file(tmp_path / name / "weights.safetensors"))
         assert np.load(tmp_path / name / "logits.npy").shape == (4, 2)
         assert len(read_parquet(tmp_path / name / "history.parquet", HISTORY)) == 2
+
+
+def test_a_pretrained_head_keeps_its_other_outputs(tmp_path):
+    """As in the authors' removed code: classes are its first outputs, the others never right."""
+    options = study(tmp_path)
+    config = {**read_json(FOLDER / "mini-resnet.json"), "num_classes": 5}
+    weights = load_file(FOLDER / "mini-resnet.safetensors")
+    weights["fc.weight"] = torch.zeros(5, weights["layer4.0.bn2.weight"].shape[0])
+    weights["fc.bias"] = torch.tensor([0.0, 0.0, 0.0, 9.0, 0.0])
+    write_json(config, tmp_path / "config.json")
+    save_file(weights, tmp_path / "weights.safetensors")
+    settings = {**SETTINGS, "epochs": 1, "head": "pretrained", "preparation": "clip"}
+    changes = {
+        "--settings": json.dumps(settings),
+        "--encoder-config": str(tmp_path / "config.json"),
+        "--encoder-weights": str(tmp_path / "weights.safetensors"),
+    }
+    for option, value in changes.items():
+        options[options.index(option) + 1] = value
+    main(options)
+    logits = np.load(tmp_path / "a/logits.npy")
+    assert logits.shape == (4, 5)
+    assert (logits.argmax(axis=1) == 3).all()
+    metrics = read_json(tmp_path / "a/metrics.json")
+    assert (metrics["accuracy"], metrics["shots_per_class"]) == (0, 4)
+    assert load_file(tmp_path / "a/weights.safetensors")["fc.weight"].shape[0] == 5
+
+
+@pytest.mark.parametrize("transform", ["dassl_legacy", "dassl_current"])
+def test_fine_tuning_sees_the_views_of_the_other_methods(tmp_path, monkeypatch, transform):
+    options = study(tmp_path)
+    options[options.index("--views") + 1] = "2"
+    options[options.index("--transform") + 1] = transform
+    options[options.index("--no-flips")] = "--flips"
+    seen = []
+
+    def spied(draws):
+        for each in draws:
+            seen.append([each.images_at(epoch) for epoch in range(3)])
+            yield each
+
+    def tune_and_tell(encoder, draws, *rest):
+        return tune(encoder, spied(draws), *rest)
+
+    monkeypatch.setattr(finetune_backbone, "tune", tune_and_tell)
+    main(options)
+    augmentation = Augmentation(40, transform == "dassl_legacy", True)
+    (first, second, third), _ = seen
+    assert torch.equal(first, third)
+    assert not torch.equal(first, second)
+    for place in range(8):
+        pixels = read_pixels(tmp_path / f"data/images/{place}.png")
+        views = augmented_views(pixels, random_numbers(1, f"{place}.png", 2), augmentation)
+        assert torch.equal(torch.stack([first[place], second[place]]), views)
+    settings = read_json(tmp_path / "a/metrics.json")["settings"]
+    assert (settings["views"], settings["train_transform"]) == (2, transform)
 
 
 def test_an_image_that_is_none_is_named(tmp_path):

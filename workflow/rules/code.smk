@@ -3,6 +3,7 @@
 
 # Numbers of the paper that tables and verdicts show beside the study's.
 PUBLISHED = shipped_file("analysis/paper/published.csv")
+LATER = shipped_file("analysis/paper/later.csv")
 LOSSES = "ptnl.training.losses.LOSSES"
 # Registries of which a job uses what its other parameters say.
 TOLD = {

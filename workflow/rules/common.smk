@@ -32,7 +32,7 @@ def gradients_at(noise):
 
     def of_job(wildcards):
         fp = grid.gradients_at(config, wildcards.backbone, wildcards.method, noise)
-        return "" if fp is None else fp
+        return [] if fp is None else [fp]
 
     return of_job
 
@@ -209,6 +209,13 @@ def views_of_job(wildcards):
     }
 
 
+def view_options(wildcards):
+    """The options of what makes augmented views of a data set's images."""
+    flips = "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips"
+    views, transform = str(config["views"]), config["train_transform"]
+    return ["--views", views, "--transform", transform, flips]
+
+
 def runs_of_job(fps):
     """The rates and seeds of a job's runs: all of a sweep, or those of the seed in its path."""
     return {"fp": fps, "seed": config["seeds"] if config["fuse"] else "{seed}"}
@@ -297,5 +304,6 @@ def figure_numbers(wildcards):
     return {
         "accuracy": "<results>/summary.parquet",
         "gradients": "<results>/gradients.parquet",
+        "splits": "<results>/splits.parquet",
         "confusion": random_prompt_files("confusion.parquet"),
     }[layouts.FIGURES[int(wildcards.number)].kind]

@@ -86,9 +86,7 @@ rule encode_views:
         *code("encode_views"),
         model=backbone_options,
         assets=backbone_assets,
-        views=config["views"],
-        transform=config["train_transform"],
-        flips=lambda wildcards: "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips",
+        views=view_options,
         precision=config["precision"],
         transparent_on=config["transparent_on"],
         device=config["device"],
@@ -97,7 +95,7 @@ rule encode_views:
         "--receipt {input.receipt:q} {params.model:q} "
         "--precision {params.precision:q} --seed {wildcards.seed:q} "
         "--transparent-on {params.transparent_on:q} "
-        "--views {params.views:q} --transform {params.transform:q} {params.flips:q} "
+        "{params.views:q} "
         "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
         "--out {output.features:q} --images {output.images:q} > {log:q} 2>&1"
 

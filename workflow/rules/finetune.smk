@@ -62,12 +62,13 @@ for noise, options in config["noise"].items():
             assets=image_encoder_assets,
             settings=lambda wildcards: json.dumps(config["methods"]["finetune"], sort_keys=True),
             folders=run_folders,
+            views=view_options,
             transparent_on=config["transparent_on"],
             device=config["device"],
         shell:
             "python -m ptnl.cli.finetune_backbone --settings {params.settings:q} "
             "--dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q} "
-            "{params.model:q} --transparent-on {params.transparent_on:q} "
+            "{params.model:q} {params.views:q} --transparent-on {params.transparent_on:q} "
             "--manifest {input.manifest:q} --receipt {input.receipt:q} "
             "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
             "--shots {input.shots:q} --out {params.folders:q} > {log:q} 2>&1"
