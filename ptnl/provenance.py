@@ -7,6 +7,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from ptnl import __version__
+
 
 @cache
 def commit() -> str:
@@ -24,7 +26,7 @@ def commit() -> str:
             check=True,
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return f"ptnl-{version('ptnl')}"
+        return f"ptnl-{__version__}"
     return head + ("+" if edited else "")
 
 

@@ -2,11 +2,16 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ptnl.errors import InputError
+
+if TYPE_CHECKING:
+    from ptnl.own.session import Session
 
 Main = Callable[[Sequence[str] | None], None]
 
@@ -105,6 +110,39 @@ def add_device(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument(
         "--threads", type=int, default=1, help="CPU threads; results are stated for 1"
+    )
+
+
+def add_session(arguments: argparse.ArgumentParser, has_backbone: bool = True) -> None:
+    """The options of a command on the user's own images: with what and where it computes."""
+    if has_backbone:
+        arguments.add_argument(
+            "--backbone",
+            default="mini-rn",
+            help="mini-rn, mini-vit, RN50, ViT-B-32, or MODEL:TAG of open_clip",
+        )
+    add_precision(arguments)
+    arguments.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    arguments.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads")
+    arguments.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "ptnl/features",
+        help="folder of the features that were computed before",
+    )
+
+
+def session_of(args: argparse.Namespace) -> "Session":
+    """What `add_session`'s options say."""
+    from ptnl.own.session import Session
+
+    named = {"backbone": args.backbone} if "backbone" in args else {}
+    return Session(
+        **named,
+        device=args.device,
+        precision=args.precision,
+        threads=args.threads,
+        cache=args.cache.expanduser(),
     )
 
 

@@ -10,7 +10,8 @@ from ptnl import __version__
 from ptnl.cli.entry import start
 
 NO_COMMANDS = {"__init__", "entry", "main"}
-TOOLS = {"bench", "data", "plan", "summary"}  # called by hand; no step of the workflow needs them
+OWN = {"adapt", "audit", "export", "predict"}  # on the user's own images
+TOOLS = OWN | {"bench", "data", "plan", "summary"}  # called by hand: no step of the workflow
 
 
 def commands() -> dict[str, str]:
@@ -36,8 +37,11 @@ def overview() -> str:
         "",
         "usage: ptnl COMMAND [options]     ptnl COMMAND --help",
         "",
+        "Your own images (workflow/docs/own-images.md):",
+        *listed(name for name in known if name in OWN),
+        "",
         "Tools:",
-        *listed(name for name in known if name in TOOLS),
+        *listed(name for name in known if name in TOOLS - OWN),
         "",
         "Steps of the workflow, which `snakemake` runs in their order:",
         *listed(name for name in known if name not in TOOLS),

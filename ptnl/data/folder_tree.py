@@ -1,6 +1,7 @@
 """What lies below a folder of the user's: its images, and all that is passed over. Reads only."""
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,29 +79,38 @@ def loose(root: Path, folder: str = ".") -> Tree:
 def scan(root: Path, folder: str) -> Tree:
     """What lies at any depth below `root / folder`, as paths below `root`.
 
-    Links are followed, but no folder is read twice: a link in a circle ends there, and is passed
-    over by name.
+    Links are followed, behind all that is no link, and no folder is read twice: a link in a circle
+    ends there, and is passed over by name.
     """
     tree = Tree()
-    above = {_identity(root / place) for place in (folder, *Path(folder).parents)}
-    _scan(tree, root, folder, above)
+    read = {_identity(root / place) for place in Path(folder).parents}
+    waiting = deque([folder])
+    while waiting:
+        path = waiting.popleft()
+        identity = _identity(root / path)
+        if identity in read:
+            tree.pass_over("links to folders that are read already", path)
+            continue
+        read.add(identity)
+        links = _read_folder(tree, root, path, waiting)
+        waiting.extend(links)
+    tree.images.sort()
     return tree
 
 
-def _scan(tree: Tree, root: Path, folder: str, read: set[tuple[int, int]]) -> None:
+def _read_folder(tree: Tree, root: Path, folder: str, waiting: deque[str]) -> list[str]:
+    """Add a folder's files to the tree, and put its folders first in line; its links to folders."""
+    inside, links = [], []
     for entry in entries(root / folder):
         path = _below(folder, entry.name)
         if is_leftover(entry.name):
             _all_passed_over(tree, entry, path)
         elif is_folder(entry):
-            identity = _identity(root / path)
-            if identity in read:
-                tree.pass_over("links to folders that are read already", path)
-            else:
-                read.add(identity)
-                _scan(tree, root, path, read)
+            (links if entry.is_symlink() else inside).append(path)
         else:
             _add_file(tree, entry, path)
+    waiting.extendleft(reversed(inside))
+    return links
 
 
 def _add_file(tree: Tree, entry: os.DirEntry, path: str) -> None:

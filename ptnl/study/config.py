@@ -220,12 +220,15 @@ def _sentence(error: jsonschema.ValidationError) -> str:
 
 def _hint(wanted: Any, value: Any) -> str:
     """How a value of a wrong type is written right, where that is clear."""
-    numbers = {"integer", "number"} & {wanted if isinstance(wanted, str) else ""}
-    if wanted == "string" and not isinstance(value, Mapping | list | NoneType):
+    kinds = wanted if isinstance(wanted, list) else [wanted]
+    is_number = "integer" in kinds or "number" in kinds
+    if kinds == ["string"] and not isinstance(value, Mapping | list | NoneType):
         return "; put it in quotes"
-    if isinstance(value, float) and numbers:
-        return "; write it without a dot" if math.isfinite(value) else "; it has to be finite"
-    if isinstance(value, str) and numbers:
+    if isinstance(value, float) and is_number:
+        if not math.isfinite(value):
+            return "; it has to be finite"
+        return f"; write {int(value)}, without a dot" if value.is_integer() else ""
+    if isinstance(value, str) and is_number:
         try:
             return f"; YAML reads it as text: write {float(value)!r}"
         except ValueError:

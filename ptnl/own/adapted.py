@@ -1,0 +1,102 @@
+"""The adapted folder: class embeddings and a scale, so that inference needs no text tower."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ptnl.backbones.assets import sha256
+from ptnl.errors import InputError
+from ptnl.io import atomic_path, read_json, write_json, write_text
+from ptnl.own.names import Classes
+from ptnl.own.output import KIND
+
+MARK, TENSORS, CARD, COUNTS = "adapted.json", "adapted.safetensors", "README.md", "classes.csv"
+MARKED_AS = "ptnl adapted model"
+
+
+@dataclass(frozen=True)
+class AdaptedModel:
+    """A classifier of images: a backbone's image encoder, and one product."""
+
+    classes: Classes
+    template: str
+    class_embeddings: Tensor  # (C, D), unit, float32
+    zero_shot_embeddings: Tensor  # (C, D), unit
+    contexts: Tensor  # (R, M, W), the tuned prompts
+    logit_scale: float
+    backbone: dict[str, str]  # name, model, tag, sha256 of the weights
+    report: dict[str, Any]  # what was tried, how it was judged, what was kept
+    counts: pd.DataFrame  # a row a class
+    made: dict[str, Any]  # provenance
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Probabilities (N, C) of image features (N, D), normalised or not."""
+        images = torch.nn.functional.normalize(torch.from_numpy(features).float(), dim=-1)
+        return (self.logit_scale * images @ self.class_embeddings.T).softmax(dim=-1).numpy()
+
+
+def write_adapted(model: AdaptedModel, folder: Path, card: str) -> None:
+    """Write the files of an adapted folder; the mark comes last, with the checksum of the rest."""
+    tensors = {
+        "class_embeddings": model.class_embeddings,
+        "zero_shot_embeddings": model.zero_shot_embeddings,
+        "contexts": model.contexts,
+        "logit_scale": torch.tensor(model.logit_scale),
+    }
+    with atomic_path(folder / TENSORS) as temporary:
+        save_file({name: t.float().cpu().contiguous() for name, t in tensors.items()}, temporary)
+    with atomic_path(folder / COUNTS) as temporary:
+        model.counts.to_csv(temporary, index=False)
+    write_text(card, folder / CARD)
+    mark = {
+        KIND: MARKED_AS,
+        "classes": model.classes.names,
+        "words": model.classes.words,
+        "template": model.template,
+        "prompts": model.classes.texts(model.template),
+        "backbone": model.backbone,
+        "report": model.report,
+        "made_by": model.made,
+        "sha256": sha256(folder / TENSORS),
+    }
+    write_json(mark, folder / MARK)
+
+
+def read_adapted(folder: Path) -> AdaptedModel:
+    """Read an adapted folder; one that is not whole is an `InputError`."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; `ptnl adapt` makes it")
+    again = f"run `ptnl adapt ... -o {folder}` again"
+    if not (folder / MARK).is_file():
+        raise InputError(
+            f"{folder}: is no adapted folder, or a half-written one: {MARK} is missing"
+        )
+    said = read_json(folder / MARK)
+    if not isinstance(said, dict) or said.get(KIND) != MARKED_AS:
+        raise InputError(f"{folder / MARK}: is not what `ptnl adapt` writes")
+    if not (folder / TENSORS).is_file() or sha256(folder / TENSORS) != said["sha256"]:
+        raise InputError(f"{folder / TENSORS}: missing or not what {MARK} belongs to; {again}")
+    try:
+        tensors = load_file(folder / TENSORS)
+        counts = pd.read_csv(folder / COUNTS, keep_default_na=False)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(f"{folder}: not readable ({error}); {again}") from error
+    return AdaptedModel(
+        classes=Classes(said["classes"], said["words"]),
+        template=said["template"],
+        class_embeddings=tensors["class_embeddings"],
+        zero_shot_embeddings=tensors["zero_shot_embeddings"],
+        contexts=tensors["contexts"],
+        logit_scale=float(tensors["logit_scale"]),
+        backbone=said["backbone"],
+        report=said["report"],
+        counts=counts,
+        made=said["made_by"],
+    )

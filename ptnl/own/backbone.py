@@ -1,0 +1,99 @@
+"""The backbone that a command names: its files, found or fetched, and their checksums."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from ptnl.backbones.assets import FOLDER, sha256
+from ptnl.backbones.configuration import configuration_of, outline, tag_of
+from ptnl.backbones.loading import LoadedBackbone, load_files
+from ptnl.backbones.origins import find, origins_of
+from ptnl.backbones.registry import BACKBONES, OpenClip, Shipped
+from ptnl.backbones.text import TextBackbone, check_shapes, read_text_backbone
+from ptnl.backbones.weights import model_weights, read_weights
+from ptnl.errors import InputError
+from ptnl.io import atomic_path, write_json
+from ptnl.provenance import fingerprint, libraries
+
+DEFAULT = "mini-rn"
+
+
+@dataclass(frozen=True)
+class BackboneFiles:
+    """A CLIP model's files."""
+
+    name: str  # as the user said it
+    config: Path
+    weights: Path
+    model: str  # open_clip's name; that of the configuration for one that the package ships
+    tag: str  # open_clip's; empty for one that the package ships
+
+    @property
+    def sha256(self) -> str:
+        """Of the weights."""
+        return sha256(self.weights)
+
+    def load(self, device: torch.device, precision: str) -> LoadedBackbone:
+        """The whole model."""
+        return load_files(self.name, self.config, self.weights, device, precision)
+
+    def load_text(self, device: torch.device, precision: str) -> TextBackbone:
+        """The text side alone."""
+        return read_text_backbone(self.name, self.config, self.weights, device, precision)
+
+    def identity(self, device: torch.device, precision: str) -> str:
+        """One name for all that decides an image's features."""
+        return fingerprint(
+            self.sha256,
+            sha256(self.config),
+            device.type,
+            precision,
+            libraries("torch", "torchvision", "open_clip_torch", "pillow", "simplejpeg"),
+        )
+
+
+def backbone_files(name: str, cache: Path) -> BackboneFiles:
+    """The files of a backbone: the package's own, the registry's, or MODEL:TAG of open_clip.
+
+    What is fetched stays in the folder `cache`. Raises `InputError` for an unknown name.
+    """
+    known = BACKBONES.get(name)
+    if known is not None and isinstance(known.source, Shipped):
+        source = known.source
+        return BackboneFiles(name, FOLDER / source.config, FOLDER / source.weights, name, "")
+    if known is not None:
+        return _fetched(name, known.source, cache)
+    model, colon, tag = name.partition(":")
+    if not colon:
+        raise InputError(
+            f"--backbone {name!r} is unknown; choose from {', '.join(BACKBONES)}, or give "
+            "MODEL:TAG of open_clip, such as ViT-B-16:openai"
+        )
+    return _fetched(name, OpenClip(model, tag), cache)
+
+
+def _fetched(name: str, source: OpenClip, cache: Path) -> BackboneFiles:
+    folder = cache / "backbones" / f"{source.model}-{source.pretrained}".replace("/", "-")
+    files = BackboneFiles(
+        name,
+        folder / "config.json",
+        folder / "weights.safetensors",
+        source.model,
+        source.pretrained,
+    )
+    if not (files.config.exists() and files.weights.exists()):
+        _fetch(name, source, files, cache)
+    return files
+
+
+def _fetch(name: str, source: OpenClip, files: BackboneFiles, cache: Path) -> None:
+    config = configuration_of(source)
+    found = find(name, origins_of(tag_of(source)), cache / "downloads", cache / "manual")
+    state = model_weights(read_weights(found.path))
+    shapes = {name: weight.shape for name, weight in outline(config).state_dict().items()}
+    check_shapes(found.path, shapes, state)
+    with atomic_path(files.weights) as temporary:
+        save_file(state, temporary)
+    write_json(config, files.config)

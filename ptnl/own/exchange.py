@@ -1,0 +1,147 @@
+"""An audit's labels in the formats of other tools, with its suggestions where they have a place."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+import pandas as pd
+from PIL import Image
+
+from ptnl.errors import InputError
+from ptnl.io import write_bytes, write_json, write_text
+from ptnl.own.audit import read_audit
+from ptnl.own.names import read_table
+from ptnl.provenance import commit
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What is exported."""
+
+    images: Path  # the user's folder
+    labels: dict[str, str]  # corrected where they were
+    classes: list[str]
+    ranking: pd.DataFrame  # by image: suggested, probability_wrong
+
+    def suggestion(self, image: str) -> tuple[str, float] | None:
+        """The suggested label and its score, where the given label still stands and is doubted."""
+        row = self.ranking.loc[image] if image in self.ranking.index else None
+        if row is None or row.label != self.labels[image] or float(row.probability_wrong) <= 0.5:
+            return None
+        return row.suggested, float(row.probability_wrong)
+
+
+def export(kind: str, folder: Path, corrected: Path) -> str:
+    """Write the labels of an audit's folder in a format of `FORMATS`, below it; says where."""
+    report, labels, ranking = read_audit(folder)
+    images = Path(report["folder"])
+    if not images.is_dir():
+        raise InputError(f"{images}: the images of {folder} are no longer there")
+    if corrected.exists():
+        table = read_table(corrected)
+        labels = dict(zip(table.image, table.label, strict=True))
+    labelled = Labelled(images, labels, report["classes"], ranking.set_index("image"))
+    return FORMATS[kind](labelled, folder / kind)
+
+
+def label_studio(labelled: Labelled, out: Path) -> str:
+    """Tasks of Label Studio with annotations and predictions, and its labelling configuration.
+
+    Images are named as its local storage serves them, below the folder that holds theirs.
+    """
+    choices = ET.Element("View")
+    ET.SubElement(choices, "Image", name="image", value="$image")
+    asked = ET.SubElement(choices, "Choices", name="label", toName="image", showInline="true")
+    for name in labelled.classes:
+        ET.SubElement(asked, "Choice", value=name)
+
+    def result(label: str) -> dict:
+        value = {"choices": [label]}
+        return {"from_name": "label", "to_name": "image", "type": "choices", "value": value}
+
+    tasks = []
+    for image, label in labelled.labels.items():
+        served = quote(f"{labelled.images.name}/{image}")
+        task = {
+            "data": {"image": f"/data/local-files/?d={served}", "name": image},
+            "annotations": [{"result": [result(label)]}],
+        }
+        if (suggested := labelled.suggestion(image)) is not None:
+            name, score = suggested
+            task["predictions"] = [
+                {"model_version": f"ptnl {commit()}", "score": score, "result": [result(name)]}
+            ]
+        tasks.append(task)
+    write_json(tasks, out / "tasks.json")
+    write_text(ET.tostring(choices, encoding="unicode") + "\n", out / "config.xml")
+    root = labelled.images.parent
+    return (
+        f"{out / 'tasks.json'}: import it into a Label Studio project with {out / 'config.xml'}; "
+        f"start it with LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={root}"
+    )
+
+
+def cvat(labelled: Labelled, out: Path) -> str:
+    """Annotations in "CVAT for images 1.1": a tag an image."""
+    root = ET.Element("annotations")
+    ET.SubElement(root, "version").text = "1.1"
+    task = ET.SubElement(ET.SubElement(root, "meta"), "task")
+    known = ET.SubElement(task, "labels")
+    for name in labelled.classes:
+        ET.SubElement(ET.SubElement(known, "label"), "name").text = name
+    for number, (image, label) in enumerate(labelled.labels.items()):
+        with Image.open(labelled.images / image) as opened:
+            width, height = opened.size
+        entry = ET.SubElement(
+            root, "image", id=str(number), name=image, width=str(width), height=str(height)
+        )
+        ET.SubElement(entry, "tag", label=label, source="manual")
+    ET.indent(root)
+    content = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    write_bytes(content, out / "annotations.xml")
+    return f"{out / 'annotations.xml'}: upload it to a CVAT task of the images"
+
+
+def fiftyone(labelled: Labelled, out: Path) -> str:
+    """Samples of FiftyOne: the label as ground_truth, a doubted one's suggestion beside it."""
+    samples = []
+    for image, label in labelled.labels.items():
+        sample = {
+            "filepath": str(labelled.images / image),
+            "tags": [],
+            "ground_truth": {"_cls": "Classification", "label": label},
+        }
+        if (suggested := labelled.suggestion(image)) is not None:
+            name, score = suggested
+            sample["tags"] = ["doubted"]
+            sample["suggested"] = {"_cls": "Classification", "label": name, "confidence": score}
+        samples.append(sample)
+    text = json.dumps({"samples": samples}, indent=1, ensure_ascii=False)
+    write_text(text + "\n", out / "samples.json")
+    return f"{out / 'samples.json'}: fo.Sample.from_dict takes each of its samples"
+
+
+def image_folder(labelled: Labelled, out: Path) -> str:
+    """One folder per class, of links to the images."""
+    for path in list(out.rglob("*")):
+        if path.is_symlink() and path.readlink().is_relative_to(labelled.images):  # made earlier
+            path.unlink()
+    for name in labelled.classes:
+        if name in (".", "..") or "/" in name or "\0" in name:
+            raise InputError(f"class {name!r} cannot be a folder's name")
+    for image, label in labelled.labels.items():
+        link = out / label / image.replace("/", "__")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(labelled.images / image)
+    return f"{out}: one folder per class, of links to the images"
+
+
+FORMATS: dict[str, Callable[[Labelled, Path], str]] = {
+    "labelstudio": label_studio,
+    "cvat": cvat,
+    "fiftyone": fiftyone,
+    "imagefolder": image_folder,
+}

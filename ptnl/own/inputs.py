@@ -1,0 +1,81 @@
+"""The user's images and labels, as they lie in a folder and a table. Nothing there is written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ptnl.data.image_files import has_image_ending
+from ptnl.errors import InputError
+from ptnl.own.names import Classes, checked_names, read_table
+
+UNLABELLED = -1
+FROM_FOLDERS = "folders"  # what `--labels` says where the images lie in one folder per class
+
+
+def list_images(folder: Path) -> list[str]:
+    """Images at any depth below a folder, by name, as paths below it; hidden ones are left out."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    found = (path.relative_to(folder) for path in folder.rglob("*"))
+    images = sorted(
+        path.as_posix()
+        for path in found
+        if has_image_ending(path.name) and not any(part[0] == "." for part in path.parts)
+    )
+    if not images:
+        raise InputError(f"{folder}: holds no images")
+    return images
+
+
+def read_labels(source: str, folder: Path, images: Sequence[str]) -> dict[str, str]:
+    """Image -> class name, from a table, or from the images' folders where `source` says so.
+
+    The table has the columns image and class_name or, without it, label; an empty label is none.
+    Raises `InputError` where it names an image that is not in the folder, or one twice.
+    """
+    if source == FROM_FOLDERS:
+        loose = [image for image in images if "/" not in image]
+        if loose:
+            raise InputError(f"{folder / loose[0]}: lies in no class's folder")
+        return {image: image.split("/")[0] for image in images}
+    path = Path(source)
+    table = read_table(path)
+    column = next((name for name in ("class_name", "label") if name in table), None)
+    if "image" not in table or column is None:
+        raise InputError(f"{path}: needs the columns image and class_name or label")
+    missing = table.image[~table.image.isin(set(images))]
+    if len(missing):
+        raise InputError(
+            f"{path}: row {missing.index[0] + 2} names {missing.iloc[0]!r}, which is not below "
+            f"{folder} ({len(missing)} of {len(table)} rows name such images)"
+        )
+    repeated = table.image.duplicated()
+    if repeated.any():
+        row = int(repeated.argmax())
+        raise InputError(f"{path}: row {row + 2} names {table.image[row]!r} a second time")
+    labels = {
+        image: label.strip()
+        for image, label in zip(table.image, table[column], strict=True)
+        if label.strip()
+    }
+    if not labels:
+        raise InputError(f"{path}: holds no label")
+    return labels
+
+
+def classes_of(labels: dict[str, str], source: str) -> Classes:
+    """The classes that labels name, in alphabetical order."""
+    return Classes.of(checked_names(sorted(set(labels.values())), source))
+
+
+def label_numbers(
+    labels: dict[str, str], images: Sequence[str], classes: Classes, source: str
+) -> np.ndarray:
+    """Labels (N) as positions among the classes, `UNLABELLED` where there is none."""
+    position = {name: number for number, name in enumerate(classes.names)}
+    unknown = [(image, label) for image, label in labels.items() if label not in position]
+    if unknown:
+        image, label = unknown[0]
+        raise InputError(f"{source}: {image!r} is labelled {label!r}, which is none of the classes")
+    return np.array([position[labels[i]] if i in labels else UNLABELLED for i in images])

@@ -1,0 +1,243 @@
+"""Which way of scoring labels finds the wrong ones: ours beside those that others use.
+
+python -m tests.benchmarks.audit --features FOLDER --out audit.csv
+python -m tests.benchmarks.audit --out audit.csv --table
+
+Needs cleanlab[datalab] 2.9, which is not in the lock. All train images of a data set, labels gone
+wrong on purpose; area under the precision-recall curve, and the share of wrong labels that are
+missed when as many images are looked at as there are wrong labels. `--features` keeps the features
+between calls. Rows are appended as they are done, so that a stopped call goes on.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from scipy.special import softmax
+from scipy.stats import t as student
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+from sklearn.model_selection import cross_val_predict
+
+from ptnl.backbones.assets import FOLDER, verified
+from ptnl.backbones.loading import load_backbone
+from ptnl.backbones.text import load_text_backbone
+from ptnl.data import DATASETS
+from ptnl.features.decoding import to_rgb
+from ptnl.features.encode import ImageEncoder, prepared
+from ptnl.methods.zero_shot import zero_shot_logits
+from ptnl.own.experts import INVERSE_PENALTY, NEIGHBOURS
+from ptnl.own.label_scores import score_labels
+from ptnl.own.names import Classes
+from ptnl.own.prompts import label_margins
+
+NOISE = (
+    ("symmetric", 0.125),
+    ("symmetric", 0.25),
+    ("symmetric", 0.5),
+    ("confusion", 0.25),
+    ("confusion", 0.5),
+    ("next class", 0.25),  # a kind that our model of the noise does not have
+)
+TITLES = {
+    "ours": "ours",
+    "prompt": "ours, prompt margins alone",
+    "zero_shot": "zero-shot margins",
+    "cleanlab_self": "cleanlab, self-confidence",
+    "cleanlab_margin": "cleanlab, normalised margin",
+    "datalab": "Datalab on features",
+    "simifeat": "votes of neighbours (SimiFeat)",
+}
+
+
+def features_of(dataset: str, backbone: str, folder: Path) -> tuple[np.ndarray, pd.DataFrame]:
+    """Features (N, D) of the train images, and the rows of the shipped table."""
+    table = pd.read_parquet(FOLDER / f"{dataset}.parquet")
+    table = table[table.split == "train"].reset_index(drop=True)
+    path = folder / f"{dataset}-{backbone}.npy"
+    if not path.exists():
+        loaded = load_backbone(backbone, torch.device("cpu"))
+        encoder, parts = ImageEncoder(loaded), []
+        for first in range(0, len(table), 256):
+            images = [
+                to_rgb(Image.open(BytesIO(p)), "white") for p in table.png[first : first + 256]
+            ]
+            pixels = [torch.from_numpy(np.array(image)).permute(2, 0, 1) for image in images]
+            prepared_ = [prepared(p, loaded.image_size, loaded.preprocess) for p in pixels]
+            parts.append(encoder(torch.stack(prepared_)).numpy())
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(path, np.concatenate(parts))
+    return np.load(path).astype(np.float32), table.drop(columns="png")
+
+
+def gone_wrong(
+    true: np.ndarray, zero_shot: np.ndarray, kind: str, rate: float, seed: int
+) -> np.ndarray:
+    """Labels (N) of which that share of every class is wrong, as the study's kinds of noise."""
+    stream, classes, labels = np.random.default_rng(seed), zero_shot.shape[1], true.copy()
+    for label in np.unique(true):
+        members = stream.permutation(np.flatnonzero(true == label))
+        wrong = members[: round(rate * len(members))]
+        if kind == "symmetric":
+            labels[wrong] = (label + stream.integers(1, classes, len(wrong))) % classes
+        elif kind == "confusion":
+            favoured = zero_shot[wrong].copy()
+            favoured[:, label] = -np.inf
+            labels[wrong] = favoured.argmax(axis=1)
+        else:
+            labels[wrong] = (label + 1) % classes
+    return labels
+
+
+def cleanlab_scores(unit: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """cleanlab's label quality, of 5-fold logistic regression with the penalty that ours has.
+
+    `find_label_issues` ranks the issues that it finds by the first of them.
+    """
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
+    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=300)
+    chances = cross_val_predict(model, unit, labels, cv=5, method="predict_proba")
+    scores = {
+        "cleanlab_self": get_label_quality_scores(labels, chances, method="self_confidence"),
+        "cleanlab_margin": get_label_quality_scores(labels, chances, method="normalized_margin"),
+    }
+    for name, by in (
+        ("cleanlab_self", "self_confidence"),
+        ("cleanlab_margin", "normalized_margin"),
+    ):
+        issues = find_label_issues(labels, chances, return_indices_ranked_by=by)
+        assert (np.diff(scores[name][issues]) >= 0).all()  # the order in which it shows them
+    return scores
+
+
+def datalab_scores(unit: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Datalab's label quality from features alone, which it gets from nearest neighbours."""
+    from cleanlab import Datalab
+
+    lab = Datalab(data={"label": labels}, label_name="label", task="classification", verbosity=0)
+    lab.find_issues(features=unit, issue_types={"label": {}})
+    return lab.get_issues("label").label_score.to_numpy()
+
+
+def simifeat_scores(unit: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Votes of the nearest neighbours for the label less those for the best other class.
+
+    Votes weigh as much as the neighbour is similar (Zhu et al. 2022, SimiFeat-V).
+    """
+    similar = unit @ unit.T
+    np.fill_diagonal(similar, -np.inf)
+    nearest = np.argsort(-similar, axis=1, kind="stable")[:, :NEIGHBOURS]
+    votes = np.zeros((len(labels), classes))
+    rows = np.arange(len(labels))
+    for column in nearest.T:
+        votes[rows, labels[column]] += similar[rows, column]
+    return label_margins(votes / NEIGHBOURS, labels)
+
+
+def found(quality: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
+    """Of label qualities (N), low where a label looks wrong."""
+    first = np.argsort(quality, kind="stable")[: wrong.sum()]
+    return {
+        "auprc": float(average_precision_score(wrong, -quality)),
+        "missed": float(1 - wrong[first].mean()),
+    }
+
+
+def cell(
+    dataset: str, backbone: str, kind: str, rate: float, seed: int, folder: Path
+) -> list[dict]:
+    """All methods on one draw of the noise."""
+    features, table = features_of(dataset, backbone, folder)
+    true, template = table.label.to_numpy(), DATASETS[dataset].template
+    names = table.groupby("label").class_name.first().tolist()
+    text, images = load_text_backbone(backbone, torch.device("cpu")), torch.from_numpy(features)
+    logits = zero_shot_logits(text, images, names, template).numpy()
+    labels = gone_wrong(true, logits, kind, rate, seed)
+    wrong, unit = labels != true, features / np.linalg.norm(features, axis=1, keepdims=True)
+    started = time.process_time()
+    scores = score_labels(text, Classes.of(names), template, images, labels)
+    seconds = time.process_time() - started
+    qualities = {
+        "ours": scores.right,
+        "prompt": scores.prompt_margins,
+        "zero_shot": label_margins(softmax(logits, axis=1), labels),
+        **cleanlab_scores(unit, labels),
+        "datalab": datalab_scores(unit, labels),
+        "simifeat": simifeat_scores(unit, labels, len(names)),
+    }
+    low, high = scores.rate_interval
+    about = {"dataset": dataset, "backbone": backbone, "noise": kind, "rate": rate, "seed": seed}
+    about |= {"weights": verified(f"{backbone}.safetensors").stat().st_size}
+    known = {"wrong": wrong.mean(), "estimated": scores.noise.rate, "low": low, "high": high}
+    return [
+        {**about, "method": name, **found(quality, wrong), **known, "cpu_seconds": seconds}
+        for name, quality in qualities.items()
+    ]
+
+
+def shown(results: pd.DataFrame, value: str, less_is_better: bool) -> str:
+    """A Markdown table: mean and 95 % interval over seeds; the best of a column is bold."""
+    results = results.assign(rate=(100 * results.rate).map("{:g} %".format))
+    results["cell"] = results.dataset + ", " + results.noise + " " + results.rate
+    order = list(dict.fromkeys(results.cell))
+    means = results.pivot_table(index="method", columns="cell", values=value)[order]
+    spread = results.pivot_table(index="method", columns="cell", values=value, aggfunc="std")[order]
+    count = results.pivot_table(index="method", columns="cell", values=value, aggfunc="count")[
+        order
+    ]
+    half = spread / count**0.5 * student.ppf(0.975, (count - 1).clip(lower=1))
+    best = means.min() if less_is_better else means.max()
+    lines = ["| | " + " | ".join(order) + " |", "| --- " * (len(order) + 1) + "|"]
+    for method, title in TITLES.items():
+        cells = []
+        for name in order:
+            mean, about = means.loc[method, name], half.loc[method, name]
+            text = f"{mean:.3f}" + ("" if np.isnan(about) else f" ± {about:.3f}")
+            cells.append(f"**{text}**" if mean == best[name] else text)
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--datasets", nargs="+", default=["icons", "symbols"])
+    parser.add_argument("--backbone", default="mini-rn")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
+    parser.add_argument("--features", type=Path, default=Path("/tmp/ptnl-audit-features"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--table", action="store_true", help="only show what is there")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    done = pd.read_csv(args.out).to_dict("records") if args.out.exists() else []
+    keys = ("dataset", "backbone", "noise", "rate", "seed")
+    there = {tuple(row[key] for key in keys) for row in done}
+    for seed in [] if args.table else args.seeds:
+        for dataset in args.datasets:
+            for kind, rate in NOISE:
+                asked = (dataset, args.backbone, kind, rate, seed)
+                if asked not in there:
+                    done += cell(*asked, args.features)
+                    pd.DataFrame(done).to_csv(args.out, index=False)
+                    print(asked, {r["method"]: round(r["auprc"], 3) for r in done[-len(TITLES) :]})
+    results = pd.DataFrame(done)
+    for value, title, less in (
+        ("auprc", "area under the curve", False),
+        ("missed", "missed", True),
+    ):
+        print(f"\n{title}\n\n{shown(results, value, less)}")
+    ours = results[results.method == "ours"]
+    within = ((ours.low <= ours.wrong) & (ours.wrong <= ours.high)).mean()
+    rates = ours.groupby(["dataset", "noise", "rate"])[["wrong", "estimated"]].mean()
+    print(f"\nshare of wrong labels; within the interval in {within:.0%}\n\n{rates.to_string()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""A headless Chromium, driven through its own protocol over two pipes: no driver, no package.
+
+See the Chrome DevTools Protocol; `--remote-debugging-pipe` speaks it on the file descriptors 3 and
+4, one JSON message after another, each ended by a zero byte.
+"""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Self
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+SWITCHES = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+# What a key is called, where its name is more than the character that it types.
+CODES = {"ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40, "Backspace": 8, "Enter": 13}
+
+
+def executable() -> str | None:
+    """The browser's path, if this machine has one."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class Browser:
+    """One page in a browser of its own."""
+
+    def __init__(self, profile: Path, downloads: Path):
+        to_browser, self._out = os.pipe()
+        self._in, from_browser = os.pipe()
+        command = [executable(), *SWITCHES, f"--user-data-dir={profile}", "--remote-debugging-pipe"]
+        script = f'exec 3<&{to_browser} 4>&{from_browser}; exec "$@"'
+        self._process = subprocess.Popen(
+            ["bash", "-c", script, "bash", *command],
+            pass_fds=(to_browser, from_browser),
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(to_browser)
+        os.close(from_browser)
+        self._buffer, self._count, self._events = b"", 0, []
+        page = self._send("Target.createTarget", url="about:blank")["targetId"]
+        self._session = None
+        attached = self._send("Target.attachToTarget", targetId=page, flatten=True)
+        self._send(
+            "Browser.setDownloadBehavior",
+            behavior="allow",
+            downloadPath=str(downloads),
+            eventsEnabled=True,
+        )
+        self._session = attached["sessionId"]
+        self._send("Page.enable")
+        self._send("Network.enable")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._process.terminate()
+        self._process.wait()
+        os.close(self._in)
+        os.close(self._out)
+
+    _session: str | None = None
+
+    def open(self, path: Path) -> None:
+        """Open a file, and wait until it has loaded."""
+        self._events.clear()
+        self._send("Page.navigate", url=path.resolve().as_uri())
+        self.wait_for("Page.loadEventFired")
+
+    def press(self, key: str) -> None:
+        """Press a key: a character, or a name such as Enter."""
+        code = CODES.get(key) or ord(key.upper())
+        typed = {} if key in CODES and key != "Enter" else {"text": "\r" if key == "Enter" else key}
+        for kind in ("keyDown", "keyUp"):
+            said = typed if kind == "keyDown" else {}
+            self._send(
+                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **said
+            )
+
+    def value(self, expression: str) -> Any:
+        """What a JavaScript expression is."""
+        said = self._send("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in said, said["exceptionDetails"]
+        return said["result"].get("value")
+
+    def screenshot(self, path: Path, width: int = 1100, height: int = 760) -> None:
+        """A picture of the page."""
+        self._send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        path.write_bytes(base64.b64decode(self._send("Page.captureScreenshot")["data"]))
+
+    def requests(self) -> list[str]:
+        """The URLs that the page has asked for since it was opened."""
+        asked = [e for e in self._events if e.get("method") == "Network.requestWillBeSent"]
+        return [event["params"]["request"]["url"] for event in asked]
+
+    def wait_for(self, method: str, **expected) -> dict[str, Any]:
+        """The first event of that name whose parameters are as expected, however long it takes."""
+        while True:
+            for event in self._events:
+                params = event.get("params", {})
+                if event.get("method") == method and expected.items() <= params.items():
+                    return params
+            self._events.append(self._receive())
+
+    def _send(self, method: str, **params) -> dict[str, Any]:
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._receive()
+            if answer.get("id") == self._count:
+                assert "error" not in answer, answer
+                return answer["result"]
+            self._events.append(answer)
+
+    def _receive(self) -> dict[str, Any]:
+        while b"\0" not in self._buffer:
+            part = os.read(self._in, 1 << 20)
+            assert part, "the browser has ended"
+            self._buffer += part
+        message, self._buffer = self._buffer.split(b"\0", 1)
+        return json.loads(message)

@@ -1,0 +1,63 @@
+"""The page "Your own images" does what it says, command by command."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", flags=re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def followed(root, tmp_path_factory):
+    """The folder in which all commands of the page were run, in their order."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "bin").mkdir()
+    script = folder / "bin/ptnl"
+    script.write_text(f"#!{sys.executable}\nfrom ptnl.cli.main import run\nrun()\n")
+    script.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(root),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    blocks = BLOCK.findall((root / "workflow/docs/own-images.md").read_text())
+    assert len(blocks) > 8
+    for kind, code in blocks:
+        command = ["bash", "-ec", code] if kind == "bash" else [sys.executable, "-c", code]
+        ran = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, (code, ran.stderr)
+    return folder
+
+
+def test_the_tour_corrects_most_of_the_labels(followed):
+    manifest = pd.read_parquet(followed / "icons.parquet").set_index("image").class_name
+    before = pd.read_csv(followed / "labels.csv").set_index("image").label
+    after = pd.read_csv(followed / "audit/labels.corrected.csv").set_index("image").label
+    wrong_before = (before != manifest[before.index]).sum()
+    wrong_after = (after != manifest[after.index]).sum()
+    assert wrong_before == 127
+    assert wrong_after < wrong_before / 2
+
+
+def test_the_tour_predicts_every_image(followed):
+    manifest = pd.read_parquet(followed / "icons.parquet")
+    predictions = pd.read_csv(followed / "predictions.csv")
+    assert sorted(predictions.image) == sorted(manifest.image)
+    test = manifest[manifest.split == "test"].set_index("image").class_name
+    right = predictions.set_index("image").class_1[test.index] == test
+    assert right.mean() > 0.5
+
+
+def test_the_page_tells_of_every_option_of_its_commands(root):
+    page = (root / "workflow/docs/own-images.md").read_text()
+    from ptnl.own.exchange import FORMATS
+
+    assert all(f"`{kind}`" in page for kind in FORMATS)
