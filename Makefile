@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES ?= all
+DEVICE ?= cpu
 # Rules call `python`: the environment's, activated or not.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES)
@@ -63,8 +64,8 @@ format: $(READY) ## rewrite the code in its format
 	@ruff format .
 	@snakefmt Snakefile workflow
 
-embedded: $(READY) ## rebuild the shipped data sets and backbones (hours; see workflow/embedded)
-	@snakemake --snakefile workflow/embedded/Snakefile --cores $(CORES)
+embedded: $(READY) ## rebuild the shipped data sets and backbones (DEVICE=cuda trains on a GPU)
+	@snakemake --snakefile workflow/embedded/Snakefile --cores $(CORES) --config device=$(DEVICE)
 
 clean: ## remove the files that the embedded study has made, and no others
 	@if [ -e $(READY) ]; then $(SNAKEMAKE) --delete-all-output; fi

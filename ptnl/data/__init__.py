@@ -34,8 +34,8 @@ DATASETS = {
         "an icon of a {}.",
         "embedded",
         ("icons.parquet",),
-        classes=55,
-        sizes=(1270, 303, 1758),
+        classes=24,
+        sizes=(676, 162, 894),
     ),
     "symbols": Dataset(
         "Symbols",
@@ -43,8 +43,8 @@ DATASETS = {
         "embedded",
         ("symbols.parquet",),
         flips=False,
-        classes=43,
-        sizes=(1127, 266, 1116),
+        classes=20,
+        sizes=(656, 152, 651),
     ),
     "imagenet": Dataset(
         "ImageNet",

@@ -3,12 +3,21 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from corpus import PERMISSIVE, spoken_name
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
-from selection import assign_splits, ink_descriptor, place, seen_before, without_near_duplicates
+from selection import (
+    SPLITS,
+    assign_splits,
+    ink_descriptor,
+    largest_classes,
+    place,
+    seen_before,
+    without_near_duplicates,
+)
 
 from ptnl.backbones.assets import FOLDER, verified
 from ptnl.backbones.loading import load_backbone, load_files
@@ -20,7 +29,7 @@ from ptnl.errors import InputError
 from ptnl.io import read_json, read_parquet
 
 CPU = torch.device("cpu")
-CLASSES = {"icons": 40, "symbols": 24}
+CLASSES = {"icons": 24, "symbols": 20}
 
 
 @pytest.fixture(scope="module", params=CLASSES)
@@ -31,7 +40,8 @@ def shipped(request):
 def test_enough_images_of_enough_classes(shipped):
     name, table = shipped
     counts = table.groupby(["class_name", "split"]).size().unstack()
-    assert len(counts) >= CLASSES[name]
+    assert len(counts) == DATASETS[name].classes == CLASSES[name]
+    assert tuple(table.groupby("split").size()[list(SPLITS)]) == DATASETS[name].sizes
     assert counts.train.min() >= 16
     assert counts.val.min() >= 4
     assert counts.test.min() >= 16
@@ -155,8 +165,15 @@ def test_spoken_names(icon, name):
 
 def test_splits_keep_their_minimum():
     shares, minimum = {"train": 0.45, "val": 0.1, "test": 0.45}, {"train": 16, "val": 4, "test": 28}
-    assert assign_splits(47, shares, minimum) is None
+    with pytest.raises(ValueError, match="47 drawings are less than 48"):
+        assign_splits(47, shares, minimum)
     for count in (48, 60, 200):
         splits = assign_splits(count, shares, minimum)
         assert len(splits) == count
         assert all(splits.count(split) >= least for split, least in minimum.items())
+
+
+def test_the_classes_with_the_most_drawings_are_chosen():
+    rows = pd.Series(["b"] * 3 + ["a"] * 3 + ["c"] * 5 + ["d"])
+    assert largest_classes(rows, 2, 2) == ["c", "a"]
+    assert largest_classes(rows, 2, 9) == ["c", "a", "b"]

@@ -1,100 +1,139 @@
-"""What the drawings are called and how they are painted in pre-training. Pure, seeded.
+"""What drawings are called in pre-training. Pure, seeded.
 
-Captions vary in length up to the context that prompt tuning will use, so that every position of
-the text tower is trained, and they speak of the colours that the drawing was given, so that the
-words around a name mean something.
+Captions are like the web's: most speak of the drawing, its look, its synonyms and tags, in
+different lengths; in the rest the name stands among words that say nothing of the drawing: fillers
+and names of other drawings. Lengths reach beyond the contexts that prompt tuning uses, so that
+every position of the text tower is trained.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from looks import COLOURS, STYLES, Looks
 
-PALETTE = {
-    "black": (0, 0, 0),
-    "white": (255, 255, 255),
-    "gray": (128, 128, 128),
-    "red": (214, 40, 40),
-    "orange": (244, 140, 6),
-    "yellow": (250, 210, 30),
-    "green": (40, 160, 70),
-    "teal": (20, 150, 150),
-    "blue": (40, 90, 210),
-    "navy": (20, 30, 90),
-    "purple": (120, 50, 170),
-    "pink": (240, 120, 170),
-    "brown": (120, 75, 40),
-}
-COLOURS = tuple(PALETTE)
-BLACK, WHITE = COLOURS.index("black"), COLOURS.index("white")
+# Fills a template's {tag} where a name has no tags; the words around a name in a noisy caption.
+FILLERS = tuple(
+    """
+    the a of and for with in on at by to from free new best top big more all our your this that
+    now how where when just get see use need want make buy sale price stock download vector svg
+    png clip art web app site page blog post shop online premium set pack collection series style
+    theme pixel size large small simple modern cute vintage flat clean nice great popular royalty
+    number part version part day year week work team people business school summer winter north
+    good first last next high low white dark bright full half illustration design graphic element
+    concept isolated background template symbol sign logo label sketch draft copy original edit
+    """.split()
+)
 
-# By length, because a batch is as wide as its longest caption.
+# By length, because a batch is as wide as its longest caption. {look} is one or more adjectives.
 TEMPLATES = {
     "short": (
+        "{name}",
         "{name}.",
         "a {name}.",
+        "{name} icon",
         "an icon of a {name}.",
         "a drawing of a {name}.",
         "a picture of a {name}.",
         "the symbol for {name}.",
+        "a {look} {name}.",
+        "{name}, {tag}.",
     ),
     "middle": (
-        "a small {ink} icon of a {name} on {paper}.",
-        "a simple drawing in {ink} of a {name}.",
-        "a clean and flat icon of a {name}, drawn in {ink}.",
-        "the {paper} button with a {ink} {name}.",
+        "a {look} icon of a {name} on {paper}.",
+        "a simple {look} drawing of a {name}.",
+        "a clean icon of a {name}, drawn in {ink}.",
+        "the {paper} button with a {look} {name}.",
+        "{tag}, {tag}, {look}, {name}.",
+        "{look} {name} icon, {tag}, {tag}",
+        "{look} icon for {tag} and {tag}: {name}.",
+        "a {look} symbol on {paper} for {name}.",
     ),
     "long": (
-        "this is a small, simple and clean drawing in {ink} ink on a {paper} background, as one "
-        "finds it in the menus of many apps, of a {name}.",
+        "this is a {look} and clean drawing in {ink} ink on a {paper} background, as one finds it "
+        "in the menus of many apps, of a {name}.",
         "from a large set of open icons that people drew for web pages and apps, here in {ink} on "
         "{paper}, the one that stands for {name}.",
-        "a picture that is {ink} on {paper}, sixty four pixels wide, of a {name}, which somebody "
-        "drew once and gave to everyone who may need it.",
-        "look at the {paper} screen: in one corner, drawn in {ink}, there is a small picture, and "
+        "a {look} picture that is {ink} on {paper}, sixty four pixels wide, of a {name}, which "
+        "somebody drew once and gave to everyone who may need it.",
+        "look at the {paper} screen: in one corner, drawn in {ink}, there is a {look} picture, and "
         "what it shows to you is a {name}.",
+        "{tag}, {tag}, {tag}, {look}, {tag}, {ink} on {paper}, free icon for web pages and apps, "
+        "{name}.",
     ),
 }
 LENGTHS = tuple(TEMPLATES)
-LENGTH_SHARES = (0.65, 0.2, 0.15)
+LENGTH_SHARES = (0.5, 0.3, 0.2)
+# Tokens before the name in a noisy caption, at most: the default context of prompt tuning is 16
+# tokens, the longest 32.
+NOISE_TOKENS = {"short": 8, "middle": 16, "long": 32}
+
+SYNONYM_SHARE = 0.15  # of the captions of a name that has synonyms: one stands in its place
+OTHER_NAME_SHARE = 0.3  # of the steps by which noise grows; other names have two words on average
+ENDINGS = (".", "", " icon.", " free download")
+ENDING_SHARES = (0.7, 0.1, 0.1, 0.1)
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a batch is captioned and painted: one template length, one of each below a drawing."""
+class Captioner:
+    """Writes captions for drawings. `tokens` maps a text to its tokens."""
 
-    length: str
-    template: np.ndarray  # index into TEMPLATES[length]
-    ink: np.ndarray  # index into COLOURS
-    paper: np.ndarray  # index into COLOURS, never the ink
+    names: Sequence[str]  # of all drawings: those of noisy captions come from here
+    synonyms: Mapping[str, Sequence[str]]
+    tags: Mapping[str, Sequence[str]]
+    noisy_share: float
+
+    def captions(
+        self, rng: np.random.Generator, names: Sequence[str], looks: Looks, tokens
+    ) -> list[list[int]]:
+        """Tokens of one caption per drawing, all of one class of lengths."""
+        length = LENGTHS[rng.choice(len(LENGTHS), p=LENGTH_SHARES)]
+        noisy = rng.random(len(names)) < self.noisy_share
+        return [
+            self._noisy(rng, name, length, tokens)
+            if noisy[i]
+            else tokens(self._telling(rng, name, length, looks, i))
+            for i, name in enumerate(self._called(rng, name) for name in names)
+        ]
+
+    def _called(self, rng: np.random.Generator, name: str) -> str:
+        """The name, or in its place one of its synonyms."""
+        synonyms = self.synonyms.get(name)
+        if synonyms and rng.random() < SYNONYM_SHARE:
+            return synonyms[rng.integers(len(synonyms))]
+        return name
+
+    def _telling(
+        self, rng: np.random.Generator, name: str, length: str, looks: Looks, i: int
+    ) -> str:
+        """A caption that speaks of the drawing."""
+        template = TEMPLATES[length][rng.integers(len(TEMPLATES[length]))]
+        tags = self.tags.get(name, FILLERS)
+        while "{tag}" in template:
+            template = template.replace("{tag}", tags[rng.integers(len(tags))], 1)
+        if "{look}" in template:
+            template = template.replace("{look}", looks.describe(i, rng))
+        return template.format(name=name, ink=looks.ink_word(i), paper=looks.paper_word(i))
+
+    def _noisy(self, rng: np.random.Generator, name: str, length: str, tokens) -> list[int]:
+        """A caption whose words before the name say nothing of the drawing."""
+        room = int(rng.integers(NOISE_TOKENS[length] + 1))
+        before: list[int] = []
+        more: list[int] = []
+        while len(before) + len(more) <= room:
+            before += more
+            source = self.names if rng.random() < OTHER_NAME_SHARE else FILLERS
+            more = tokens(source[rng.integers(len(source))])
+        ending = ENDINGS[rng.choice(len(ENDINGS), p=ENDING_SHARES)]
+        return before + tokens(name + ending)
 
 
-def draw_look(rng: np.random.Generator, batch_size: int) -> Look:
-    """Random captions and colours for a batch; 40 % are black on white, as most icons are."""
-    length = LENGTHS[rng.choice(len(LENGTHS), p=LENGTH_SHARES)]
-    template = rng.integers(len(TEMPLATES[length]), size=batch_size)
-    ink = rng.integers(len(COLOURS), size=batch_size)
-    paper = (ink + rng.integers(1, len(COLOURS), size=batch_size)) % len(COLOURS)
-    plain = rng.random(batch_size) < 0.4
-    return Look(length, template, np.where(plain, BLACK, ink), np.where(plain, WHITE, paper))
-
-
-def captions(look: Look, names: list[str], coloured: np.ndarray) -> list[str]:
-    """One caption per drawing; a drawing with colours of its own is called colourful."""
-    return [
-        TEMPLATES[look.length][t].format(
-            name=name, ink="colorful" if own else COLOURS[i], paper=COLOURS[p]
-        )
-        for name, own, t, i, p in zip(
-            names, coloured, look.template, look.ink, look.paper, strict=True
-        )
-    ]
-
-
-def all_words() -> list[str]:
-    """Texts that together contain every token of every template and colour."""
+def all_texts(
+    synonyms: Mapping[str, Sequence[str]], tags: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Texts that together contain every token of every caption, but those of the names."""
     templates = [t for group in TEMPLATES.values() for t in group]
-    return [
-        template.format(name="", ink=colour, paper=colour)
-        for template in templates
-        for colour in (*COLOURS, "colorful")
-    ]
+    fields = {"name": "", "ink": "", "paper": "", "look": "", "tag": ""}
+    words = [word for group in (synonyms, tags) for words in group.values() for word in words]
+    plain = [template.format(**fields) for template in templates]
+    return [*plain, *ENDINGS, *FILLERS, *COLOURS, "colorful", *STYLES, *words]

@@ -1,47 +1,23 @@
-"""Train an image tower for the text tower of a trained CLIP, which also teaches it.
+"""Train an image tower for the embedding space of a trained CLIP, which teaches it.
 
-The student takes over its teacher's text tower and logit scale as they are. Its image tower learns
-the contrastive task against the names' text embeddings, and to agree with the teacher's image
-features: a small transformer learns far too slowly from names alone. The last steps see whole
-images (FLIP, Li et al. 2023), the others leave patches out. The state is saved every few minutes
-and a restart goes on from there with the same numbers: every step draws from a random stream of
-its own.
+The image tower learns the contrastive task against the names' text embeddings, and to agree with
+the teacher's image features: a small transformer learns far too slowly from names alone. The last
+steps see whole images (FLIP, Li et al. 2023), the others leave patches out.
 """
 
-import argparse
-import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
-import torch.nn.functional as F
-import yaml
-from checkpoints import Checkpoint
-from drawings import Drawings, painted_batch
+from batches import Batch, Steps, load, name_weights, weighted
+from clips import build_clip, contrastive_loss, encode_image, encode_text, load_clip, save_clip
+from drawings import Drawings
+from inputs import arguments, read_inputs
 from muon import Muon
 from open_clip import CLIP
-from pretrain_clip import (
-    EVALUATE_STEPS,
-    Vocabulary,
-    contrastive_loss,
-    encode_text,
-    name_weights,
-    save_trained,
-    zero_shot_accuracy,
-)
-from torch import Tensor, nn
-from tqdm import tqdm
-
-
-def load_teacher(spec: dict, path: Path, vocabulary: Vocabulary) -> CLIP:
-    """The trained teacher, frozen."""
-    state = torch.load(path, weights_only=True)
-    if not np.array_equal(state["token_ids"].numpy(), vocabulary.ids):
-        raise SystemExit(f"{path} was trained on other names: its vocabulary differs")
-    teacher = CLIP(**spec).to(memory_format=torch.channels_last)
-    teacher.load_state_dict(state["model"])
-    return teacher.eval().requires_grad_(False)
+from torch import Tensor
+from training import Checkpoint, train
+from vocabulary import Vocabulary
 
 
 def take_text_tower(student: CLIP, teacher: CLIP) -> None:
@@ -65,51 +41,43 @@ def optimisers(student: CLIP, hp: dict) -> list[torch.optim.Optimizer]:
 
 
 @torch.no_grad()
-def name_embeddings(teacher: CLIP, vocabulary: Vocabulary, names: list[str]) -> Tensor:
+def name_embeddings(
+    teacher: CLIP, vocabulary: Vocabulary, names: list[str], device: torch.device
+) -> Tensor:
     """Unit text embeddings (names, D) of "an icon of a NAME."."""
     parts = []
-    for start in tqdm(range(0, len(names), 512), desc="names", disable=None):
-        texts = [f"an icon of a {name}." for name in names[start : start + 512]]
-        parts.append(encode_text(teacher, vocabulary.encode(texts, teacher.context_length)))
+    for start in range(0, len(names), 512):
+        texts = [
+            vocabulary.tokens_of(f"an icon of a {name}.") for name in names[start : start + 512]
+        ]
+        parts.append(encode_text(teacher, torch.from_numpy(vocabulary.pad(texts)).to(device)))
     return torch.cat(parts)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=Path, required=True, help="pairs.parquet")
-    parser.add_argument("--datasets", type=Path, nargs="+", required=True)
-    parser.add_argument("--config", type=Path, required=True)
+    parser = arguments(__doc__)
     parser.add_argument("--backbone", required=True)
     parser.add_argument("--teacher", type=Path, required=True, help="the teacher's trained model")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="state to resume from")
-    parser.add_argument("--out", type=Path, required=True, help="the trained model")
-    parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    config = yaml.safe_load(args.config.read_text())
-    hp = config["distillation"][args.backbone]
+    given = read_inputs(args)
+    config, hp = given.config, given.config["distillation"][args.backbone]
 
-    datasets = {path.stem: pd.read_parquet(path) for path in args.datasets}
-    rows = pd.read_parquet(args.pairs)
-    shown = {name for table in datasets.values() for name in table.class_name}
-    vocabulary = Vocabulary(sorted(shown.union(rows.name)))
-    drawings = Drawings(rows)
-    weight = name_weights(rows, config["pretraining"]["shared_name_weight"])
-
-    def spec(backbone: str) -> dict:
-        stated = config["backbones"][backbone]
-        text = {**stated["text_cfg"], "vocab_size": len(vocabulary.ids)}
-        return {**stated, "text_cfg": text}
-
-    teacher = load_teacher(spec(hp["teacher"]), args.teacher, vocabulary)
+    drawings = Drawings(given.rows, given.device, given.threads)
+    weight = name_weights(given.rows, config["shared_name_weight"])
+    batches = Steps.of(given.rows, draw=weighted(weight, hp["batch_size"]), seed=hp["seed"])
+    spec = config["backbones"][hp["teacher"]]
+    teacher = load_clip(
+        build_clip(spec, given.vocabulary, given.device), args.teacher, given.vocabulary
+    )
     torch.manual_seed(hp["seed"])
-    student = CLIP(**spec(args.backbone)).train()
+    student = build_clip(config["backbones"][args.backbone], given.vocabulary, given.device).train()
     take_text_tower(student, teacher)
     scale = student.logit_scale.exp()
-    names, name_of_row = np.unique(drawings.name, return_inverse=True)
-    text_of_name = name_embeddings(teacher, vocabulary, names.tolist())
+    text_of_name = name_embeddings(
+        teacher, given.vocabulary, np.unique(given.rows.name).tolist(), given.device
+    )
 
-    steps, warmup = hp["steps"], hp["warmup"]
+    steps, warmup = hp["samples"] // hp["batch_size"], hp["warmup"]
     optims = optimisers(student, hp)
     schedules = [
         torch.optim.lr_scheduler.LambdaLR(
@@ -118,48 +86,37 @@ def main() -> None:
         for optim in optims
     ]
     training = {f"training_{number}": part for number, part in enumerate([*optims, *schedules])}
-    checkpoint = Checkpoint(args.checkpoint, model=student, **training)
+    checkpoint = Checkpoint(
+        given.checkpoint, config["checkpoint_seconds"], model=student, **training
+    )
     first = checkpoint.resume()
 
-    trained = [p for p in student.parameters() if p.requires_grad]
-    started, running = time.monotonic(), []
-    for step in tqdm(range(first, steps), initial=first, total=steps, disable=None):
+    def update(step: int, batch: Batch) -> dict[str, Tensor]:
         whole = step >= (1 - hp["whole_images"]) * steps
         student.visual.patch_dropout.prob = 0.0 if whole else hp["patch_dropout"]
-        rng = np.random.default_rng([hp["seed"], step])
-        torch.manual_seed(int(rng.integers(2**31)))  # patch dropout
-        index = rng.choice(len(rows), size=hp["batch_size"], p=weight)
-        images, _ = painted_batch(drawings, index, rng)
+        images = drawings.paint(*(batch[k] for k in ("index", "ink", "paper", "affine")))
         with torch.no_grad():
-            target = F.normalize(teacher.encode_image(images), dim=-1)
-        image = F.normalize(student.encode_image(images), dim=-1)
-        text = text_of_name[torch.from_numpy(name_of_row[index])]
+            target = encode_image(teacher, images)
+        image = encode_image(student, images)
         agreement = (image * target).sum(dim=-1).mean()
-        contrastive = contrastive_loss(image, text, scale, drawings.name[index])
-        loss = contrastive + hp["agreement"] * (1 - agreement)
-        if not torch.isfinite(loss):
-            raise SystemExit(f"step {step}: the loss is {loss.item()}")
-        student.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(trained, 1.0)
-        for part in training.values():
-            part.step()
-        running.append((contrastive.item(), agreement.item()))
-        if (step + 1) % EVALUATE_STEPS == 0:
-            accuracy = {k: zero_shot_accuracy(student, vocabulary, t) for k, t in datasets.items()}
-            rate = (step + 1 - first) * hp["batch_size"] / (time.monotonic() - started)
-            mean_contrastive, mean_agreement = np.mean(running, axis=0)
-            print(
-                f"step {step + 1}/{steps} contrastive loss {mean_contrastive:.3f} "
-                f"agreement {mean_agreement:.3f} zero-shot on val "
-                + " ".join(f"{k} {v:.1f} %" for k, v in accuracy.items())
-                + f", {rate:.0f} drawings/s",
-                flush=True,
-            )
-            running = []
-        checkpoint.save_if_due(step + 1)
+        contrastive = contrastive_loss(image, text_of_name[batch["name"]], scale, batch["name"])
+        return {
+            "loss": contrastive + hp["agreement"] * (1 - agreement),
+            "contrastive": contrastive,
+            "agreement": agreement,
+        }
 
-    save_trained(student, vocabulary, list(datasets.values()), args.out)
+    train(
+        load(batches, first, steps, given.device, given.threads),
+        first,
+        steps,
+        update,
+        list(training.values()),
+        [p for p in student.parameters() if p.requires_grad],
+        checkpoint,
+        lambda: given.validation.describe(student),
+    )
+    save_clip(student, given.vocabulary, given.validation, given.out)
 
 
 if __name__ == "__main__":

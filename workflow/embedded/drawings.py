@@ -1,71 +1,62 @@
-"""Batches of drawings, painted in random colours and moved a little."""
+"""All drawings of pre-training in a device's memory, painted there in batches."""
 
 import io
-import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from captions import COLOURS, PALETTE, Look, draw_look
+from looks import COLOURS, PALETTE
 from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from PIL import Image
-from tqdm import tqdm
+from torch import Tensor
 
 
 class Drawings:
-    """All drawings in memory: opacity of the monochrome ones, RGBA of the coloured ones."""
+    """Opacity of the monochrome drawings, RGBA of the coloured ones."""
 
-    def __init__(self, rows: pd.DataFrame):
-        self.name = rows.name.to_numpy()
-        self.coloured = rows.coloured.to_numpy()
-        self.slot = np.where(self.coloured, np.cumsum(self.coloured), np.cumsum(~self.coloured)) - 1
-        self.opacity = np.empty((int((~self.coloured).sum()), 64, 64), np.uint8)
-        self.rgba = np.empty((int(self.coloured.sum()), 64, 64, 4), np.uint8)
-        for i, png in enumerate(tqdm(rows.png, desc="decode", disable=None)):
-            store = self.rgba if self.coloured[i] else self.opacity
-            store[self.slot[i]] = np.asarray(Image.open(io.BytesIO(png)))
+    def __init__(self, rows: pd.DataFrame, device: torch.device, threads: int):
+        coloured = rows.coloured.to_numpy()
+        slot = np.where(coloured, np.cumsum(coloured), np.cumsum(~coloured)) - 1
+        opacity = np.zeros((max(1, int((~coloured).sum())), 64, 64), np.uint8)
+        rgba = np.zeros((max(1, int(coloured.sum())), 64, 64, 4), np.uint8)
 
-    def paint(self, index: np.ndarray, ink: np.ndarray, paper: np.ndarray) -> torch.Tensor:
-        """Drawings as premultiplied RGBA (batch, 4, 64, 64) in [0, 1], monochrome ones in `ink`."""
-        out = torch.empty(len(index), 4, 64, 64)
-        colour = torch.tensor([PALETTE[COLOURS[i]] for i in ink]) / 255
-        own = self.coloured[index]
-        if (~own).any():
-            opacity = torch.from_numpy(self.opacity[self.slot[index[~own]]]).float()[:, None] / 255
-            painted = opacity * colour[~own][:, :, None, None]
-            out[~own] = torch.cat([painted, opacity], dim=1)
-        if own.any():
-            rgba = torch.from_numpy(self.rgba[self.slot[index[own]]]).permute(0, 3, 1, 2) / 255
-            out[own] = torch.cat([rgba[:, :3] * rgba[:, 3:], rgba[:, 3:]], dim=1)
-        return out
+        def decode(own: bool, place: int, png: bytes) -> None:
+            (rgba if own else opacity)[place] = np.asarray(Image.open(io.BytesIO(png)))
 
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(decode, coloured, slot, rows.png))
+        self.coloured, self.slot = coloured, slot
+        self.opacity = torch.from_numpy(opacity).to(device)
+        self.rgba = torch.from_numpy(rgba).permute(0, 3, 1, 2).to(device)
+        self.palette = torch.tensor([PALETTE[colour] for colour in COLOURS], device=device) / 255
+        self.mean, self.std = (
+            torch.tensor(values, device=device)[:, None, None]
+            for values in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+        )
 
-def random_affine(rng: np.random.Generator, batch_size: int) -> torch.Tensor:
-    """Small scalings, shifts and turns (batch, 2, 3); no flips, which would change the name."""
-    angle = rng.normal(0, math.radians(4), batch_size)
-    scale = 1 / rng.uniform(0.75, 1.1, batch_size)
-    aspect = np.exp(rng.normal(0, 0.05, batch_size))
-    shift = rng.uniform(-0.12, 0.12, (2, batch_size))
-    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
-    theta = [[cos * aspect, -sin, shift[0]], [sin, cos / aspect, shift[1]]]
-    return torch.tensor(np.array(theta), dtype=torch.float32).permute(2, 0, 1)
+    def paint(self, index: Tensor, ink: Tensor, paper: Tensor, affine: Tensor) -> Tensor:
+        """Images (batch, 3, 64, 64), normalised as CLIP's are.
 
-
-def compose(painted: torch.Tensor, paper: np.ndarray, theta: torch.Tensor) -> torch.Tensor:
-    """Moved drawings on their paper, normalised as CLIP's images are: (batch, 3, 64, 64)."""
-    grid = F.affine_grid(theta, list(painted.shape), align_corners=False)
-    moved = F.grid_sample(painted, grid, align_corners=False)
-    colour = (torch.tensor([PALETTE[COLOURS[i]] for i in paper]) / 255)[:, :, None, None]
-    image = moved[:, :3] + (1 - moved[:, 3:]) * colour
-    mean, std = (torch.tensor(v)[:, None, None] for v in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
-    return ((image - mean) / std).contiguous(memory_format=torch.channels_last)
-
-
-def painted_batch(
-    drawings: Drawings, index: np.ndarray, rng: np.random.Generator
-) -> tuple[torch.Tensor, Look]:
-    """Drawings as images (batch, 3, 64, 64), normalised, and how they look."""
-    look = draw_look(rng, len(index))
-    painted = drawings.paint(index, look.ink, look.paper)
-    return compose(painted, look.paper, random_affine(rng, len(index))), look
+        Parameters
+        ----------
+        index : (batch) rows of the table, on the CPU
+        ink, paper : (batch) numbers of colours; a coloured drawing has its own in place of ink
+        affine : (batch, 2, 3) where each output pixel is taken from
+        """
+        device = self.opacity.device
+        own = torch.from_numpy(np.flatnonzero(self.coloured[index]))
+        slot = torch.from_numpy(self.slot[index])
+        # A slot of the coloured ones may lie beyond the end of the others: it is overwritten below.
+        mono = slot.clamp(max=len(self.opacity) - 1).to(device, non_blocking=True)
+        opacity = self.opacity[mono][:, None].float() / 255
+        rgba = torch.cat([opacity * self.palette[ink][:, :, None, None], opacity], dim=1)
+        if len(own):
+            found = self.rgba[slot[own].to(device, non_blocking=True)].float() / 255
+            found[:, :3] *= found[:, 3:]
+            rgba[own.to(device, non_blocking=True)] = found
+        grid = F.affine_grid(affine, list(rgba.shape), align_corners=False)
+        moved = F.grid_sample(rgba, grid, align_corners=False)
+        image = moved[:, :3] + (1 - moved[:, 3:]) * self.palette[paper][:, :, None, None]
+        return ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)

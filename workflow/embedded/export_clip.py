@@ -1,7 +1,8 @@
-"""Export a pre-trained CLIP as it ships: float16 weights without untrained token rows.
+"""Export a CLIP as it ships: float16 weights without untrained token rows.
 
-The image projection is scaled so that image features have a mean norm of 1. CLIP's similarities are
-cosines and do not change; linear probes, which take features as they come, are well conditioned.
+Image tower and text tower come from trainings of their own in one embedding space. The image
+projection is scaled so that image features have a mean norm of 1 on validation images. CLIP's
+similarities are cosines and do not change; a linear probe takes features as they come.
 """
 
 import argparse
@@ -11,17 +12,25 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
-from ptnl.backbones.loading import TOKEN_IDS, TOKEN_ROWS
+from ptnl.backbones.text import TOKEN_IDS, TOKEN_ROWS
 from ptnl.io import atomic_path, write_json
 
+IMAGE_TOWER = "visual."
 # The last linear map of the image tower: of a ModifiedResNet, of a ViT.
 PROJECTIONS = ("visual.attnpool.c_proj.weight", "visual.attnpool.c_proj.bias", "visual.proj")
 
 
 def export(
-    model: dict[str, torch.Tensor], token_ids: torch.Tensor, feature_norm: float
+    images: dict[str, torch.Tensor],
+    text: dict[str, torch.Tensor],
+    token_ids: torch.Tensor,
+    feature_norm: float,
 ) -> dict[str, torch.Tensor]:
-    """Trained weights (compact vocabulary) as stored ones: float16, token rows with their ids."""
+    """The towers of two trained models as stored: rows of trained tokens with their ids."""
+    model = {
+        **{n: v for n, v in text.items() if not n.startswith(IMAGE_TOWER)},
+        **{n: v for n, v in images.items() if n.startswith(IMAGE_TOWER)},
+    }
     model = {n: v / feature_norm if n in PROJECTIONS else v for n, v in model.items()}
     stored = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
@@ -35,16 +44,19 @@ def export(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trained", type=Path, required=True, help="of pretrain_clip.py")
+    parser.add_argument("--images", type=Path, required=True, help="of the image tower's training")
+    parser.add_argument("--text", type=Path, required=True, help="of pretrain_text.py")
     parser.add_argument("--config", type=Path, required=True, help="config.yaml of the build")
     parser.add_argument("--backbone", required=True)
     parser.add_argument("--weights", type=Path, required=True, help="safetensors to write")
     parser.add_argument("--model-config", type=Path, required=True, help="open_clip JSON to write")
     args = parser.parse_args()
 
-    trained = torch.load(args.trained, weights_only=True)
+    images, text = (torch.load(path, weights_only=True) for path in (args.images, args.text))
+    if not torch.equal(images["token_ids"], text["token_ids"]):
+        raise SystemExit(f"{args.images} and {args.text} have different vocabularies")
     with atomic_path(args.weights) as temporary:
-        stored = export(trained["model"], trained["token_ids"], trained["feature_norm"])
+        stored = export(images["model"], text["model"], text["token_ids"], images["feature_norm"])
         save_file(stored, temporary)
     write_json(
         yaml.safe_load(args.config.read_text())["backbones"][args.backbone], args.model_config

@@ -1,7 +1,8 @@
 """Choose the drawings of one embedded data set and write them with their splits.
 
 They come from held-out icon sets; what nearly equals a drawing of pre-training, or another one of
-the data set, is removed. A class of which too few are left is left out and named in the log.
+the data set, is removed. Of the classes that have enough drawings left, those with the most make
+the data set; the others are named in the log.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from selection import (
     candidates,
     held_out_sets,
     ink_descriptor,
+    largest_classes,
     on_white,
     place,
     seen_before,
@@ -68,13 +70,15 @@ def main() -> None:
     print(f"{(~fresh).sum()} drawings left out that nearly equal one of pre-training")
     rows = rows.iloc[without_near_duplicates(descriptors, similarity)]
 
+    minimum = config["minimum"][args.dataset]
+    largest = largest_classes(
+        rows.class_name, sum(minimum.values()), config["classes"][args.dataset]
+    )
     chosen = []
     for class_name, group in rows.groupby("class_name"):
-        splits = assign_splits(len(group), config["split"], config["minimum"][args.dataset])
-        if splits is None:
-            print(f"left out: {class_name} ({len(group)} drawings)")
-            continue
-        chosen.append(group.assign(split=splits))
+        print(f"{class_name}: {len(group)} drawings, {'in' if class_name in largest else 'out'}")
+        if class_name in largest:
+            chosen.append(group.assign(split=assign_splits(len(group), config["split"], minimum)))
     table = pd.concat(chosen)
     names = sorted(table.class_name.unique())
     table["label"] = table.class_name.map(names.index)

@@ -99,16 +99,18 @@ def candidates(
     return rows.sort_values(["class_name", "rank"], ignore_index=True)
 
 
-def assign_splits(
-    count: int, shares: Mapping[str, float], minimum: Mapping[str, int]
-) -> list[str] | None:
-    """Splits of `count` drawings in order of rank: their minimum, and a share of what is beyond.
+def largest_classes(class_names: pd.Series, least: int, most: int) -> list[str]:
+    """The `most` classes with the most rows, at least `least`; alphabetical among equals."""
+    counts = class_names.value_counts().rename_axis("name").reset_index(name="rows")
+    ranked = counts[counts.rows >= least].sort_values(["rows", "name"], ascending=[False, True])
+    return ranked.name[:most].tolist()
 
-    None where the minimum does not fit.
-    """
+
+def assign_splits(count: int, shares: Mapping[str, float], minimum: Mapping[str, int]) -> list[str]:
+    """Splits of `count` drawings in order of rank: their minimum, and a share of what is beyond."""
     beyond = count - sum(minimum.values())
     if beyond < 0:
-        return None
+        raise ValueError(f"{count} drawings are less than {sum(minimum.values())}")
     test = minimum["test"] + round(beyond * shares["test"])
     val = minimum["val"] + round(beyond * shares["val"])
     return ["train"] * (count - val - test) + ["val"] * val + ["test"] * test
