@@ -1,5 +1,4 @@
 import json
-import os
 import re
 from dataclasses import fields
 from functools import cache
@@ -11,16 +10,19 @@ from snakemake.utils import min_version
 from ptnl.backbones.registry import BACKBONES as REGISTERED_BACKBONES
 from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
 from ptnl.data import DATASETS as REGISTERED_DATASETS
-from ptnl.data import datasets_of, options_of
+from ptnl.data import datasets_of, image_options, options_of
 from ptnl.data.changes import check_place, state_of
 from ptnl.errors import InputError
 from ptnl.labels.noise import NOISES
 from ptnl.labels.pseudo_labels import SELECTIONS
 from ptnl.machine import gpus, interpreter, job_server
 from ptnl.methods import METHODS
-from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
+from ptnl.schemas import RUN_FILES
 from ptnl.study import grid, layouts
 from ptnl.study.config import REPOSITORY, study_of
+from ptnl.study.disk import existence
+from ptnl.study.planning import missing_files, study_jobs
+from ptnl.study.places import backbone_place, dataset_place
 from ptnl.study.source_code import (
     ASSETS,
     as_line,
@@ -43,6 +45,9 @@ include: "workflow/rules/common.smk"
 config = checked(config)
 DATASETS = datasets_of(config)
 BACKBONES = backbones_of(config)
+# Folder below the data root -> what lies there.
+PLACES = {dataset_place(config, name): name for name in DATASETS}
+BACKBONE_PLACES = {backbone_place(config, name): name for name in BACKBONES}
 
 
 pathvars:
@@ -94,7 +99,7 @@ rule all:
     default_target: True
     input:
         rules.collect_runs.output,
-        lost_run_files,
+        lost_files,
         rules.all_tables.input,
         rules.all_figures.input,
         rules.report_tpt.output if TUNED_AT_TEST else [],

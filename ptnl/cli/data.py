@@ -1,6 +1,7 @@
 """Say what is there of the data sets' archives, fetch it, or verify it anew."""
 
 import argparse
+import glob
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,6 +52,13 @@ def verify_all(sources: Sequence[Source], data_root: Path) -> None:
         raise InputError(f"bad files: {', '.join(bad)}; delete them, then `ptnl data fetch`")
 
 
+def places_of(data_root: Path, name: str) -> list[Path]:
+    """The folders in which studies have a data set, as each of them wants it."""
+    special = sorted(data_root.glob(f"{glob.escape(name)}@*"))
+    usual = data_root / name
+    return [usual, *special] if usual.is_dir() or not special else special
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     shared = argparse.ArgumentParser(add_help=False)
@@ -81,7 +89,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not args.names:
             raise InputError("name the data sets to refresh")
         for name in args.names:
-            refresh(args.data_root / name / "receipt.json")
+            for place in places_of(args.data_root, name):
+                refresh(place / "receipt.json")
         return
     sources = chosen(load_sources(*args.sources), args.names)
     if args.action == "status":

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ptnl.cli.entry import parser, start
-from ptnl.data import dataset_of, splits_of, user_folder
+from ptnl.data import DATASETS, dataset_of, image_options, splits_of, user_folder
 from ptnl.data.archives import Archives
 from ptnl.data.changes import check_place, state_of
 from ptnl.errors import InputError
@@ -29,14 +29,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--manual", type=Path, required=True, help="folder of files that you dropped by hand"
     )
     arguments.add_argument(
-        "--out", type=Path, required=True, help="receipt (JSON); images and archives go beside it"
+        "--archives", type=Path, help="folder of archives; without it, one beside the receipt"
+    )
+    arguments.add_argument(
+        "--out", type=Path, required=True, help="receipt (JSON); images go beside it"
     )
     args = arguments.parse_args(argv)
 
-    dataset = dataset_of(args.dataset, args.options)
     images = args.out.parent / "images"
-    archives = Archives(load_sources(*args.sources), args.out.parent / "archives", args.manual)
+    archives = Archives(
+        load_sources(*args.sources), args.archives or args.out.parent / "archives", args.manual
+    )
     folder = user_folder(args.dataset, args.options)
+    is_own = args.dataset not in DATASETS and folder
+    dataset = None if is_own else dataset_of(args.dataset, args.options)
     check_place(args.out, args.dataset)
     require_free(images)
     if folder:
@@ -53,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         put(made, images)
     receipt = {
         "dataset": args.dataset,
-        "options": args.options,
-        "splits": splits_of(dataset, args.options),
+        "options": image_options(args.options),
+        "splits": splits_of(dataset, args.options) if dataset else "own",
         "files": archives.fetched,
         "state": state,
         "made_by": made_by(),

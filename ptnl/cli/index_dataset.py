@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ptnl.cli.entry import add_background, parser, start
-from ptnl.data import DATASETS, dataset_of, expected_sizes
+from ptnl.data import DATASETS, dataset_of, expected_sizes, image_options
 from ptnl.data.class_names import check_names, wordless
 from ptnl.data.notes import counted, examples, note
 from ptnl.data.splits import check_manifest, check_train_images
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.parse_args(argv)
 
     receipt = read_json(args.receipt)
-    if receipt.get("options", {}) != args.options:
+    if receipt.get("options", {}) != image_options(args.options):
         raise InputError(f"{args.receipt}: made with other options; get the data set anew")
     dataset = dataset_of(args.dataset, args.options)
     images = args.receipt.parent / "images"

@@ -5,7 +5,6 @@ It counts as Snakemake would, by files that are there or not; what was edited si
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ptnl.cli.entry import add_device, parser, start
 from ptnl.errors import InputError
 from ptnl.fetch.sources import load_sources
 from ptnl.study.config import REPOSITORY, read_study
+from ptnl.study.disk import existence
 from ptnl.study.estimate import Machine, as_json, as_text, make_plan, of_peak
 from ptnl.study.job_records import read_records
 from ptnl.study.layouts import left_out
@@ -26,15 +26,6 @@ def key_and_value(text: str) -> tuple[str, Any]:
     if not sign:
         raise InputError(f"--config {text}: is not of the form key=value")
     return key, yaml.safe_load(value)
-
-
-def files_below(folder: Path) -> set[str]:
-    """Every file below a folder, relative to it."""
-    return {
-        os.path.relpath(Path(parent, name), folder)
-        for parent, _, names in os.walk(folder)
-        for name in names
-    }
 
 
 def calibrated(device: str, threads: int) -> Machine:
@@ -74,15 +65,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     pathvars = config.get("pathvars", {})
     results = Path(pathvars.get("results", f"results/{config['study']}"))
     data = Path(pathvars.get("data", config["data_root"]))
-    there = files_below(results)
-
-    def exists(file: str) -> bool:
-        root, _, path = file.partition("/")
-        return path in there if root == "<results>" else (data / path).exists()
-
     plan = make_plan(
         config,
-        exists,
+        existence(results, data),
         read_records(results / "logs"),
         load_sources(*map(Path, config["sources"])).values(),
         calibrated(args.device, args.threads) if args.calibrate else None,

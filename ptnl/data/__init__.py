@@ -181,6 +181,15 @@ def user_folder(name: str, options: Mapping[str, Any]) -> str:
     return next((options[key] for key in folders if key in options), "")
 
 
+# Options that decide which images a data set has, and their defaults.
+OF_IMAGES = {"splits": "coop", "frames": "published", "source": "", "folder": "", "images": ""}
+
+
+def image_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options of a data set that decide which images it has, where they are not the usual."""
+    return {k: options[k] for k, usual in OF_IMAGES.items() if options.get(k, usual) != usual}
+
+
 def expected_sizes(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, int] | None:
     """Split -> images that the index must find; None where nobody said."""
     official = dataset.sizes and dict(zip(("train", "val", "test"), dataset.sizes, strict=True))

@@ -102,7 +102,7 @@ def make_plan(
     here : this machine where its rate was measured, for jobs of which no like has run
     """
     jobs = study_jobs(config)
-    missing = to_do(config, jobs, exists)
+    missing = to_do(jobs, exists)
     works = {job: work_of(config, job) for job in jobs}
     rates = _measured_rates(jobs, works, measured)
 

@@ -6,13 +6,35 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ptnl.backbones.registry import SOURCE_KEYS
+from ptnl.data import image_options, options_of
 from ptnl.errors import InputError
+from ptnl.provenance import fingerprint
 
 Config = Mapping[str, Any]
 
 MAX_NAME = 100  # characters; names become folders and parts of file names
 # Characters that Snakemake reads in a path of its own as a wildcard or a path variable.
 SNAKEMAKES = "{}<>"
+
+
+def dataset_place(config: Config, name: str) -> str:
+    """The folder of a data set below the data root.
+
+    Studies that want other images of it, or images from elsewhere, have each a folder of their own,
+    so that none undoes another's.
+    """
+    return _place(name, image_options(options_of(config, name)))
+
+
+def backbone_place(config: Config, name: str) -> str:
+    """The folder of a backbone below the data root's `backbones` (see `dataset_place`)."""
+    said = config["backbones"].get(name, {})
+    return _place(name, {key: said[key] for key in SOURCE_KEYS if key in said})
+
+
+def _place(name: str, special: Config) -> str:
+    return f"{name}@{fingerprint(special)[:8]}" if special else name
 
 
 def check_name(key: str, name: str, marks: str = "_.-") -> None:

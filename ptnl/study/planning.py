@@ -5,7 +5,7 @@ build, and this list a fraction of one. Pure, without torch. Files stand in the 
 notation, below `<results>` and `<data>`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ from ptnl.study.grid import (
     tpt_starts,
     zero_shot_runs,
 )
+from ptnl.study.places import backbone_place, dataset_place
 from ptnl.training.run import Run
 
 Config = Mapping[str, Any]
@@ -56,7 +57,7 @@ class Job:
 
 
 def study_jobs(config: Config) -> list[Job]:
-    """Every job behind the target `all`, each after those whose files it reads."""
+    """Every job behind the target `all`."""
     return _behind(list(_candidates(config)), targets(config))
 
 
@@ -65,34 +66,35 @@ def targets(config: Config) -> set[str]:
     return {file for job in _summaries(config) for file in job.outputs}
 
 
-def to_do(config: Config, jobs: list[Job], exists: Callable[[str], bool]) -> set[Job]:
-    """The jobs that Snakemake would run for the sake of files that are not there.
-
-    A job is run when a file of its own is asked for and missing, and when a file that it reads is
-    made anew. A missing file that nothing reads again is let be, unless it is a run's. (What was
-    edited since, Snakemake alone knows.)
+def missing_files(jobs: Iterable[Job], exists: Callable[[str], bool]) -> list[str]:
+    """Of every job that left a file that is not there any more, or never was, the first such file.
 
     Parameters
     ----------
     jobs : see `study_jobs`
     exists : whether a file is there
     """
-    missing = {file for job in jobs for file in job.outputs if not exists(file)}
-    makers = {file: job for job in jobs for file in job.outputs}
-    readers: dict[Job, list[Job]] = {}
+    lost = (next((file for file in job.outputs if not exists(file)), None) for job in jobs)
+    return [file for file in lost if file is not None]
+
+
+def to_do(jobs: Sequence[Job], exists: Callable[[str], bool]) -> set[Job]:
+    """The jobs that Snakemake runs for the sake of files that are not there.
+
+    A job runs when a file of its own is missing, or when a file that it reads is made anew. (What
+    was edited since, Snakemake alone knows.)
+    """
+    readers: dict[str, list[Job]] = {}
     for job in jobs:
         for file in job.inputs:
-            readers.setdefault(makers[file], []).append(job)
-    asked = targets(config).union(*map(_run_files, runs(config)))
+            readers.setdefault(file, []).append(job)
     found: set[Job] = set()
-    queue = [makers[file] for file in asked & missing]
+    queue = [job for job in jobs if not all(map(exists, job.outputs))]
     while queue:
         job = queue.pop()
-        if job in found:
-            continue
-        found.add(job)
-        queue += readers.get(job, [])
-        queue += [makers[file] for file in job.inputs if file in missing]
+        if job not in found:
+            found.add(job)
+            queue += [reader for file in job.outputs for reader in readers.get(file, [])]
     return found
 
 
@@ -118,8 +120,8 @@ def _manifest(dataset: str) -> str:
     return f"<results>/manifests/{dataset}.parquet"
 
 
-def _receipt(dataset: str) -> str:
-    return f"<data>/{dataset}/receipt.json"
+def _receipt(config: Config, dataset: str) -> str:
+    return f"<data>/{dataset_place(config, dataset)}/receipt.json"
 
 
 def _features(dataset: str, backbone: str) -> str:
@@ -134,7 +136,7 @@ def _weights(config: Config, backbone: str) -> tuple[str, ...]:
     """The files of a backbone that some job makes: none where the package ships it."""
     if isinstance(backbones_of(config)[backbone].source, Shipped):
         return ()
-    folder = f"<data>/backbones/{backbone}"
+    folder = f"<data>/backbones/{backbone_place(config, backbone)}"
     return f"{folder}/open_clip_config.json", f"{folder}/open_clip_model.safetensors"
 
 
@@ -149,6 +151,11 @@ def _encoder_files(encoder: str) -> tuple[str, ...]:
         return ()
     folder = f"<data>/image_encoders/{encoder}"
     return f"{folder}/config.json", f"{folder}/model.safetensors"
+
+
+def _with_receipt(files: tuple[str, ...]) -> tuple[str, ...]:
+    """What a fetch leaves: files, and a receipt beside them."""
+    return *files, f"{files[0].rpartition('/')[0]}/receipt.json"
 
 
 def _draw(run: Run) -> str:
@@ -168,10 +175,10 @@ def _candidates(config: Config) -> Iterator[Job]:
     """Every job that the workflow knows for the study, whether or not something asks for it."""
     for backbone in config["backbones"]:
         if files := _weights(config, backbone):
-            yield Job("fetch_backbone", (), files, backbone=backbone)
+            yield Job("fetch_backbone", (), _with_receipt(files), backbone=backbone)
     for encoder in dict.fromkeys(_image_encoder(config, name) for name in config["backbones"]):
         if files := _encoder_files(encoder):
-            yield Job("fetch_image_encoder", (), files)
+            yield Job("fetch_image_encoder", (), _with_receipt(files))
     for dataset in config["datasets"]:
         yield from _draws(config, dataset)
         for backbone in config["backbones"]:
@@ -192,7 +199,7 @@ def _candidates(config: Config) -> Iterator[Job]:
         views = f"<results>/test_views/{dataset}/{backbone}.npy"
         yield Job(
             "encode_test_views",
-            (_receipt(dataset), _manifest(dataset), *_weights(config, backbone)),
+            (_receipt(config, dataset), _manifest(dataset), *_weights(config, backbone)),
             (views,),
             dataset,
             backbone,
@@ -215,8 +222,8 @@ def _candidates(config: Config) -> Iterator[Job]:
 
 
 def _draws(config: Config, dataset: str) -> Iterator[Job]:
-    yield Job("download_dataset", (), (_receipt(dataset),), dataset)
-    yield Job("index_dataset", (_receipt(dataset),), (_manifest(dataset),), dataset)
+    yield Job("download_dataset", (), (_receipt(config, dataset),), dataset)
+    yield Job("index_dataset", (_receipt(config, dataset),), (_manifest(dataset),), dataset)
     for seed in config["seeds"]:
         shots = f"<results>/shots/{dataset}/seed-{seed}.parquet"
         yield Job("sample_shots", (_manifest(dataset),), (shots,), dataset)
@@ -228,7 +235,7 @@ def _encodings(config: Config, dataset: str, backbone: str) -> Iterator[Job]:
     weights = _weights(config, backbone)
     yield Job(
         "encode_images",
-        (_receipt(dataset), manifest, *weights),
+        (_receipt(config, dataset), manifest, *weights),
         (features,),
         dataset,
         backbone,
@@ -260,7 +267,7 @@ def _encodings(config: Config, dataset: str, backbone: str) -> Iterator[Job]:
         shots = f"<results>/shots/{dataset}/seed-{seed}.parquet"
         yield Job(
             "encode_views",
-            (_receipt(dataset), shots, *map(_draw, other), *weights),
+            (_receipt(config, dataset), shots, *map(_draw, other), *weights),
             _views(dataset, backbone, seed),
             dataset,
             backbone,
@@ -297,7 +304,7 @@ def _training(config: Config, sweep: Sweep, of_job: list[Run]) -> Job:
     if METHODS[sweep.method].trains_on == "images":
         stage = "finetune_backbone"
         encoder = _image_encoder(config, sweep.backbone)
-        reads += [_receipt(sweep.dataset), *_encoder_files(encoder)]
+        reads += [_receipt(config, sweep.dataset), *_encoder_files(encoder)]
         record = f"{stage}/{sweep.dataset}/{sweep.backbone}/{where}.tsv"
     else:
         stage = "tune_method"

@@ -22,7 +22,7 @@ from ptnl.study.estimate import (
 )
 from ptnl.study.job_records import Measured
 from ptnl.study.operation_counts import Work, work_of
-from ptnl.study.planning import study_jobs, to_do
+from ptnl.study.planning import missing_files, study_jobs, to_do
 
 NOWHERE = frozenset()
 
@@ -78,34 +78,39 @@ def test_a_data_set_runs_its_own_methods(paper):
 
 def test_nothing_is_left_of_a_finished_study(smoke):
     jobs = study_jobs(smoke)
-    assert to_do(smoke, jobs, outputs(jobs).__contains__) == set()
-    assert to_do(smoke, jobs, NOWHERE.__contains__) == set(jobs)
+    assert to_do(jobs, outputs(jobs).__contains__) == set()
+    assert to_do(jobs, NOWHERE.__contains__) == set(jobs)
 
 
 def test_a_lost_file_of_a_run_redoes_its_job_and_what_follows(smoke):
     jobs = study_jobs(smoke)
     folder = "<results>/runs/symbols/mini-rn/prompt_ce/symmetric/fp-8/seed-2"
     there = outputs(jobs) - {f"{folder}/logits.npy"}
-    left = rules(to_do(smoke, jobs, there.__contains__))
+    left = rules(to_do(jobs, there.__contains__))
     assert left["tune_method_symmetric"] == 1
     assert left["collect_runs"] == 1
     assert left["make_table"] == 9
     assert not left.keys() & {"encode_images", "inject_noise_symmetric", "ensemble_runs"}
 
 
-def test_a_missing_file_that_nothing_reads_again_is_let_be(smoke):
+def test_any_missing_file_redoes_its_job_and_what_follows(smoke):
     jobs = study_jobs(smoke)
-    features = "<results>/features/symbols/mini-rn.npy"
-    there = outputs(jobs) - {features}
-    assert to_do(smoke, jobs, there.__contains__) == set()
-    pseudo = "<results>/pseudolabels/symbols/mini-rn.parquet"
-    there -= {pseudo, "<results>/runs.parquet"}
-    assert rules(to_do(smoke, jobs, there.__contains__)).keys().isdisjoint({"encode_images"})
-    lost = "<results>/pseudoshots/symbols/mini-rn/pseudo_random/seed-1.parquet"
-    run = "<results>/runs/symbols/mini-rn/robust_upl_ce/pseudo_random/fp-0/seed-1"
-    there -= {lost, f"{run}/metrics.json"}
-    left = rules(to_do(smoke, jobs, there.__contains__))
-    assert (left["encode_images"], left["pseudolabel_zeroshot"]) == (1, 1)
+    for job in jobs:
+        left = to_do(jobs, (outputs(jobs) - {job.outputs[-1]}).__contains__)
+        assert job in left
+        fresh = outputs(left)
+        assert all(fresh & set(other.inputs) for other in left if other != job)
+        assert not any(fresh & set(other.inputs) for other in set(jobs) - left)
+
+
+def test_one_file_of_a_job_stands_for_all(smoke):
+    jobs = study_jobs(smoke)
+    asked = missing_files(jobs, NOWHERE.__contains__)
+    assert asked == [job.outputs[0] for job in jobs]
+    assert missing_files(jobs, outputs(jobs).__contains__) == []
+    run = "<results>/runs/symbols/mini-rn/prompt_ce/symmetric/fp-8/seed-2"
+    lost = {f"{run}/logits.npy", "<data>/symbols/receipt.json"}
+    assert set(missing_files(jobs, (outputs(jobs) - lost).__contains__)) == lost
 
 
 def test_prompts_cost_what_their_tokens_do(paper):

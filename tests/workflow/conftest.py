@@ -71,8 +71,8 @@ class Study:
 
     def path(self, file: str) -> Path:
         """Where a file of the study lies, in the workflow's notation."""
-        for place in ("results", "data"):
-            file = file.replace(f"<{place}>", str(self.folder / place))
+        for name, place in yaml.safe_load(self.overlay.read_text())["pathvars"].items():
+            file = file.replace(f"<{name}>", place)
         return Path(file)
 
     def pretend(self) -> None:

@@ -40,7 +40,7 @@ rule encode_test_views:
     """Augmented views of the test images, encoded once."""
     input:
         **BACKBONE_FILES,
-        receipt="<data>/{dataset}/receipt.json",
+        receipt=dataset_receipt,
         manifest="<results>/manifests/{dataset}.parquet",
     output:
         "<results>/test_views/{dataset}/{backbone}.npy",

@@ -72,10 +72,15 @@ def selection_code():
     return {kind: ([], {"ptnl.labels.pseudo_labels.SELECTIONS": (kind,)}) for kind in SELECTIONS}
 
 
-def dataset_code(function):
-    """For `code`: what a job of a data set uses, `download` or `index` of its module."""
-    names = {name: f"ptnl.data.{dataset.module}.{function}" for name, dataset in DATASETS.items()}
-    return {name: ([root] if is_defined(root) else [], {}) for name, root in names.items()}
+def dataset_code(function, names):
+    """For `code`: what a job of a data set uses, `download` or `index` of its module.
+
+    names : value of the rule's wildcard -> data set
+    """
+    roots = {
+        value: f"ptnl.data.{DATASETS[name].module}.{function}" for value, name in names.items()
+    }
+    return {value: ([root] if is_defined(root) else [], {}) for value, root in roots.items()}
 
 
 def layout_code(layout, numbers):

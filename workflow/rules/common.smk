@@ -23,7 +23,7 @@ def doubled(amount):
 
 def method_options(wildcards):
     """A method's hyper-parameters and prompt: a change reruns that method and no other."""
-    settings = json.dumps(config["methods"][wildcards.method], sort_keys=True)
+    settings = as_json(config["methods"][wildcards.method])
     return ["--settings", settings, "--template", template(wildcards)]
 
 
@@ -37,20 +37,15 @@ def gradients_at(noise):
     return of_job
 
 
-def dataset_assets(wildcards):
-    """The shipped files that a data set comes from."""
-    return shipped_assets(DATASETS[wildcards.dataset].assets)
-
-
-def dataset_options(wildcards):
-    """What the config says of a data set, as JSON: a change gets and indexes it anew."""
-    return json.dumps(options_of(config, wildcards.dataset), sort_keys=True)
+def as_json(options):
+    """Options of the config for a command: a change reruns what depends on them."""
+    return json.dumps(options, sort_keys=True)
 
 
 @cache
 def checked_state(name):
     """The state of a data set's images (see `ptnl.data.changes`), once its place is harmless."""
-    receipt = Path(PATHVARS.apply("<data>")) / name / "receipt.json"
+    receipt = Path(PATHVARS.apply(f"<data>/{dataset_place(config, name)}/receipt.json"))
     try:
         check_place(receipt, name)
         return state_of(receipt, name, options_of(config, name))
@@ -60,7 +55,12 @@ def checked_state(name):
 
 def dataset_state(wildcards):
     """What changes with a user's folder: it is linked, indexed and encoded anew."""
-    return checked_state(wildcards.dataset)
+    return checked_state(PLACES[wildcards.place])
+
+
+def dataset_receipt(wildcards):
+    """The receipt of a data set's images."""
+    return f"<data>/{dataset_place(config, wildcards.dataset)}/receipt.json"
 
 
 def own_manifest(wildcards):
@@ -78,7 +78,8 @@ def fetched_file(kind):
     def file(wildcards):
         if isinstance(BACKBONES[wildcards.backbone].source, Shipped):
             return []
-        return getattr(rules.fetch_backbone.output, kind)
+        place = backbone_place(config, wildcards.backbone)
+        return getattr(rules.fetch_backbone.output, kind).format(place=place)
 
     return file
 
@@ -112,15 +113,17 @@ def backbone_options(wildcards, input):
 
 def own_backbone_files(wildcards):
     """The user's own files that a backbone is made of."""
-    source = BACKBONES[wildcards.backbone].source
+    source = BACKBONES[BACKBONE_PLACES[wildcards.place]].source
     model = [source.model] if source.model.endswith(".json") else []
     return model + ([source.weights] if source.weights else [])
 
 
 def backbone_source(wildcards):
     """The options of `fetch_backbone` that say where a backbone comes from."""
-    source = BACKBONES[wildcards.backbone].source
+    name = BACKBONE_PLACES[wildcards.place]
+    source = BACKBONES[name].source
     options = {
+        "--backbone": name,
         "--model": source.model,
         "--pretrained": source.pretrained,
         "--file": source.weights,
@@ -251,24 +254,14 @@ def run_file(file, runs):
     return [f"<results>/runs/{run.path}/{file}" for run in runs]
 
 
-def lost_run_files(wildcards):
-    """Files that runs of the study have left and that are gone: asked for, so that they are redone.
+def lost_files(wildcards):
+    """Files of the study that are gone, or not yet made: asked for, so that they are made again.
 
-    A run writes its metrics last, so asking for them is asking for the run; to ask for all files
-    of thousands of runs would double the time that planning takes. One listing of a run's folder
-    is a quarter of the calls, on a shared file system, of a look at each file.
+    Snakemake alone would not miss a file that nothing reads any more. One file of a job stands for
+    all: to ask for each file of thousands of runs would double the time that planning takes.
     """
-    lost = []
-    for run in grid.runs(config):
-        files = RUN_FILES if METHODS[run.method].is_trained else ZERO_SHOT_FILES
-        try:
-            there = os.listdir(PATHVARS.apply(f"<results>/runs/{run.path}"))
-        except FileNotFoundError:
-            continue
-        missing = [file for file in files if file not in there]
-        if len(missing) < len(files):
-            lost += [f"<results>/runs/{run.path}/{file}" for file in missing]
-    return lost
+    exists = existence(*(Path(PATHVARS.apply(place)) for place in ("<results>", "<data>")))
+    return missing_files(study_jobs(config), exists)
 
 
 def record_folder(wildcards, output):

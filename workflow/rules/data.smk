@@ -4,24 +4,29 @@
 rule download_dataset:
     """Images of a data set, complete and checked, and a receipt that says from where."""
     output:
-        "<data>/{dataset}/receipt.json",
+        "<data>/{place}/receipt.json",
     log:
-        "<logs>/download_dataset/{dataset}.log",
+        "<logs>/download_dataset/{place}.log",
+    wildcard_constraints:
+        place="|".join(map(re.escape, PLACES)),
     localrule: True
     conda:
         "../../envs/ptnl.yaml"
     params:
-        *code("download_dataset", by="dataset", reach=dataset_code("download")),
-        options=dataset_options,
+        *code("download_dataset", by="place", reach=dataset_code("download", PLACES)),
+        dataset=lambda wildcards: PLACES[wildcards.place],
+        options=lambda wildcards: as_json(
+            image_options(options_of(config, PLACES[wildcards.place]))
+        ),
         state=dataset_state,
-        assets=dataset_assets,
+        assets=lambda wildcards: shipped_assets(DATASETS[PLACES[wildcards.place]].assets),
         # Where files are fetched from does not decide what they are: no reason to fetch them again.
         sources=lambda wildcards, output: config["sources"],
-        manual=subpath(output[0], ancestor=2),
+        data=subpath(output[0], ancestor=2),
     shell:
-        "python -m ptnl.cli.job download_dataset --dataset {wildcards.dataset:q} "
+        "python -m ptnl.cli.job download_dataset --dataset {params.dataset:q} "
         "--options {params.options:q} --sources {params.sources:q} "
-        "--manual {params.manual:q}/manual "
+        "--manual {params.data:q}/manual --archives {params.data:q}/{params.dataset:q}/archives "
         "--out {output:q} > {log:q} 2>&1"
 
 
@@ -29,7 +34,7 @@ rule index_dataset:
     """The manifest: every image with its label, class name and split."""
     input:
         table=own_manifest,
-        receipt="<data>/{dataset}/receipt.json",
+        receipt=dataset_receipt,
     output:
         "<results>/manifests/{dataset}.parquet",
     log:
@@ -39,9 +44,13 @@ rule index_dataset:
         "../../envs/ptnl.yaml"
     threads: 1
     params:
-        *code("index_dataset", by="dataset", reach=dataset_code("index")),
-        options=dataset_options,
-        assets=dataset_assets,
+        *code(
+            "index_dataset",
+            by="dataset",
+            reach=dataset_code("index", {name: name for name in DATASETS}),
+        ),
+        options=lambda wildcards: as_json(options_of(config, wildcards.dataset)),
+        assets=lambda wildcards: shipped_assets(DATASETS[wildcards.dataset].assets),
         on_bad_image=config["on_bad_image"],
         transparent_on=config["transparent_on"],
     shell:

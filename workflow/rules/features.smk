@@ -6,11 +6,13 @@ rule fetch_backbone:
     input:
         own=own_backbone_files,
     output:
-        config="<data>/backbones/{backbone}/open_clip_config.json",
-        weights="<data>/backbones/{backbone}/open_clip_model.safetensors",
-        receipt="<data>/backbones/{backbone}/receipt.json",
+        config="<data>/backbones/{place}/open_clip_config.json",
+        weights="<data>/backbones/{place}/open_clip_model.safetensors",
+        receipt="<data>/backbones/{place}/receipt.json",
     log:
-        "<logs>/fetch_backbone/{backbone}.log",
+        "<logs>/fetch_backbone/{place}.log",
+    wildcard_constraints:
+        place="|".join(map(re.escape, BACKBONE_PLACES)),
     localrule: True
     conda:
         "../../envs/ptnl.yaml"
@@ -20,7 +22,7 @@ rule fetch_backbone:
         downloads=subpath(output.receipt, parent=True),
         manual=subpath(output.receipt, ancestor=3),
     shell:
-        "python -m ptnl.cli.job fetch_backbone --backbone {wildcards.backbone:q} {params.source:q} "
+        "python -m ptnl.cli.job fetch_backbone {params.source:q} "
         "--downloads {params.downloads:q} --manual {params.manual:q}/manual --config {output.config:q} "
         "--weights {output.weights:q} --receipt {output.receipt:q} > {log:q} 2>&1"
 
@@ -29,7 +31,7 @@ rule encode_images:
     """Image features of a data set, once per image and backbone, in the manifest's order."""
     input:
         **BACKBONE_FILES,
-        receipt="<data>/{dataset}/receipt.json",
+        receipt=dataset_receipt,
         manifest="<results>/manifests/{dataset}.parquet",
     output:
         "<results>/features/{dataset}/{backbone}.npy",
@@ -62,7 +64,7 @@ rule encode_views:
     """Augmented views of a seed's training images, as many as the config says, encoded once."""
     input:
         **BACKBONE_FILES,
-        receipt="<data>/{dataset}/receipt.json",
+        receipt=dataset_receipt,
         shots="<results>/shots/{dataset}/seed-{seed}.parquet",
         draws=draws_of_images,
     output:

@@ -35,7 +35,7 @@ for noise, options in config["noise"].items():
             config=image_encoder_file("config"),
             weights=image_encoder_file("weights"),
             manifest="<results>/manifests/{dataset}.parquet",
-            receipt="<data>/{dataset}/receipt.json",
+            receipt=dataset_receipt,
             shots=expand(
                 labelled_shots(noise),
                 noise=noise,
@@ -58,7 +58,7 @@ for noise, options in config["noise"].items():
             *code("finetune_backbone", {LOSSES: (METHODS["finetune"].loss,)}),
             model=image_encoder_options,
             assets=image_encoder_assets,
-            settings=lambda wildcards: json.dumps(config["methods"]["finetune"], sort_keys=True),
+            settings=lambda wildcards: as_json(config["methods"]["finetune"]),
             folders=run_folders,
             views=view_options,
             transparent_on=config["transparent_on"],

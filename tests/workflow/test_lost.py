@@ -1,0 +1,135 @@
+"""Whatever a study has left is redone when it is gone, with what follows, and nothing else."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ptnl.study.config import REPOSITORY, read_study
+from ptnl.study.planning import Job, study_jobs, to_do
+from tests.workflow.conftest import Study
+
+REPORT = {"write_report": 1}
+SUMMARIES = {
+    "collect_runs": 1,
+    "check_claims": 1,
+    "make_table": 9,
+    "plot_figure": 5,
+    "report_cost": 1,
+    "report_noise": 1,
+    **REPORT,
+}
+GRADIENTS = {"collect_gradients": 1, "plot_figure": 6}
+PSEUDO_LABELS = {
+    "sample_pseudolabels": 2,
+    "tune_method_pseudo_confident": 1,
+    "tune_method_pseudo_random": 2,
+    "ensemble_runs": 1,
+}
+CONFUSION = {"inject_noise_confusion": 2, "tune_method_confusion": 2}
+TRAININGS = {"tune_method_symmetric": 18, **SUMMARIES, **GRADIENTS}
+ZERO_SHOT = {"pseudolabel_zeroshot": 2, "check_zeroshot": 1, **PSEUDO_LABELS, **CONFUSION}
+FEATURES = {
+    "encode_images": 2,
+    "evaluate_random_prompts": 1,
+    **ZERO_SHOT,
+    **TRAININGS,
+    "plot_figure": 7,
+}
+MANIFEST = {
+    "index_dataset": 1,
+    "report_data": 1,
+    "sample_shots": 2,
+    "inject_noise_symmetric": 2,
+    "finetune_backbone_symmetric": 1,
+    **FEATURES,
+}
+
+# What is deleted -> the jobs that must run.
+LOST = {
+    "<data>/symbols/receipt.json": {"download_dataset": 1, **MANIFEST},
+    "<results>/manifests": MANIFEST,
+    "<results>/features": FEATURES,
+    "<results>/features/symbols/mini-vit.npy": {
+        "encode_images": 1,
+        "pseudolabel_zeroshot": 1,
+        "check_zeroshot": 1,
+        "tune_method_symmetric": 2,
+        **SUMMARIES,
+    },
+    "<results>/noise/symbols/symmetric/fp-8": {
+        "inject_noise_symmetric": 2,
+        "finetune_backbone_symmetric": 1,
+        **TRAININGS,
+    },
+    "<results>/pseudoshots": {**PSEUDO_LABELS, **SUMMARIES},
+    "<results>/runs": {**ZERO_SHOT, "finetune_backbone_symmetric": 1, **TRAININGS},
+    "<results>/runs/symbols/mini-rn/classifier_r/symmetric/fp-8/seed-2": {
+        "tune_method_symmetric": 1,
+        **SUMMARIES,
+    },
+    "<results>/runs/symbols/mini-rn/prompt_ce/symmetric/fp-0/seed-1/history.parquet": {
+        "tune_method_symmetric": 1,
+        **SUMMARIES,
+        **GRADIENTS,
+    },
+    "<results>/random_prompts": {
+        "evaluate_random_prompts": 1,
+        "make_table": 1,
+        "plot_figure": 1,
+        **REPORT,
+    },
+    "<results>/runs.parquet": SUMMARIES,
+    "<results>/tables": {"make_table": 9, **REPORT},
+    "<results>/report.html": REPORT,
+    "<results>/benchmarks": {},
+    "<results>/logs": {},
+}
+
+
+@contextmanager
+def without(study: Study, files: list[str]) -> Iterator[None]:
+    """The study while some of its files or folders are gone."""
+    paths = [path for path in map(study.path, files) if path.exists()]
+    kept = [path.rename(study.folder / f"kept-{number}") for number, path in enumerate(paths)]
+    try:
+        yield
+    finally:
+        for place, path in zip(kept, paths, strict=True):
+            place.rename(path)
+
+
+def jobs_of(study: Study) -> list[Job]:
+    return study_jobs(read_study(REPOSITORY, [study.overlay], {}))
+
+
+def planned_by_ptnl(study: Study) -> dict[str, int]:
+    """Rule -> number of jobs that `ptnl plan` finds left to do, like `Study.planned`."""
+    left = to_do(jobs_of(study), lambda file: study.path(file).exists())
+    return {**Counter(job.rule for job in left), **({"all": 1} if left else {})}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_what_is_gone_is_redone_with_what_follows(pretended, lost):
+    with without(pretended, [lost]):
+        expected = LOST[lost] | ({"all": 1} if LOST[lost] else {})
+        assert planned_by_ptnl(pretended) == expected
+        assert pretended.planned() == expected
+    assert planned_by_ptnl(pretended) == {}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ptnl_plan_and_a_dry_run_agree_whatever_is_gone(pretended, seed):
+    files = [file for job in jobs_of(pretended) for file in job.outputs]
+    with without(pretended, random.Random(seed).sample(files, 1 + 3 * seed)):
+        assert pretended.planned() == planned_by_ptnl(pretended)
+
+
+def test_ptnl_knows_every_file_that_snakemake_makes(pretended):
+    said = pretended.snakemake("--summary")
+    assert said.returncode == 0, said.stderr
+    made = {Path(line.split("\t")[0]) for line in said.stdout.splitlines()[1:]}
+    assert made == {pretended.path(file) for job in jobs_of(pretended) for file in job.outputs}
