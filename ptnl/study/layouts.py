@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from ptnl.study.grid import asks_for
+from ptnl.study.grid import asks_for, methods_on
 
 FOUR = ("oxford_pets", "food101", "dtd", "ucf101")
 SEVEN = (
@@ -27,9 +27,9 @@ EIGHT = (
     "ucf101",
 )
 
+# As tables and figures call kinds of noise; others go by their names (`noise_title`).
 NOISE_TITLES = {
     "symmetric": "Random",
-    "confusion": "Confusion",
     "pairflip": "Pair flip",
     "symmetric_global": "Random, global",
     "fp_swap": "Imported",
@@ -44,6 +44,7 @@ class Layout:
     methods: tuple[str, ...]
     datasets: tuple[str, ...]  # those of the paper; other data sets of a study are all shown
     noises: tuple[str, ...] = ("symmetric",)
+    extends: int = 0  # the number of the layout that shows the same on fewer data sets
 
     def with_random_noise(self, kind: str) -> Self:
         """The layout with a protocol's kind of noise in the place of the paper's random noise."""
@@ -69,6 +70,7 @@ class Figure(Layout):
     labels: Mapping[str, str] = field(default_factory=dict)  # of methods, where not their titles
 
 
+WITH_CE = {"prompt_ce": "Prompt tuning (CE)", "linear_probe": "Linear probe (CE)"}
 CLASSIFIERS = ("classifier_r", "classifier_c", "text_finetune", "prompt_ce")
 CLASS_NAMES = ("full_prompt", "cls_tuning", "prompt_ce")
 LOSSES = ("prompt_gce", "prompt_ce", "linear_probe_gce", "linear_probe")
@@ -93,8 +95,13 @@ TABLES = {
         columns="method",
         average=True,
     ),
-    6: Table("Prompt tuning against classifiers and a tuned text encoder", CLASSIFIERS, SEVEN),
-    7: Table("What of the prompt is learnt", CLASS_NAMES, SEVEN),
+    6: Table(
+        "Prompt tuning against classifiers and a tuned text encoder",
+        CLASSIFIERS,
+        SEVEN,
+        extends=1,
+    ),
+    7: Table("What of the prompt is learnt", CLASS_NAMES, SEVEN, extends=2),
     8: Table(
         "Prompts of random context tokens",
         ("random_prompt", "zero_shot"),
@@ -109,6 +116,7 @@ TABLES = {
         SEVEN,
         noises=("symmetric", "confusion"),
         columns="noise",
+        extends=4,
     ),
 }
 
@@ -117,8 +125,11 @@ FIGURES = {
         "Prompt tuning, linear probe and fine-tuning",
         ("prompt_gce", "prompt_ce", "linear_probe", "finetune"),
         ("dtd", "ucf101"),
+        labels=WITH_CE,
     ),
-    2: Figure("A robust loss helps prompts and linear probes", LOSSES, FOUR),
+    2: Figure(
+        "Prompt tuning and linear probe, each with the CE and the GCE", LOSSES, FOUR, labels=WITH_CE
+    ),
     4: Figure(
         "Gradients of wrong labels against those of right ones",
         ("prompt_ce", "linear_probe_sgd"),
@@ -144,11 +155,18 @@ FIGURES = {
         noises=(),
         kind="confusion",
     ),
-    8: Figure("A robust loss helps prompts and linear probes", LOSSES, SEVEN),
+    8: Figure(
+        "Prompt tuning and linear probe, each with the CE and the GCE",
+        LOSSES,
+        SEVEN,
+        labels=WITH_CE,
+        extends=2,
+    ),
     9: Figure(
         "Robust losses for prompt tuning",
         ("prompt_gce", "prompt_sce", "prompt_nce_rce", "prompt_ce"),
         SEVEN,
+        labels=WITH_CE,
     ),
 }
 
@@ -163,25 +181,65 @@ def shown(layout: Layout, datasets: Iterable[str]) -> list[str]:
     return of_paper + [name for name in datasets if name not in EIGHT]
 
 
-def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[int]:
-    """The numbers of the layouts whose methods, noise and data sets the study's grid has."""
+def noise_title(kind: str) -> str:
+    """How tables and figures call a kind of noise."""
+    return NOISE_TITLES.get(kind, kind.replace("_", " ").capitalize())
 
-    def fills(layout: Layout, backbone: str) -> bool:
-        return all(
-            asks_for(config, dataset, backbone, method, noise)
-            for dataset in shown(layout, config["datasets"])
+
+def lacking(layouts: Mapping[int, Layout], number: int, config: Mapping[str, Any]) -> str:
+    """What a study would need to fill a layout of the paper, in words; empty where it fills it.
+
+    A layout that shows the same as another on more data sets is filled where the study has some of
+    these.
+    """
+    layout = layouts[number].with_random_noise(config["random_noise"])
+    datasets = shown(layout, config["datasets"])
+    if not datasets:
+        return f"one of the data sets {', '.join(layout.datasets)}"
+    if layout.extends and datasets == shown(layouts[layout.extends], config["datasets"]):
+        return f"more data sets than {type(layout).__name__} {layout.extends} shows"
+
+    def missing(backbone: str) -> list[str]:
+        lacks = [
+            _missing_run(config, dataset, backbone, method, noise)
+            for dataset in datasets
             for method in layout.methods
             for noise in layout.noises or (None,)
-        )
+            if not asks_for(config, dataset, backbone, method, noise)
+        ]
+        return list(dict.fromkeys(lacks))
 
-    def has(layout: Layout) -> bool:
-        layout = layout.with_random_noise(config["random_noise"])
-        backbones = [name for name in config["backbones"] if fills(layout, name)]
-        enough = 2 if isinstance(layout, Table) and layout.rows == "backbone" else 1
-        return (
-            config["primary_backbone"] in backbones
-            and len(backbones) >= enough
-            and bool(shown(layout, config["datasets"]))
-        )
+    primary = config["primary_backbone"]
+    if lacks := missing(primary):
+        return ", ".join(lacks)
+    if isinstance(layout, Table) and layout.rows == "backbone":
+        others = [name for name in config["backbones"] if name != primary and not missing(name)]
+        if not others:
+            return f"{', '.join(layout.methods)} with a second backbone"
+    return ""
 
-    return [number for number, layout in layouts.items() if has(layout)]
+
+def _missing_run(
+    config: Mapping[str, Any], dataset: str, backbone: str, method: str, noise: str | None
+) -> str:
+    """What of a run the study does not have, in as few words as tell it."""
+    if method not in config["methods"]:
+        return method
+    if method not in methods_on(config, dataset, backbone):
+        return f"{method} with {backbone} on {dataset}"
+    return f"{method} under {noise} noise"
+
+
+def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[int]:
+    """The numbers of the layouts that the study fills."""
+    return [number for number in layouts if not lacking(layouts, number, config)]
+
+
+def unfilled(config: Mapping[str, Any]) -> list[str]:
+    """A sentence for each table and figure of the paper that a study does not fill."""
+    return [
+        f"{kind} {number} needs {lacks}."
+        for kind, layouts in (("Table", TABLES), ("Figure", FIGURES))
+        for number in layouts
+        if (lacks := lacking(layouts, number, config))
+    ]
