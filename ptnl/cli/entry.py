@@ -59,6 +59,11 @@ def add_precision(arguments: argparse.ArgumentParser) -> None:
     )
 
 
+def number_of_shots(text: str) -> int | None:
+    """The value of an option `--shots`: a number, or `all` as None."""
+    return None if text == "all" else int(text)
+
+
 def add_background(arguments: argparse.ArgumentParser) -> None:
     """The option of what decodes images: on which colour transparent ones stand."""
     arguments.add_argument(

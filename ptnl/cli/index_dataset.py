@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from ptnl.cli.entry import parser, start
-from ptnl.data import dataset_of, expected_sizes
-from ptnl.data.splits import check_manifest
+import pandas as pd
+
+from ptnl.cli.entry import add_background, parser, start
+from ptnl.data import DATASETS, dataset_of, expected_sizes
+from ptnl.data.class_names import check_names, wordless
+from ptnl.data.notes import counted, examples, note
+from ptnl.data.splits import check_manifest, check_train_images
 from ptnl.errors import InputError
 from ptnl.io import read_json, write_parquet
 from ptnl.provenance import made_by
@@ -31,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "encode_images to find one and to end there",
     )
     arguments.add_argument("--threads", type=int, default=1, help="that decode images")
+    add_background(arguments)
     args = arguments.parse_args(argv)
 
     receipt = read_json(args.receipt)
@@ -42,14 +47,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         manifest = index(args.dataset, images, args.options)
         check_manifest(manifest, expected_sizes(dataset, args.options))
+        if args.dataset not in DATASETS:
+            check_names(manifest.groupby("label").class_name.first().tolist())
     except InputError as error:
         raise InputError(f"{args.dataset}: {error}") from error
     absent = [image for image in manifest.image if not (images / image).is_file()]
     if absent:
-        raise InputError(
-            f"{images / absent[0]}: missing, as are {len(absent) - 1} other images; "
-            f"`ptnl data refresh {args.dataset}` has the next run get them again"
-        )
+        raise InputError(_absence(args.dataset, images / absent[0], len(absent) - 1))
+    if args.dataset not in DATASETS:
+        describe(args.dataset, manifest, images, args.transparent_on, args.threads)
     skipped = []
     if args.on_bad_image == "skip":
         # Not at the top: it brings torch, which a manifest does without.
@@ -61,8 +67,55 @@ def main(argv: Sequence[str] | None = None) -> None:
         is_bad = [fault is not None for fault in faults]
         skipped = manifest.image[is_bad].tolist()
         manifest = manifest.drop(manifest.index[is_bad])
+        check_left(args.dataset, manifest, skipped)
     metadata = made_by("pandas", "pyarrow", dataset=args.dataset, receipt=receipt, skipped=skipped)
     write_parquet(manifest, args.out, MANIFEST, metadata)
+
+
+def describe(
+    dataset: str, manifest: pd.DataFrame, images: Path, background: str, threads: int
+) -> None:
+    """Note what is special about a data set of the user's: names, and what its images are."""
+    # Not at the top: it brings torch.
+    from ptnl.features.decoding import peculiarities
+    from ptnl.features.images import computed_ahead
+
+    without_words = wordless(manifest.class_name.unique())
+    if without_words:
+        note(
+            f"{dataset}: class names such as {examples(without_words)} carry no words for the "
+            f"prompt; give them some (a folder: dataset_options.{dataset}.names)"
+        )
+    found: dict[str, list[str]] = {}
+    each = computed_ahead(
+        lambda image: peculiarities(images / image, background), manifest.image, threads, 64
+    )
+    for image, its_own in zip(manifest.image, each, strict=True):
+        for what in its_own:
+            found.setdefault(what, []).append(image)
+    for what, those in sorted(found.items()):
+        note(f"{dataset}: {counted(len(those), 'image')} with {what} ({examples(those)})")
+
+
+def check_left(dataset: str, manifest: pd.DataFrame, skipped: Sequence[str]) -> None:
+    """Refuse a data set of which unreadable images leave a split or a class's train empty."""
+    if not skipped:
+        return
+    try:
+        for split in ("train", "test"):
+            if not (manifest.split == split).any():
+                raise InputError(f"all {split} images were skipped as unreadable")
+        check_train_images(manifest, ": the others were skipped as unreadable")
+    except InputError as error:
+        raise InputError(f"{dataset}: {error}") from error
+
+
+def _absence(dataset: str, image: Path, others: int) -> str:
+    """What to say of an image that is not there."""
+    rest = f", as are {counted(others, 'other image')}" if others else ""
+    if image.is_symlink():
+        return f"{image.resolve()}: missing{rest}; the link {image} leads there"
+    return f"{image}: missing{rest}; `ptnl data refresh {dataset}` has the next run get it again"
 
 
 if __name__ == "__main__":

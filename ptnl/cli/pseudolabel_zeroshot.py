@@ -7,8 +7,9 @@ import pandas as pd
 import torch
 
 from ptnl.backbones.text import read_text_backbone
-from ptnl.cli.entry import add_backbone_files, add_device, parser, start
+from ptnl.cli.entry import add_backbone_files, add_device, number_of_shots, parser, start
 from ptnl.io import read_parquet, write_parquet
+from ptnl.labels.sampling import images_per_class
 from ptnl.machine.devices import choose_device
 from ptnl.methods.zero_shot import zero_shot_logits
 from ptnl.provenance import made_by
@@ -33,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
     arguments.add_argument("--backbone", required=True)
     add_backbone_files(arguments)
-    arguments.add_argument("--shots", type=int, required=True, help="of the study, for its table")
+    arguments.add_argument(
+        "--shots", type=number_of_shots, required=True, help="of the study, for its table"
+    )
     arguments.add_argument("--labels", type=Path, required=True, help="pseudo-labels (Parquet)")
     arguments.add_argument("--run", type=Path, required=True, help="folder of the zero-shot run")
     add_device(arguments)
@@ -67,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     run_metrics(
         args.run,
         Run(args.dataset, args.backbone, "zero_shot", "none", 0, 0),
-        shots=args.shots,
+        shots=args.shots or images_per_class(manifest),
         rate_realised=0.0,
         shots_per_class=0.0,
         accuracy=accuracy,

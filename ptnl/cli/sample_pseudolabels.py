@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ptnl.cli.entry import parser, start
+from ptnl.cli.entry import number_of_shots, parser, start
 from ptnl.errors import InputError
 from ptnl.io import read_parquet, write_parquet
 from ptnl.labels.pseudo_labels import SELECTIONS, pseudo_shots
@@ -15,7 +15,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--labels", type=Path, required=True, help="pseudo-labels (Parquet)")
     arguments.add_argument("--selection", choices=SELECTIONS, required=True)
-    arguments.add_argument("--shots", type=int, required=True, help="images per predicted class")
+    arguments.add_argument(
+        "--shots", type=number_of_shots, required=True, help="images per predicted class, or all"
+    )
     arguments.add_argument("--seed", type=int, nargs="+", required=True, help="one a file")
     arguments.add_argument("--out", type=Path, nargs="+", required=True, help="files, one a seed")
     args = arguments.parse_args(argv)
@@ -24,14 +26,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     pseudo = read_parquet(args.labels, PSEUDO_LABELS)
     for seed, out in zip(args.seed, args.out, strict=True):
-        chosen = pseudo_shots(pseudo, args.selection, args.shots, seed)
+        chosen = pseudo_shots(pseudo, args.selection, args.shots or len(pseudo), seed)
         if chosen.empty:
             raise InputError(f"{args.labels}: no training images to choose from")
         print(
             f"seed {seed}: {len(chosen)} images of {chosen.label.nunique()} predicted classes, "
             f"{100 * (1 - chosen.is_noisy.mean()):.2f} % of them labelled right"
         )
-        metadata = made_by("numpy", noise=args.selection, fp=0, seed=seed, shots=args.shots)
+        shots = args.shots or round(len(chosen) / chosen.label.nunique())
+        metadata = made_by("numpy", noise=args.selection, fp=0, seed=seed, shots=shots)
         write_parquet(chosen, out, NOISY_SHOTS, metadata)
 
 

@@ -109,7 +109,7 @@ DATASETS = {
 
 # The user's own data sets: what they are given as -> module and options.
 OWN = {
-    "folder": ("own_folder", ("folder", "template", "flips", "sizes")),
+    "folder": ("own_folder", ("folder", "names", "template", "flips", "sizes")),
     "manifest": ("own_manifest", ("manifest", "images", "template", "flips", "sizes")),
 }
 
@@ -132,8 +132,6 @@ def own_dataset(name: str, options: Mapping[str, Any]) -> Dataset:
         raise InputError(
             f"{key}.template: {template!r} does not hold {{}} once, and no other brace"
         )
-    if module == "own_manifest" and "images" not in options:
-        raise InputError(f"{key}.images: missing; the folder that the manifest's paths start from")
     return Dataset(
         title_of(name), template, module, flips=options.get("flips", True), options=allowed
     )

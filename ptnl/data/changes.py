@@ -49,6 +49,10 @@ def state_of(receipt: Path, name: str, options: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(asked.read_bytes() if asked.is_file() else b"")
     for line in _listed(folder) if folder else ():
         digest.update(os.fsencode(line))
+    table = Path(options.get("manifest", ""))
+    if not folder and table.is_file():  # which holds the images themselves
+        status = table.stat()
+        digest.update(f"{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -1,62 +1,141 @@
 """A folder of the user's: one folder of images per class, in splits or to be split."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ptnl.data.splits import SPLITS, half_fifth_rest, manifest_of
+from ptnl.data.class_names import ordered
+from ptnl.data.equal_images import equal_groups, report_equal, split_at_random
+from ptnl.data.folder_tree import Tree, folders, loose, scan
+from ptnl.data.notes import examples, note
+from ptnl.data.splits import SPLIT_WORDS, SPLITS, manifest_of
+from ptnl.data.table_files import read_table
 from ptnl.errors import InputError
-
-# What counts as an image; other files are passed over.
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    """The manifest; labels are the folders' names in order.
+    """The manifest; labels are the folders' names in order, by number if all are numbers.
 
-    Where the folders are train, test and perhaps val, the classes' folders lie in them; otherwise
-    every class is split at random, 50 % train, 20 % val, 30 % test.
+    Where the folders are those of splits, the classes' folders lie in them; otherwise every class
+    is split at random, 50 % train, 20 % val, 30 % test, equal images together. What is passed over
+    is noted.
     """
-    top = _folders(images)
-    if {"train", "test"} <= set(top) <= set(SPLITS):
-        return _given_splits(images, top)
-    if set(top) <= set(SPLITS):
-        raise InputError(f"{options['folder']}: holds no class folders, nor train and test")
-    return half_fifth_rest(
-        (label, name, _images(images, images / name)) for label, name in enumerate(top)
-    )
+    root = Path(options["folder"])
+    _refuse_stray(root, images, ".")
+    top = folders(images)
+    splits = split_folders(root, {name: bool(folders(images / name)) for name in top})
+    for folder in splits.values():
+        _refuse_stray(root, images, folder)
+    places = list(splits.values()) or ["."]
+    listed = {place: folders(images / place) for place in places}
+    names = ordered(name for place in places for name in listed[place])
+    if len(names) < 2:
+        raise InputError(f"{root}: holds {_classes(names)}{_did_you_mean(root)}")
+    class_names = _class_names(names, options)
+    trees = {
+        (place, name): scan(images, name if place == "." else f"{place}/{name}")
+        for place in places
+        for name in listed[place]
+    }
+    beside = [loose(images, place) for place in {".", *places}]
+    _note_passed_over(dataset, [*beside, *trees.values()])
+    classes = [
+        (place, label, class_names[name], trees.get((place, name), Tree()).images)
+        for place in places
+        for label, name in enumerate(names)
+    ]
+    groups = equal_groups(images, (image for *_, its_images in classes for image in its_images))
+    if splits:
+        split_of = {folder: split for split, folder in splits.items()}
+        manifest = manifest_of(
+            {
+                split_of[place]: [
+                    (image, label, name)
+                    for where, label, name, its_images in classes
+                    if where == place
+                    for image in its_images
+                ]
+                for place in places
+            }
+        )
+    else:
+        manifest = split_at_random([tuple(rest) for _, *rest in classes], groups)
+    report_equal(manifest, groups)
+    return manifest
 
 
-def _given_splits(images: Path, splits: list[str]) -> pd.DataFrame:
-    names = sorted({name for split in splits for name in _folders(images / split)})
-    return manifest_of(
-        {
-            split: [
-                (image, label, name)
-                for label, name in enumerate(names)
-                for image in _images(images, images / split / name)
-            ]
-            for split in splits
-        }
-    )
+def split_folders(root: Path, top: Mapping[str, bool]) -> dict[str, str]:
+    """Split -> its folder, where the folders of `root` are those of splits; empty where not.
+
+    They are if there are train and test, or nothing else, or if class folders lie in one of them:
+    otherwise a class may be called train. `top` says of each folder whether it holds folders.
+    """
+    named = {name: SPLIT_WORDS[name.lower()] for name in top if name.lower() in SPLIT_WORDS}
+    others = [name for name in top if name not in named]
+    both = {"train", "test"} <= set(named.values())
+    if not named or not (both or not others or any(top[name] for name in named)):
+        return {}
+    if others:
+        raise InputError(
+            f"{root / others[0]}: lies beside folders of splits ({', '.join(named)}); move it "
+            "elsewhere"
+        )
+    splits: dict[str, str] = {}
+    for name, split in named.items():
+        if split in splits:
+            raise InputError(f"{root}: {splits[split]} and {name} are both folders of {split}")
+        splits[split] = name
+    missing = [split for split in ("train", "test") if split not in splits]
+    if missing:
+        first = next(iter(named))
+        raise InputError(
+            f"{root}: holds {' and '.join(named)}, but no folder {missing[0]}; add one, or have "
+            f"classes split at random with {root / first} as the folder"
+        )
+    return {split: splits[split] for split in SPLITS if split in splits}
 
 
-def _folders(folder: Path) -> list[str]:
-    """Names of the folders in a folder that holds no image itself: that would have no class."""
-    stray = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+def _refuse_stray(root: Path, images: Path, place: str) -> None:
+    stray = loose(images, place).images
     if stray:
-        raise InputError(f"{stray[0]}: lies in no class's folder")
-    return sorted(
-        path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
-    )
+        raise InputError(f"{root / stray[0]}: lies in no class's folder")
 
 
-def _images(images: Path, folder: Path) -> list[str]:
-    """Images at any depth below a folder, by name, as paths below `images`."""
-    return sorted(
-        path.relative_to(images).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-    )
+def _classes(names: list[str]) -> str:
+    return f"one class alone, {names[0]!r}" if names else "no class folders"
+
+
+def _did_you_mean(root: Path) -> str:
+    """A guess at the folder that was meant: the first below `root` that holds several folders."""
+    folder = root
+    while len(below := folders(folder)) == 1:
+        folder = folder / below[0]
+    return f"; did you mean {folder}?" if below and folder != root else ""
+
+
+def _class_names(names: list[str], options: Mapping[str, Any]) -> dict[str, str]:
+    """Folder -> class name: that of the table `names`, if there is one, or the folder's own."""
+    if "names" not in options:
+        return {name: name for name in names}
+    path = Path(options["names"])
+    table = read_table(path, {"folder": ("folder",), "class_name": ("class_name",)})
+    given = dict(zip(table.text("folder"), table.text("class_name"), strict=True))
+    unnamed = [name for name in names if name not in given]
+    if unnamed:
+        raise InputError(f"{path}: has no name for the folder {unnamed[0]!r}")
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise InputError(f"{path}: names a folder {unknown[0]!r} that is not there")
+    return given
+
+
+def _note_passed_over(dataset: str, trees: Iterable[Tree]) -> None:
+    """Say how many files were passed over, and what they are."""
+    passed_over: dict[str, list[str]] = {}
+    for tree in trees:
+        for what, paths in tree.passed_over.items():
+            passed_over.setdefault(what, []).extend(paths)
+    for what, paths in sorted(passed_over.items()):
+        note(f"{dataset}: {len(paths):,} {what} passed over ({examples(paths)})")

@@ -1,68 +1,176 @@
 """A table of the user's: which images there are, with which class, and perhaps in which split."""
 
-from collections.abc import Mapping
-from pathlib import Path
+import hashlib
+import io
+import posixpath
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
+from PIL import Image
 
-from ptnl.data.splits import SPLITS, half_fifth_rest
+from ptnl.data.archives import Archives
+from ptnl.data.class_names import is_number, ordered
+from ptnl.data.equal_images import equal_groups, report_equal, split_at_random
+from ptnl.data.image_files import SIGNED
+from ptnl.data.splits import SPLIT_WORDS, SPLITS
+from ptnl.data.table_files import Table, read_table
 from ptnl.errors import InputError
+from ptnl.io import write_bytes
 from ptnl.schemas import MANIFEST
+
+COLUMNS = {
+    "image": ("image", "file_name"),  # the second is Hugging Face's
+    "label": ("label",),
+    "class_name": ("class_name",),
+    "split": ("split",),
+}
+
+
+def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
+    """Write the images that the table holds (see `ptnl.data.class_folders`)."""
+    table = _read(Path(options["manifest"]))
+    if "image" not in table.packed:
+        raise InputError(
+            f"config: dataset_options.{dataset}.images: missing; the folder that the paths of "
+            f"{table.path} start from"
+        )
+    for name, content in _packed_images(table):
+        write_bytes(content, images / name)
+    return {"images": len(table.rows)}
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    """The manifest from a CSV or Parquet file with the columns image, label or class_name, split.
+    """The manifest from a table with the columns image, label or class_name, perhaps split.
 
-    With a class name alone, labels are the names in order; with a label alone, it is the name.
-    Without a split, every class is split at random: 50 % train, 20 % val, 30 % test.
+    With one of label and class name, labels are the names in order, by number if all are numbers.
+    Without a split, every class is split at random, 50 % train, 20 % val, 30 % test, equal images
+    together.
     """
-    path = Path(options["manifest"])
-    table = _with_classes(_read(path), path)
-    if "split" not in table:
-        return half_fifth_rest(
-            (label, name, rows.image.tolist())
-            for (label, name), rows in table.groupby(["label", "class_name"])
-        )
-    unknown = table.split[~table.split.isin(SPLITS)]
-    if len(unknown):
+    table = _read(Path(options["manifest"]))
+    if "image" in table.packed and "images" in options:
         raise InputError(
-            f"{path}: row {unknown.index[0] + 1}: split is {unknown.iloc[0]!r}, not one of "
-            f"{', '.join(SPLITS)}"
+            f"{table.path}: holds the images themselves; leave out dataset_options.{dataset}.images"
         )
-    order = table.split.map(SPLITS.index).sort_values(kind="stable").index
-    return table.loc[order, list(MANIFEST)].reset_index(drop=True)
+    names = _image_names(table, images)
+    label, class_name = _classes(table)
+    manifest = pd.DataFrame({"image": names, "label": label, "class_name": class_name})
+    groups = equal_groups(images, names)
+    if "split" in table:
+        manifest["split"] = _splits(table)
+        order = manifest.split.map(SPLITS.index).sort_values(kind="stable").index
+        manifest = manifest.loc[order, list(MANIFEST)].reset_index(drop=True)
+    else:
+        classes = [
+            (label, name, rows.image.tolist())
+            for (label, name), rows in manifest.groupby(["label", "class_name"])
+        ]
+        manifest = split_at_random(classes, groups)
+    report_equal(manifest, groups)
+    return manifest
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-        else:
-            # Class names such as 007 or None are names.
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable as CSV or Parquet ({error})") from error
-    columns = [name for name in ("image", "label", "class_name", "split") if name in table]
-    if "image" not in columns or not {"label", "class_name"} & set(columns):
+def _read(path: Path) -> Table:
+    table = read_table(path, COLUMNS)
+    if "image" not in table or not ("label" in table or "class_name" in table):
         raise InputError(f"{path}: needs the columns image and label or class_name, perhaps split")
-    empty = table[columns].isna().any(axis=1)
-    if empty.any():
-        raise InputError(f"{path}: row {table.index[empty][0] + 1} has an empty cell")
-    return table[columns]
+    if not table.rows:
+        raise InputError(f"{path}: has no rows")
+    return table
 
 
-def _with_classes(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The table with a numeric label and a class name."""
+def _packed_images(table: Table) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of every image of a table that holds them, in its order.
+
+    The name tells the row and the content: an image that changes gets another one.
+    """
+    for row, cell in table.cells("image"):
+        content = cell.get("bytes") if isinstance(cell, dict) else cell
+        if not isinstance(content, bytes) or not content:
+            raise InputError(f"{table.path}: row {row}: image holds neither a path nor bytes")
+        digest = hashlib.sha256(content).hexdigest()[:12]
+        yield f"{row:07d}-{digest}{_ending(content)}", content
+
+
+def _ending(content: bytes) -> str:
+    """The ending of a file's name by its format; none where it is no image."""
+    try:
+        with Image.open(io.BytesIO(content), formats=SIGNED) as image:
+            return f".{image.format.lower()}"
+    except Exception:  # Pillow's readers raise nearly anything on what is no image
+        return ""
+
+
+def _image_names(table: Table, images: Path) -> list[str]:
+    """Paths below `images`, each once."""
+    if "image" in table.packed:
+        return [name for name, _ in _packed_images(table)]
+    row_of: dict[str, int] = {}
+    for row, cell in zip(table.rows, table.text("image"), strict=True):
+        name = _below(table.path, row, cell, images)
+        if name in row_of:
+            raise InputError(
+                f"{table.path}: rows {row_of[name]} and {row} are the same image, {name}"
+            )
+        row_of[name] = row
+    return list(row_of)
+
+
+def _below(path: Path, row: int, cell: str, images: Path) -> str:
+    """A cell as a path below the folder of images: without detours, with `/`."""
+    if cell.startswith(("{'bytes'", '{"bytes"', "b'", 'b"')):
+        raise InputError(
+            f"{path}: row {row}: image holds an image's bytes as text; write a Parquet file instead"
+        )
+    if "://" in cell:
+        raise InputError(f"{path}: row {row}: {cell} is a URL; fetch it, and give its path")
+    if "\\" in cell and not (images / cell).exists():
+        cell = cell.replace("\\", "/")  # as Windows writes paths
+    if PurePosixPath(cell).is_absolute():
+        for root in (images.absolute(), images.resolve()):
+            if PurePosixPath(cell).is_relative_to(root.as_posix()):
+                cell = PurePosixPath(cell).relative_to(root.as_posix()).as_posix()
+                break
+    name = posixpath.normpath(cell)
+    if name.startswith(("/", "../")) or name in ("..", "."):
+        raise InputError(f"{path}: row {row}: {cell} lies outside the folder {images.resolve()}")
+    return name
+
+
+def _splits(table: Table) -> list[str]:
+    splits = table.text("split")
+    for row, split in zip(table.rows, splits, strict=True):
+        if split.lower() not in SPLIT_WORDS:
+            raise InputError(
+                f"{table.path}: row {row}: split is {split!r}, not one of {', '.join(SPLITS)}"
+            )
+    return [SPLIT_WORDS[split.lower()] for split in splits]
+
+
+def _classes(table: Table) -> tuple[list[int], list[str]]:
+    """The label and the class name of every row."""
     if "class_name" in table and "label" in table:
-        try:
-            table = table.assign(label=table.label.astype("int64"))
-        except ValueError as error:
-            raise InputError(f"{path}: labels beside class names are numbers ({error})") from error
-        several = table.groupby("class_name").label.nunique()
-        if several.max() > 1:
-            raise InputError(f"{path}: class {several.idxmax()!r} has several labels")
-        return table
-    names = table["class_name" if "class_name" in table else "label"].astype(str)
-    labels = {name: label for label, name in enumerate(sorted(names.unique()))}
-    return table.assign(class_name=names, label=names.map(labels))
+        names, labels = table.text("class_name"), [*map(_whole, table.text("label"))]
+        label_of: dict[str, str] = {}
+        for row, name, label in zip(table.rows, names, labels, strict=True):
+            if not is_number(label):
+                raise InputError(
+                    f"{table.path}: row {row}: label {label!r} stands beside a class name, where "
+                    "labels are numbers from 0"
+                )
+            if label_of.setdefault(name, label) != label:
+                raise InputError(
+                    f"{table.path}: row {row}: class {name!r} has several labels, "
+                    f"{label_of[name]} and {label}"
+                )
+        return [int(label) for label in labels], names
+    column = "class_name" if "class_name" in table else "label"
+    names = [*map(_whole, table.text(column))] if column == "label" else table.text(column)
+    labels = {name: label for label, name in enumerate(ordered(names))}
+    return [labels[name] for name in names], names
+
+
+def _whole(label: str) -> str:
+    """`3.0` as `3`, as pandas writes a whole number in a column that once had gaps."""
+    return label.removesuffix(".0") if is_number(label.removesuffix(".0")) else label

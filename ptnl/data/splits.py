@@ -15,6 +15,16 @@ from ptnl.io import read_json
 from ptnl.schemas import MANIFEST
 
 SPLITS = ("train", "val", "test")
+# What folders and tables call the splits, in lower case.
+SPLIT_WORDS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
 
 # CoOp splits with whatever state Python's random stream is in, over files as the disk lists them;
 # so that a split can be made again, ours starts at this seed, over files by name.
@@ -60,6 +70,7 @@ def half_fifth_rest(classes: Iterable[tuple[int, str, list[str]]]) -> pd.DataFra
     """The manifest of 50 % train, 20 % val and 30 % test of every class, at random.
 
     CoOp's `DescribableTextures.read_and_split_data`: one stream, over the classes in their order.
+    A class of two or three images, which CoOp's has none of, goes without val.
 
     classes : label, class name and images of each class
     """
@@ -68,12 +79,13 @@ def half_fifth_rest(classes: Iterable[tuple[int, str, list[str]]]) -> pd.DataFra
     for label, name, images in classes:
         shuffled = list(images)
         stream.shuffle(shuffled)
-        train, val = round(len(images) * 0.5), round(len(images) * 0.2)
-        parts = shuffled[:train], shuffled[train : train + val], shuffled[train + val :]
-        if not all(parts):
+        train = round(len(images) * 0.5)
+        if not train:
             raise InputError(
-                f"class {name!r} has {len(images)} images, too few to split into train, val, test"
+                f"class {name!r} has {len(images)} images, too few to split into train and test"
             )
+        val = min(round(len(images) * 0.2), len(images) - train - 1)
+        parts = shuffled[:train], shuffled[train : train + val], shuffled[train + val :]
         for split, part in zip(SPLITS, parts, strict=True):
             splits[split] += [(image, label, name) for image in part]
     return manifest_of(splits)
@@ -125,8 +137,9 @@ def class_folders(images: Path, folder: str) -> list[tuple[str, list[str]]]:
 def check_manifest(manifest: pd.DataFrame, sizes: Mapping[str, int] | None) -> None:
     """Refuse a manifest that is not what it should be, in one sentence.
 
-    Every image stands in it once, labels are 0 to C - 1 with one name each, and the splits have
-    their `sizes` where these are known. Two labels may share a name: ImageNet has two missiles.
+    Every image stands in it once, labels are 0 to C - 1 with one name each, every class has train
+    images, and the splits have their `sizes` where these are known. Two labels may share a name:
+    ImageNet has two missiles.
     """
     twice = manifest.image[manifest.image.duplicated()]
     if len(twice):
@@ -141,12 +154,22 @@ def check_manifest(manifest: pd.DataFrame, sizes: Mapping[str, int] | None) -> N
     for split in ("train", "test"):
         if not found[split]:
             raise InputError(f"there are no {split} images")
+    check_train_images(manifest)
     wanted = {split: (sizes or found).get(split, 0) for split in SPLITS}
     if found != wanted:
         raise InputError(
             f"{_sizes(found)} found, {_sizes(wanted)} expected: not the data set that it should be"
             " (or, if it is meant to be another, state its sizes in dataset_options)"
         )
+
+
+def check_train_images(manifest: pd.DataFrame, reason: str = "") -> None:
+    """Refuse a manifest that has a class without train images, by name."""
+    counts = manifest.groupby(["label", "class_name", "split"]).size().unstack(fill_value=0)
+    without = counts[counts["train"] == 0] if "train" in counts else counts
+    for (_, name), row in without.iterrows():
+        rest = ", ".join(f"{number} {split}" for split, number in row.items() if number)
+        raise InputError(f"class {name!r} has no train images, but {rest}{reason}")
 
 
 def _some(labels: Iterable[int]) -> str:

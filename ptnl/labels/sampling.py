@@ -3,23 +3,24 @@
 import random
 
 import pandas as pd
+from pandas.core.groupby import DataFrameGroupBy
 
 from ptnl.errors import InputError
 
-VAL_SHOTS = 4  # CoOp's validation draw holds min(K, 4) images per class
+VAL_SHOTS = 4  # CoOp's validation draw holds min(K, 4) images per class, if there are as many
 
 
-def draw_shots(manifest: pd.DataFrame, shots: int, seed: int) -> pd.DataFrame:
+def draw_shots(manifest: pd.DataFrame, shots: int | None, seed: int) -> pd.DataFrame:
     """Draw `shots` training and min(shots, 4) validation images per class.
 
     The draw is CoOp's `generate_fewshot_dataset`, bit for bit: one stream seeded with `seed`, over
     the classes in order of first appearance, `random.sample` from each class's images in split-file
-    order, train first, then val.
+    order, train first, then val. Of a class with fewer validation images, all are drawn.
 
     Parameters
     ----------
     manifest : columns image, label, class_name, split, in split-file order
-    shots : K, labelled images per class
+    shots : K, labelled images per class; None takes all of train, in split-file order
     seed : seed of the draw
 
     Returns
@@ -28,17 +29,30 @@ def draw_shots(manifest: pd.DataFrame, shots: int, seed: int) -> pd.DataFrame:
 
     Raises
     ------
-    InputError : a class has too few images
+    InputError : a class has too few training images
     """
     stream = random.Random(seed)
     drawn: list[int] = []
-    for split, wanted in (("train", shots), ("val", min(shots, VAL_SHOTS))):
-        part = manifest[manifest.split == split]
-        for (_, name), rows in part.groupby(["label", "class_name"], sort=False):
-            if len(rows) < wanted:
-                raise InputError(
-                    f"class {name!r} has {len(rows)} {split} images, "
-                    f"fewer than the {wanted} to draw"
-                )
-            drawn += stream.sample(rows.index.tolist(), wanted)
+    for _, rows in _classes(manifest, "train"):
+        if shots is None:
+            drawn += rows.index.tolist()
+            continue
+        if len(rows) < shots:
+            raise InputError(
+                f"class {rows.class_name.iloc[0]!r} has {len(rows)} train images, fewer than the "
+                f"{shots} to draw; lower shots, or say shots: all"
+            )
+        drawn += stream.sample(rows.index.tolist(), shots)
+    val_shots = VAL_SHOTS if shots is None else min(shots, VAL_SHOTS)
+    for _, rows in _classes(manifest, "val"):
+        drawn += stream.sample(rows.index.tolist(), min(len(rows), val_shots))
     return manifest.loc[drawn].reset_index(drop=True)
+
+
+def images_per_class(manifest: pd.DataFrame) -> int:
+    """The number of training images of a class, rounded, where all are drawn."""
+    return round((manifest.split == "train").sum() / manifest.label.nunique())
+
+
+def _classes(manifest: pd.DataFrame, split: str) -> DataFrameGroupBy:
+    return manifest[manifest.split == split].groupby("label", sort=False)

@@ -28,6 +28,7 @@ def choose_device(name: str, gpu_share: int = 1) -> torch.device:
     else:
         device = torch.device(name)
     if device.type == "cuda":
+        device = torch.device("cuda", device.index or 0)
         torch.cuda.set_device(device)
         what = torch.cuda.get_device_name(device)
     else:

@@ -33,6 +33,13 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return _OneDNNLinear.apply(x, weight, bias) if has_onednn() else F.linear(x, weight, bias)
 
 
+def linear_of_runs(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """R linear layers at once: x (R, N, V), weight (R, W, V) and bias (R, W) give (R, N, W)."""
+    if x.device.type != "cpu":
+        return torch.baddbmm(bias[:, None], x, weight.mT)
+    return torch.stack([linear(*of_run) for of_run in zip(x, weight, bias, strict=True)])
+
+
 def product(a: Tensor, b: Tensor) -> Tensor:
     """Matrix product (N, V) by (V, W), computed as `linear` computes it. No gradients."""
     if a.device.type == "cpu" and a.dtype == torch.float32 and has_onednn():

@@ -1,12 +1,25 @@
-"""What the C library does with memory that tensors have freed."""
+"""Memory: what activations may take, and what the C library does with freed tensors."""
 
 import ctypes
 import sys
+
+import torch
 
 # Options of glibc's mallopt, by their numbers in malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST_KEPT = 32 * 2**20  # bytes; glibc takes no larger threshold
 MOST_KEPT = 2**31 - 1  # bytes; the largest value of the option
+
+
+CPU_ACTIVATIONS = 3 * 2**29  # bytes
+GPU_ACTIVATIONS = 1 / 4  # of a GPU's memory: up to four jobs may share it
+
+
+def activation_budget(device: torch.device) -> int:
+    """Bytes that may wait on a device for the backward pass; what does not fit is recomputed."""
+    if device.type != "cuda":
+        return CPU_ACTIVATIONS
+    return int(GPU_ACTIVATIONS * torch.cuda.get_device_properties(device).total_memory)
 
 
 def keep_freed_memory() -> bool:

@@ -77,7 +77,8 @@ def train_tokens(
     backbone = sweep.backbone
     encoder = PromptEncoder(backbone.tower, [prompt.tokens for prompt in prompts])
     scale = backbone.logit_scale  # read once: on a GPU reading it waits for the device
-    tokens = torch.cat(list(start.values()), dim=1).to(backbone.device).requires_grad_()
+    groups = [group.to(backbone.device) for group in start.values()]
+    tokens = torch.cat(groups, dim=1).requires_grad_()
 
     def class_logits(tokens: Tensor, features: Tensor) -> Tensor:
         return cosine_logits(features, encoder(tokens), scale)

@@ -13,6 +13,7 @@ from ptnl.backbones.registry import (
 )
 from ptnl.data import datasets_of
 from ptnl.errors import InputError
+from ptnl.labels.noise import NOISES
 from ptnl.labels.pseudo_labels import SELECTIONS
 from ptnl.methods import METHODS
 from ptnl.training.run import Run
@@ -209,8 +210,14 @@ def check_grid(config: Config) -> None:
             _known(f"noise.{noise}.datasets", dataset, datasets_of(config))
         for backbone in options.get("backbones", []):
             _known(f"noise.{noise}.backbones", backbone, backbones)
+        if config["shots"] == "all" and (options["fps"] != [0] or NOISES[noise].draws_images):
+            raise InputError(
+                f"config: noise.{noise}: shots: all draws every image, so classes differ in size "
+                "and a number of wrong labels is no rate; only a kind that keeps the draw, with "
+                "fps: [0], goes with it"
+            )
         for fp in options["fps"]:
-            if fp > config["shots"]:
+            if config["shots"] != "all" and fp > config["shots"]:
                 raise InputError(
                     f"config: noise.{noise}: {fp} wrong labels do not fit into "
                     f"{config['shots']} shots"

@@ -90,9 +90,8 @@ def work_of(config: Config, job: Job) -> Work | None:
     if images is None or job.backbone not in MODELS:
         return None
     classes = datasets_of(config)[job.dataset].classes
-    sizes = _Sizes(
-        MODELS[job.backbone], classes, sum(images), images[-1], config["shots"] * classes
-    )
+    drawn = images[0] if config["shots"] == "all" else config["shots"] * classes
+    sizes = _Sizes(MODELS[job.backbone], classes, sum(images), images[-1], drawn)
     return stage(config, job, sizes)
 
 

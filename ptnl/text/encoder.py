@@ -8,14 +8,13 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from ptnl.errors import InputError
+from ptnl.machine.memory import activation_budget
 from ptnl.machine.precision import computing_in
 from ptnl.text.packing import pack
 from ptnl.text.prompts import Tokens, tokenise
 from ptnl.text.tokenizer import clip_tokenizer
 from ptnl.text.tower import Row, TextTower, Weights, project_first, run_tower
 
-# What the activations that wait for the backward pass may take; what does not fit is recomputed.
-ACTIVATION_BYTES = 3 * 2**29
 # Numbers that a token leaves behind in a layer, in widths of the tower, as measured with QuickGELU
 # (with GELU 4 fewer), and how many more where the weights are trained.
 FROZEN_WIDTHS, TRAINED_WIDTHS = 18, 9
@@ -31,11 +30,16 @@ class PromptEncoder:
     """
 
     def __init__(
-        self, tower: TextTower, prompts: Sequence[Tokens], activation_bytes: int = ACTIVATION_BYTES
+        self,
+        tower: TextTower,
+        prompts: Sequence[Tokens],
+        activation_bytes: int | None = None,
     ):
         """Lay out the prompts (see `ptnl.text.prompts`) for a text tower.
 
-        Raises `InputError` where the tower is too short for a prompt.
+        `activation_bytes` may wait for the backward pass (by default, what
+        `ptnl.machine.memory.activation_budget` gives); what does not fit is recomputed. Raises
+        `InputError` where the tower is too short for a prompt.
         """
         _check_lengths(tower, prompts)
         layout = pack(prompts)
@@ -45,6 +49,8 @@ class PromptEncoder:
             return torch.from_numpy(array).to(embeddings.device)
 
         self._tower = tower
+        if activation_bytes is None:
+            activation_bytes = activation_budget(embeddings.device)
         self._activation_bytes = activation_bytes
         self._prefix = len(layout.prefix)
         self._blocks, self._size = layout.tokens.shape

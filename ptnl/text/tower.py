@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ptnl.machine.linear import linear
+from ptnl.machine.linear import linear, linear_of_runs
 
 Weights = dict[str, Tensor]
 LAYER_NORM_EPSILON = 1e-5
@@ -148,9 +148,7 @@ def _residual(tower: TextTower, layer: Weights, x: Tensor, mixed: Tensor) -> Ten
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Tokens x (R, N, V) times weights (W, V), or (R, W, V) where every run has its own."""
-    if weight.ndim == 2:
-        return linear(x, weight, bias)
-    return torch.stack([linear(*of_run) for of_run in zip(x, weight, bias, strict=True)])
+    return linear(x, weight, bias) if weight.ndim == 2 else linear_of_runs(x, weight, bias)
 
 
 def _norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -59,18 +59,15 @@ def batch_order(seed: int, samples: int, batch_size: int, epochs: int) -> np.nda
     return order.reshape(epochs, steps, size)
 
 
-def plain_plan(order: Tensor, labels: Tensor, loss: Loss, score: Score) -> Plan:
-    """The same loss on every batch, with labels (R, N) that stay; order (epochs, steps, R, B)."""
+def plain_step(images: Tensor, labels: Tensor, loss: Loss, score: Score) -> Step:
+    """A step that all runs take, on images (R, B) with the given labels (R, N) and loss."""
     rows = torch.arange(len(labels), device=labels.device)[:, None]
 
-    def step(images: Tensor) -> Step:
-        def evaluate(features: Tensor) -> tuple[Tensor, Tensor]:
-            logits = score(features)
-            return loss(logits, labels[rows, images]).mean(dim=1), logits
+    def evaluate(features: Tensor) -> tuple[Tensor, Tensor]:
+        logits = score(features)
+        return loss(logits, labels[rows, images]).mean(dim=1), logits
 
-        return Step(images, evaluate)
-
-    return lambda epoch: Epoch([step(images) for images in order[epoch]])
+    return Step(images, evaluate)
 
 
 def whole_batches(images: np.ndarray, size: int) -> np.ndarray:

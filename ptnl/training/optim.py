@@ -16,9 +16,10 @@ from tqdm import tqdm
 
 from ptnl.errors import InputError
 from ptnl.schemas import HISTORY
-from ptnl.training.epochs import PlanOf, batch_order, plain_plan
+from ptnl.training.epochs import Epoch, PlanOf, Step, batch_order, plain_step
 from ptnl.training.gradients import Parameters, gradient_norms, measured_epochs
 from ptnl.training.losses import Loss
+from ptnl.training.steps import COUNTS, ReplayedSteps, evaluated
 
 
 def learning_rates(
@@ -90,17 +91,46 @@ def train_sgd(
     def score(features: Tensor) -> Tensor:
         return class_logits(parameters, features)
 
+    def step_of(images: Tensor) -> Step:
+        return plain_step(images, labels, loss, score)
+
     if plan_of is None:
         order = [
             batch_order(seed, samples, settings["batch_size"], settings["epochs"]) for seed in seeds
         ]
         ordered = torch.from_numpy(np.stack(order, axis=2)).to(device)
-        plan = plain_plan(ordered, labels, loss, score)
+
+        def plan(epoch: int) -> Epoch:
+            return Epoch([step_of(images) for images in ordered[epoch]])
+
     else:
         plan = plan_of(score)
-    rows = torch.arange(runs, device=device)[:, None]
     leaves = [parameters] if isinstance(parameters, Tensor) else list(parameters.values())
     buffers: list[Tensor | None] = [None] * len(leaves)
+    decay = {name: settings[name] for name in ("momentum", "weight_decay")}
+
+    def advance(step: Step, features: Tensor, rate: float) -> Tensor:
+        """Take a step; what it adds to the tally."""
+        gradients, counts = evaluated(step, features, leaves, labels, labels_clean)
+        with torch.no_grad():
+            still = _Still(leaves, buffers, step.moves)
+            sgd(
+                leaves,
+                gradients,
+                buffers,
+                lr=rate,
+                dampening=0,
+                nesterov=False,
+                maximize=False,
+                **decay,
+            )
+            still.restore()
+        return counts if step.moves is None else counts.where(step.moves, 0)
+
+    # Plans that choose what to train on differ from step to step, so they are not recorded.
+    replayed = None
+    if device.type == "cuda" and plan_of is None:
+        replayed = ReplayedSteps(step_of, leaves, labels, labels_clean, **decay)
     followed = list(gradients_of)
     measured = measured_epochs(settings["epochs"], settings["warmup_epochs"]) if followed else []
     history, taken = [], []
@@ -118,45 +148,12 @@ def train_sgd(
                 labels_clean[followed],
                 loss,
             ).double()
-        tally = torch.zeros(8, runs, device=device, dtype=torch.float64)
-        for step in chosen.steps:
-            batch = step.images
-            batch_loss, logits = step.evaluate(features[rows, batch])
-            gradients = list(torch.autograd.grad(batch_loss.sum(), leaves))
-            norm = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)
-            with torch.no_grad():
-                still = _Still(leaves, buffers, step.moves)
-                sgd(
-                    leaves,
-                    gradients,
-                    buffers,
-                    lr=rate,
-                    momentum=settings["momentum"],
-                    weight_decay=settings["weight_decay"],
-                    dampening=0,
-                    nesterov=False,
-                    maximize=False,
-                )
-                still.restore()
-            guess, seen, true = (
-                logits.detach().argmax(dim=-1),
-                labels[rows, batch],
-                labels_clean[rows, batch],
-            )
-            clean = seen == true
-            counts = torch.stack(
-                [
-                    batch_loss.detach(),
-                    (guess == true).float().mean(dim=1),
-                    ((guess == seen) & clean).sum(dim=1),
-                    clean.sum(dim=1),
-                    ((guess == seen) & ~clean).sum(dim=1),
-                    (~clean).sum(dim=1),
-                    norm,
-                    torch.ones_like(norm),
-                ]
-            )
-            tally += counts if step.moves is None else counts.where(step.moves, 0)
+        if replayed is not None:
+            tally = replayed.epoch(chosen.steps, features, rate)
+        else:
+            tally = torch.zeros(COUNTS, runs, device=device, dtype=torch.float64)
+            for step in chosen.steps:
+                tally += advance(step, features, rate)
         split = _split_row(chosen.clean, labels == labels_clean)
         history.append(torch.cat([_epoch_row(tally), pulls, split]))
         taken.append(tally[-1])

@@ -18,23 +18,37 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 import torch
 
-from ptnl.bench.measure import Setting, as_table, bench_backbone, measure
-from ptnl.bench.steps import graphed_step, repeated_step
+from ptnl.backbones.loading import LoadedBackbone
+from ptnl.bench.measure import Setting, as_table, bench_backbone, class_names, measure
 from ptnl.features.encode import ImageEncoder, encoded_batches
 from ptnl.machine.devices import choose_device
 from ptnl.machine.precision import choose_dtypes
+from ptnl.methods.prompt import CONTEXT_STD
+from ptnl.text import PromptEncoder, context_prompts
+from ptnl.training.losses import cross_entropy
+from ptnl.training.optim import train_sgd
 from ptnl.training.run_files import device_name
+from ptnl.training.tuning import cosine_logits
 from tests.benchmarks.feature_extraction import photographs
 
 ROOT = Path(__file__).parents[2]
+SGD = {  # of the paper
+    "batch_size": 32,
+    "learning_rate": 0.002,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "warmup_epochs": 1,
+    "warmup_learning_rate": 1e-5,
+}
 
 
 @dataclass(frozen=True)
@@ -47,13 +61,13 @@ class Sizes:
     images: int
     repeats: int
     processes: tuple[int, ...]
-    steps: int  # of a profile, and of a process beside others
+    epochs: int  # of a training beside others
 
 
 FULL = Sizes(
-    ("ViT-B-32", "RN50-quickgelu", "mini-rn"), (37, 101), (1, 4, 16, 48), 2048, 2, (1, 2, 4), 20
+    ("ViT-B-32", "RN50-quickgelu", "mini-rn"), (37, 101), (1, 4, 16, 48), 2048, 2, (1, 2, 4), 40
 )
-SMALL = Sizes(("mini-rn",), (5,), (1, 2), 16, 1, (1, 2), 2)
+SMALL = Sizes(("mini-rn",), (5,), (1, 2), 16, 1, (1, 2), 1)
 
 
 class Report:
@@ -105,37 +119,80 @@ def steps(device: torch.device, sizes: Sizes, folder: Path) -> str:
     return f"```\n{as_table(pd.concat(tables, ignore_index=True))}\n```"
 
 
+def synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def milliseconds(device: torch.device, work: Callable[[], object], calls: int) -> float:
     """Of a call, by the clock, after a warm-up."""
     for _ in range(3):
         work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    synchronise(device)
     started = time.perf_counter()
     for _ in range(calls):
         work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    synchronise(device)
     return 1e3 * (time.perf_counter() - started) / calls
 
 
+def step_milliseconds(
+    backbone: LoadedBackbone, classes: int, runs: int, dtype: torch.dtype, epochs: int
+) -> float:
+    """Of a step of prompt tuning as a study takes it, in a training of 16 shots a class.
+
+    The first epoch, in which a GPU's steps are recorded, does not count.
+    """
+    setting, device = Setting(), backbone.device
+    tower = replace(backbone.tower, dtype=dtype)
+    names = class_names(backbone.tokenizer, classes)
+    prompts = context_prompts(backbone.tokenizer, names, setting.context_length)
+    encoder = PromptEncoder(tower, [prompt.tokens for prompt in prompts])
+    context = torch.randn(runs, setting.context_length, tower.width, device=device)
+    context = (CONTEXT_STD * context).requires_grad_()
+    samples, clocks = 16 * classes, []
+    features = torch.randn(runs, samples, tower.dimensions, device=device)
+    labels = torch.randint(classes, (runs, samples), device=device)
+    scale = backbone.logit_scale
+
+    def features_at(epoch: int) -> torch.Tensor:
+        synchronise(device)
+        clocks.append(time.perf_counter())
+        return features
+
+    train_sgd(
+        context,
+        lambda context, seen: cosine_logits(seen, encoder(context), scale),
+        features_at,
+        labels,
+        labels,
+        list(range(runs)),
+        cross_entropy,
+        SGD | {"epochs": 1 + epochs},
+    )
+    synchronise(device)
+    steps = epochs * (samples // min(setting.batch_size, samples))
+    return 1e3 * (time.perf_counter() - clocks[1]) / steps
+
+
 def types_and_graphs(device: torch.device, sizes: Sizes, folder: Path) -> str:
-    """A step in each number type, launched operation by operation or replayed as a CUDA graph."""
+    """A step in each number type, launched kernel by kernel or replayed as a CUDA graph."""
     text = choose_dtypes(device, "auto").text
+    middle = sizes.runs[len(sizes.runs) // 2]
     rows = []
     for name in sizes.backbones:
         backbone = bench_backbone(name, device)
         for classes in sizes.classes:
             for runs in sizes.runs:
-                for dtype in dict.fromkeys((torch.float32, text)):
-                    row = {"backbone": name, "classes": classes, "runs": runs, "type": str(dtype)}
-                    step = repeated_step(backbone, classes, runs, dtype)
-                    row["ms a step"] = milliseconds(device, step, sizes.steps)
-                    if device.type == "cuda":
-                        graph = graphed_step(backbone, classes, runs, dtype)
-                        row["ms as a graph"] = milliseconds(device, graph, sizes.steps)
-                    rows.append(row)
-                    pd.DataFrame(rows).to_csv(folder / "types.csv", index=False)
+                row = {"backbone": name, "classes": classes, "runs": runs}
+                row["ms a step"] = step_milliseconds(backbone, classes, runs, text, 2)
+                if runs in (1, middle):
+                    row["in float32"] = step_milliseconds(backbone, classes, runs, torch.float32, 2)
+                    with mock.patch("ptnl.training.steps.WARM_UP", 10**9):
+                        row["without a graph"] = step_milliseconds(backbone, classes, runs, text, 1)
+                row["ms a step and run"] = row["ms a step"] / runs
+                rows.append(row)
+                pd.DataFrame(rows).to_csv(folder / "types.csv", index=False)
     return f"```\n{pd.DataFrame(rows).round(3).to_string(index=False)}\n```"
 
 
@@ -149,21 +206,19 @@ def profile(device: torch.device, sizes: Sizes, folder: Path) -> str:
         activities.append(ProfilerActivity.CUDA)
     name, classes, runs = sizes.backbones[0], sizes.classes[0], sizes.runs[len(sizes.runs) // 2]
     backbone = bench_backbone(name, device)
-    step = repeated_step(backbone, classes, runs, choose_dtypes(device, "auto").text)
-    wall = milliseconds(device, step, sizes.steps)
+    text = choose_dtypes(device, "auto").text
+    wall = step_milliseconds(backbone, classes, runs, text, 2)
     with profiled(activities=activities) as found:
-        for _ in range(sizes.steps):
-            step()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+        step_milliseconds(backbone, classes, runs, text, 1)
+    steps = 2 * (16 * classes // min(Setting.batch_size, 16 * classes))
     averages = found.key_averages()
     key = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
     kernels = [e for e in averages if getattr(e, key) > 0]
-    busy = sum(getattr(e, key) for e in kernels) / sizes.steps / 1e3
+    busy = sum(getattr(e, key) for e in kernels) / steps / 1e3
     words = ("gemm", "cutlass", "nvjet", "xmma", "mm", "linear")
     products = sum(getattr(e, key) for e in kernels if any(word in e.key.lower() for word in words))
     (folder / "profile.txt").write_text(averages.table(sort_by=key, row_limit=40))
-    share = products / sizes.steps / 1e3
+    share = products / steps / 1e3
     return (
         f"{name}, {classes} classes, {runs} fused runs: {wall:.2f} ms a step by the clock, "
         f"{busy:.2f} ms of it computing, {share:.2f} ms in products. Details: profile.txt."
@@ -201,23 +256,20 @@ def images(device: torch.device, sizes: Sizes, threads: int, folder: Path) -> st
 def processes(device: torch.device, sizes: Sizes) -> str:
     """Steps a second of several processes that train on one GPU at once."""
     code = """
-import sys, time, torch
+import sys, torch
 from ptnl.bench.measure import bench_backbone
-from ptnl.bench.steps import repeated_step
 from ptnl.machine.precision import choose_dtypes
+from tests.benchmarks.gpu import step_milliseconds
 device, name = torch.device(sys.argv[1]), sys.argv[2]
-classes, runs, steps = map(int, sys.argv[3:])
-dtype = choose_dtypes(device, "auto").text
-step = repeated_step(bench_backbone(name, device), classes, runs, dtype)
-for _ in range(3): step()
-print("ready", flush=True); sys.stdin.readline()
-started = time.perf_counter()
-for _ in range(steps): step()
-if device.type == "cuda": torch.cuda.synchronize()
-print(steps / (time.perf_counter() - started))
+classes, runs, epochs = map(int, sys.argv[3:])
+backbone, dtype = bench_backbone(name, device), choose_dtypes(device, "auto").text
+step_milliseconds(backbone, classes, runs, dtype, 1)
+print("ready", flush=True)
+sys.stdin.readline()
+print(1e3 / step_milliseconds(backbone, classes, runs, dtype, epochs))
 """
     name, classes, runs = sizes.backbones[0], sizes.classes[0], sizes.runs[len(sizes.runs) // 2]
-    call = [sys.executable, "-c", code, device.type, name, classes, runs, 5 * sizes.steps]
+    call = [sys.executable, "-c", code, device.type, name, classes, runs, sizes.epochs]
     rows = []
     for count in sizes.processes:
         running = [
@@ -256,8 +308,8 @@ def main() -> None:
     title = f"## {device_name(device)}, torch {torch.__version__}, {date.today()}"
     report.parts.append(f"{title}\n\nPython {platform.python_version()}, {threads} CPU cores.\n")
     folder = args.out
-    report.part("Number types and CUDA graphs", lambda: types_and_graphs(device, sizes, folder))
     report.part("Is it right? `tests/gpu`", lambda: checks(device))
+    report.part("Number types and CUDA graphs", lambda: types_and_graphs(device, sizes, folder))
     report.part("Profile", lambda: profile(device, sizes, folder))
     report.part("A step beside the reference", lambda: steps(device, sizes, folder))
     report.part("Images to features", lambda: images(device, sizes, threads, folder))

@@ -34,6 +34,8 @@ def test_the_shipped_config_is_valid(config, schema):
         ("methods.prompt_ce.lr", 0.1, r"unknown key 'methods.prompt_ce.lr'; known are: batch_size"),
         ("methods.prompt_gce.q", 1.5, r"methods.prompt_gce.q: 1.5 is greater than the maximum"),
         ("methods.prompt_ce.epochs", "ten", r"methods.prompt_ce.epochs: 'ten' is not of type"),
+        ("shots", "all", r"noise.symmetric: shots: all draws every image, so classes differ"),
+        ("shots", "many", r"shots: 'many' does not match '\^all\$'"),
         ("views", -1, r"views: -1 is less than the minimum of 0"),
         ("train_transform", "dassl", r"train_transform: 'dassl' is not one of"),
         ("seeds", [], r"seeds: \[\] should be non-empty"),
@@ -67,13 +69,8 @@ def test_the_shipped_config_is_valid(config, schema):
         ),
         (
             "dataset_options.mine",
-            {"manifest": "y", "template": "a {}."},
-            r"mine.images: missing; the folder that the manifest's paths start from",
-        ),
-        (
-            "dataset_options.mine",
             {"folder": "x", "images": "y", "template": "a {}."},
-            r"mine.images: not an option of mine; it takes folder, template",
+            r"mine.images: not an option of mine; it takes folder, names, template",
         ),
         ("dataset_options.dtd.sizes", {"trian": 1}, r"sizes.trian'; did you mean 'train'"),
         ("backbones.RN51", {}, r"backbones: 'RN51' is unknown; choose from RN50, .*, or say which"),

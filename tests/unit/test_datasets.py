@@ -203,8 +203,14 @@ def test_rules_of_splitting():
     assert set(train[train.label == 0].image) != set(train[train.label == 1].image)
     parts = hold_out_fifth([(i, 0, "a") for i in images])
     assert (len(parts["train"]), len(parts["val"])) == (20, 5)
-    with pytest.raises(InputError, match="class 'a' has 2 images"):
-        half_fifth_rest([(0, "a", images[:2])])
+    with pytest.raises(InputError, match="class 'a' has 1 images"):
+        half_fifth_rest([(0, "a", images[:1])])
+    few = {n: half_fifth_rest([(0, "a", images[:n])]).split.tolist() for n in (2, 3, 4)}
+    assert few == {
+        2: ["train", "test"],
+        3: ["train", "train", "test"],
+        4: ["train", "train", "val", "test"],
+    }
     with pytest.raises(InputError, match="class 'a' has 2 images"):
         hold_out_fifth([(i, 0, "a") for i in images[:2]])
 
@@ -381,7 +387,7 @@ def test_a_folder_of_ones_own_may_come_in_splits(fetch, tmp_path):
             lambda folder: (
                 [shutil.rmtree(f) for f in folder.iterdir()] and (folder / "train").mkdir()
             ),
-            "holds no class folders, nor train and test",
+            "holds train, but no folder test; add one, or have classes split at random with",
         ),
     ],
 )
@@ -449,7 +455,10 @@ def test_a_table_may_say_the_splits(fetch, table):
         ({"label": ""}, "row 1 has an empty cell"),
         ({"label": "cat", "split": "dev"}, "row 1: split is 'dev', not one of train, val, test"),
         ({"label": "cat", "split": "train"}, "there are no test images"),
-        ({"label": "one", "class_name": "cat"}, "labels beside class names are numbers"),
+        (
+            {"label": "one", "class_name": "cat"},
+            "row 1: label 'one' stands beside a class name, where labels are",
+        ),
         (
             {"label": {"cat": 0, "big dog": 2}, "class_name": {"cat": "a", "big dog": "b"}},
             "labels are 0, 2 instead of 0 to 1",
@@ -467,7 +476,7 @@ def test_an_image_twice_is_refused(fetch, table):
     own = table(label="cat")
     path = Path(own["manifest"])
     path.write_text(path.read_text() + "cat/3.JPG,cat\n")
-    with pytest.raises(InputError, match=r"cat/3\.JPG: in the data set more than once"):
+    with pytest.raises(InputError, match=r"rows 4 and 21 are the same image, cat/3\.JPG"):
         fetch("tabled", **own)
 
 
@@ -475,7 +484,7 @@ def test_an_image_that_is_not_there_is_named(fetch, table):
     own = table(label="cat")
     path = Path(own["manifest"])
     path.write_text(path.read_text().replace("cat/3.JPG", "cat/33.JPG"))
-    with pytest.raises(InputError, match=r"cat/33.JPG: missing, as are 0 other images"):
+    with pytest.raises(InputError, match=r"cat/33.JPG: missing; `ptnl data refresh tabled`"):
         fetch("tabled", **own)
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ptnl.errors import InputError
-from ptnl.labels.sampling import draw_shots
+from ptnl.labels.sampling import draw_shots, images_per_class
 from tests.conftest import ROOT
 
 
@@ -58,3 +58,17 @@ def test_classes_are_drawn_in_order_of_first_appearance():
 def test_too_few_images_are_named():
     with pytest.raises(InputError, match="'class 0' has 8 train images, fewer than the 16"):
         draw_shots(manifest_of(2, 8, 4), 16, 1)
+
+
+def test_all_shots_are_the_training_split():
+    manifest = manifest_of(3, 8, 6)
+    drawn = draw_shots(manifest, None, 1)
+    train = drawn[drawn.split == "train"]
+    assert train.image.tolist() == manifest.image[manifest.split == "train"].tolist()
+    assert drawn[drawn.split == "val"].label.value_counts().tolist() == [4, 4, 4]
+    assert images_per_class(manifest) == 8
+
+
+def test_what_there_is_of_val_is_drawn():
+    assert (draw_shots(manifest_of(2, 8, 3), 8, 1).split == "val").sum() == 6
+    assert (draw_shots(manifest_of(2, 8, 0), 8, 1).split == "train").all()

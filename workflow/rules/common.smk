@@ -103,8 +103,9 @@ def dataset_code(wildcards):
 
 
 def own_manifest(wildcards):
-    """The user's table of a data set's images, where it comes from one."""
-    return options_of(config, wildcards.dataset).get("manifest", [])
+    """The user's tables of a data set's images or class names, where it has any."""
+    options = options_of(config, wildcards.dataset)
+    return [options[key] for key in ("manifest", "names") if key in options]
 
 
 def backbone_file(kind):

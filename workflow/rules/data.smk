@@ -28,7 +28,15 @@ rule download_dataset:
 rule index_dataset:
     """The manifest: every image with its label, class name and split."""
     input:
-        **code("ptnl.cli.index_dataset", "ptnl.data.splits"),
+        **code(
+            "ptnl.cli.index_dataset",
+            "ptnl.data.class_names",
+            "ptnl.data.equal_images",
+            "ptnl.data.folder_tree",
+            "ptnl.data.image_files",
+            "ptnl.data.splits",
+            "ptnl.data.table_files",
+        ),
         module=dataset_code,
         table=own_manifest,
         receipt="<data>/{dataset}/receipt.json",
@@ -43,10 +51,12 @@ rule index_dataset:
     params:
         options=dataset_options,
         on_bad_image=config["on_bad_image"],
+        transparent_on=config["transparent_on"],
     shell:
         "python -m ptnl.cli.index_dataset --dataset {wildcards.dataset} "
         "--options {params.options:q} --receipt {input.receipt} "
-        "--on-bad-image {params.on_bad_image} --threads {threads} "
+        "--on-bad-image {params.on_bad_image} --transparent-on {params.transparent_on} "
+        "--threads {threads} "
         "--out {output} > {log} 2>&1"
 
 

@@ -1,0 +1,138 @@
+"""What lies below a folder of the user's: its images, and all that is passed over. Reads only."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ptnl.data.image_files import has_image_ending, is_image
+from ptnl.errors import InputError
+
+LEFTOVERS = "files of systems and editors"
+# Names that systems and editors leave, in lower case; names that begin with a dot are, too.
+LEFTOVER_NAMES = frozenset(
+    {
+        *("__macosx", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin"),
+        *("system volume information", "lost+found", "@eadir", "#recycle", "icon\r"),
+    }
+)
+
+
+@dataclass
+class Tree:
+    """Paths below a folder, with `/`, sorted within a folder by name; every file is in one list."""
+
+    images: list[str] = field(default_factory=list)
+    passed_over: dict[str, list[str]] = field(default_factory=dict)  # what they are -> paths
+
+    def pass_over(self, what: str, path: str) -> None:
+        self.passed_over.setdefault(what, []).append(path)
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a name is one that systems and editors leave, and no image or class of the user's."""
+    return name.startswith(".") or name.endswith("~") or name.lower() in LEFTOVER_NAMES
+
+
+def entries(folder: Path) -> list[os.DirEntry]:
+    """The entries of a folder by name; an `InputError` where it or a name cannot be read."""
+    try:
+        with os.scandir(folder) as listing:
+            found = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        raise InputError(f"{folder}: not readable as a folder ({error.strerror})") from error
+    for entry in found:
+        try:
+            entry.name.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"{entry.path}: its name is not UTF-8; rename it") from error
+    return found
+
+
+def is_folder(entry: os.DirEntry) -> bool:
+    """Whether an entry is a folder or a link to one. A link in a circle is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def folders(folder: Path) -> list[str]:
+    """Names of the folders in a folder, but for those of systems and editors."""
+    return [
+        entry.name for entry in entries(folder) if is_folder(entry) and not is_leftover(entry.name)
+    ]
+
+
+def loose(root: Path, folder: str = ".") -> Tree:
+    """What lies in a folder beside its folders."""
+    tree = Tree()
+    for entry in entries(root / folder):
+        if is_leftover(entry.name):
+            _all_passed_over(tree, entry, _below(folder, entry.name))
+        elif not is_folder(entry):
+            _add_file(tree, entry, _below(folder, entry.name))
+    return tree
+
+
+def scan(root: Path, folder: str) -> Tree:
+    """What lies at any depth below `root / folder`, as paths below `root`.
+
+    Links are followed, but no folder is read twice: a link in a circle ends there, and is passed
+    over by name.
+    """
+    tree = Tree()
+    _scan(tree, root, folder, {_identity(root / folder)})
+    return tree
+
+
+def _scan(tree: Tree, root: Path, folder: str, read: set[tuple[int, int]]) -> None:
+    for entry in entries(root / folder):
+        path = _below(folder, entry.name)
+        if is_leftover(entry.name):
+            _all_passed_over(tree, entry, path)
+        elif is_folder(entry):
+            identity = _identity(root / path)
+            if identity in read:
+                tree.pass_over("links to folders that are read already", path)
+            else:
+                read.add(identity)
+                _scan(tree, root, path, read)
+        else:
+            _add_file(tree, entry, path)
+
+
+def _add_file(tree: Tree, entry: os.DirEntry, path: str) -> None:
+    is_file = Path(entry.path).is_file()
+    if has_image_ending(entry.name) and (is_file or entry.is_symlink()):
+        tree.images.append(path)  # if broken, it is refused by name where images are looked at
+    elif not is_file:
+        tree.pass_over("links to nothing" if entry.is_symlink() else "no files", path)
+    elif is_image(Path(entry.path)):
+        tree.images.append(path)
+    else:
+        tree.pass_over(f"{Path(entry.name).suffix.lower() or 'files without an ending'}", path)
+
+
+def _all_passed_over(tree: Tree, entry: os.DirEntry, path: str) -> None:
+    """Pass over a leftover, or each file below it; its links are not followed."""
+    if not entry.is_dir(follow_symlinks=False):
+        tree.pass_over(LEFTOVERS, path)
+        return
+    for inside in _files_below(Path(entry.path)):
+        tree.pass_over(LEFTOVERS, f"{path}/{inside}")
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    for place, _, names in os.walk(folder):
+        inside = Path(place).relative_to(folder)
+        yield from ((inside / name).as_posix() for name in sorted(names))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _below(folder: str, name: str) -> str:
+    return name if folder == "." else f"{folder}/{name}"
