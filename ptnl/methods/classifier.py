@@ -7,6 +7,7 @@ class embeddings themselves, "learned without constraints" (paper, section 4.3).
 import torch
 
 from ptnl.methods.zero_shot import class_embeddings
+from ptnl.training.epochs import PlanOf
 from ptnl.training.tuning import SweepData, TunedRun, cosine_logits, initial_normal, train_sweep
 
 
@@ -24,13 +25,23 @@ def initial_classifier(sweep: SweepData) -> torch.Tensor:
 
 def tune(sweep: SweepData) -> list[TunedRun]:
     """Train one classifier (C, D) a run."""
+    return train_embeddings(sweep, initial_classifier(sweep))
+
+
+def train_embeddings(
+    sweep: SweepData, weights: torch.Tensor, plan_of: PlanOf | None = None
+) -> list[TunedRun]:
+    """Train class embeddings (R, C, D) from where they are, in place.
+
+    `plan_of` chooses what each epoch trains on (see `ptnl.training.epochs`).
+    """
     scale = sweep.backbone.logit_scale  # read once: on a GPU reading it waits for the device
 
     def class_logits(weights: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         return cosine_logits(features, weights, scale)
 
-    weights = initial_classifier(sweep).requires_grad_()
-    histories = train_sweep(sweep, weights, class_logits)
+    weights.requires_grad_()
+    histories = train_sweep(sweep, weights, class_logits, plan_of=plan_of)
     with torch.inference_mode():
         logits = class_logits(weights, sweep.test_features)  # (R, T, C)
     return [

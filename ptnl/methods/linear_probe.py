@@ -5,12 +5,11 @@ under the plain test transform. With the cross-entropy it is scikit-learn's `Log
 with the GCE the same penalty and solver, started from zero weights as well.
 """
 
-import pandas as pd
 import torch
 from torch import Tensor
 
 from ptnl.errors import InputError
-from ptnl.schemas import HISTORY
+from ptnl.training.fitted import fitted_histories
 from ptnl.training.lbfgs import minimise
 from ptnl.training.losses import LOSSES, Loss
 from ptnl.training.tuning import SweepData, TunedRun
@@ -97,23 +96,19 @@ def tune(sweep: SweepData) -> list[TunedRun]:
     weights, bias = weights.detach(), bias.detach()
     test_logits = linear_logits(sweep.test_features.double(), weights, bias).float()
 
-    guess, clean = logits.argmax(dim=-1), sweep.labels == sweep.labels_clean
-    seen = (guess == sweep.labels).double()
-    values = {
-        "epoch": iterations,
-        "learning_rate": torch.zeros_like(final),
-        "loss": final.detach(),
-        "accuracy_true": 100 * (guess == sweep.labels_clean).double().mean(dim=1),
-        "accuracy_clean": 100 * (seen * clean).sum(dim=1) / clean.sum(dim=1),
-        "accuracy_noisy": 100 * (seen * ~clean).sum(dim=1) / (~clean).sum(dim=1),
-        "gradient_norm": gradient,
-    }
-    histories = pd.DataFrame({name: value.cpu().numpy() for name, value in values.items()})
+    histories = fitted_histories(
+        logits,
+        sweep.labels,
+        sweep.labels_clean,
+        final,
+        iterations=iterations,
+        gradient_norm=gradient,
+    )
     return [
         TunedRun(
             {"weight": weights[run].float(), "bias": bias[run].float()},
-            histories.iloc[[run]].reset_index(drop=True).reindex(columns=list(HISTORY)),
+            history,
             test_logits[run],
         )
-        for run in range(len(weights))
+        for run, history in enumerate(histories)
     ]

@@ -144,7 +144,7 @@ def _finetune_backbone(config: Config, job: Job, sizes: _Sizes) -> Work:
 
 def _tune_method(config: Config, job: Job, sizes: _Sizes) -> Work:
     settings, model = config["methods"][job.method], sizes.model
-    epochs = settings.get("epochs", 1)
+    epochs = settings.get("epochs", settings.get("iterations", 1))
     steps = epochs * (sizes.draw // settings.get("batch_size", sizes.draw))
     in_batch = settings.get("batch_size", sizes.draw)
     scores = 2 * in_batch * sizes.classes * model.dimensions / 1e9

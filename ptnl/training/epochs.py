@@ -4,8 +4,9 @@ R runs train side by side on N images each. A plan is asked at the start of ever
 anything moves, so that it can look at what the runs have learnt so far.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +28,8 @@ class Step:
     evaluate: Callable[[Tensor], tuple[Tensor, Tensor]]
     # (R), the runs that take the step; the others keep parameters and momentum. None: all do.
     moves: Tensor | None = None
+    # (R, B), which places of the batch hold an image that counts; None: all do.
+    counted: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,19 @@ def batch_order(seed: int, samples: int, batch_size: int, epochs: int) -> np.nda
     steps = samples // size
     order = permutations(seed, samples, epochs)[:, : steps * size]
     return order.reshape(epochs, steps, size)
+
+
+def shared_batches(seeds: Sequence[int], labels: Tensor, settings: Mapping[str, Any]) -> Tensor:
+    """The batches of runs that take equally many steps: images (epochs, steps, R, batch).
+
+    labels : (R, N), for their number and device
+    settings : batch_size, epochs
+    """
+    samples = labels.shape[1]
+    order = [
+        batch_order(seed, samples, settings["batch_size"], settings["epochs"]) for seed in seeds
+    ]
+    return torch.from_numpy(np.stack(order, axis=2)).to(labels.device)
 
 
 def plain_step(images: Tensor, labels: Tensor, loss: Loss, score: Score) -> Step:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ptnl.errors import InputError
 from ptnl.schemas import HISTORY
-from ptnl.training.epochs import Epoch, PlanOf, Step, batch_order, plain_step
+from ptnl.training.epochs import Epoch, PlanOf, Step, plain_step, shared_batches
 from ptnl.training.gradients import Parameters, gradient_norms, measured_epochs
 from ptnl.training.losses import Loss
 from ptnl.training.steps import COUNTS, ReplayedSteps, evaluated
@@ -80,7 +80,7 @@ def train_sgd(
     InputError : a run's loss is no longer finite
     """
     device = labels.device
-    runs, samples = labels.shape
+    runs = len(labels)
     rates = learning_rates(
         settings["epochs"],
         settings["learning_rate"],
@@ -95,10 +95,7 @@ def train_sgd(
         return plain_step(images, labels, loss, score)
 
     if plan_of is None:
-        order = [
-            batch_order(seed, samples, settings["batch_size"], settings["epochs"]) for seed in seeds
-        ]
-        ordered = torch.from_numpy(np.stack(order, axis=2)).to(device)
+        ordered = shared_batches(seeds, labels, settings)
 
         def plan(epoch: int) -> Epoch:
             return Epoch([step_of(images) for images in ordered[epoch]])

@@ -30,15 +30,20 @@ def evaluated(
     gradients = list(torch.autograd.grad(loss.sum(), leaves))
     norm = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)
     seen, true = labels[rows, batch], labels_clean[rows, batch]
-    guess, clean = logits.detach().argmax(dim=-1), seen == true
+    guess = logits.detach().argmax(dim=-1)
+    clean, noisy, right = seen == true, seen != true, (guess == true).float()
+    accuracy = right.mean(dim=1)
+    if step.counted is not None:
+        clean, noisy = clean & step.counted, noisy & step.counted
+        accuracy = (right * step.counted).sum(dim=1) / step.counted.sum(dim=1)
     counts = torch.stack(
         [
             loss.detach(),
-            (guess == true).float().mean(dim=1),
+            accuracy,
             ((guess == seen) & clean).sum(dim=1),
             clean.sum(dim=1),
-            ((guess == seen) & ~clean).sum(dim=1),
-            (~clean).sum(dim=1),
+            ((guess == seen) & noisy).sum(dim=1),
+            noisy.sum(dim=1),
             norm,
             torch.ones_like(norm),
         ]

@@ -22,6 +22,20 @@ TRANSPORT = {"ot_cost": "linear", "ot_regularisation": 0.01}
 SETTINGS = {
     "prompt": {**SGD, "context_length": 4, "learning_rate": 0.3},
     "full_prompt": {**SGD, "context_length": 4, "learning_rate": 0.3},
+    "joapr": {
+        **SGD,
+        **{"split_after": 1, "alpha1": 0.5, "alpha2": 1.0, "sharpening": 2.0},
+        "context_length": 4,
+        "learning_rate": 0.3,
+    },
+    "tip_adapter": {},
+    "lp_plus_plus": {"iterations": 20},
+    "clap": {**SGD, "learning_rate": 0.1},
+    "co_teaching": {**SGD, "learning_rate": 1.0, "forget_rate": 0.2, "gradual_epochs": 3},
+    "early_learning": {
+        **SGD,
+        **{"learning_rate": 1.0, "target_momentum": 0.9, "regularisation": 7.0},
+    },
     "nlprompt": {**SGD, **TRANSPORT, "context_length": 4, "learning_rate": 0.3},
     "tecoprompt": {**SGD, **TRANSPORT, "context_length": 4, "learning_rate": 0.3},
     "cls_tuning": {**SGD, "learning_rate": 0.3},
@@ -31,7 +45,10 @@ SETTINGS = {
     "linear_probe_sgd": {**SGD, "learning_rate": 0.1},
 }
 # What these learn is held against plain references, on images whose labels are partly wrong.
-REFERENCED = {"nlprompt", "tecoprompt"}
+REFERENCED = {
+    *("nlprompt", "tecoprompt", "joapr"),
+    *("tip_adapter", "lp_plus_plus", "clap", "co_teaching", "early_learning"),
+}
 # A layer of the tiny text tower, 32 wide: attention, two layer norms, the two halves of the MLP.
 LAYER = (4 * 32 * 32 + 4 * 32) + 4 * 32 + (4 * 32 + 1) * 32 + (32 + 1) * 4 * 32
 # Trained numbers. Text: 4 context tokens of 32; one token for each of 4 names; of "a photo of a
@@ -39,6 +56,12 @@ LAYER = (4 * 32 * 32 + 4 * 32) + 4 * 32 + (4 * 32 + 1) * 32 + (32 + 1) * 4 * 32
 PARAMETERS = {
     "prompt": 4 * 32,
     "nlprompt": 4 * 32,
+    "joapr": 4 * 32,
+    "tip_adapter": 32 * 16,  # a key an image
+    "lp_plus_plus": 4 * 16 + 4 + 4,
+    "clap": 4 * 16,
+    "co_teaching": 2 * 4 * 16,
+    "early_learning": 4 * 16,
     "tecoprompt": 4 * 32,
     "full_prompt": (4 + 4) * 32,
     "cls_tuning": 4 * 32,
