@@ -61,6 +61,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/tune.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/analysis.smk"
+include: "workflow/rules/overview.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -75,6 +76,7 @@ rule all:
     input:
         rules.collect_runs.output,
         lost_run_files,
+        rules.overview.input,
         rules.all_tables.input,
         rules.all_figures.input,
         rules.check_claims.output,

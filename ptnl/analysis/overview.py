@@ -34,7 +34,7 @@ def overview_table(runs: pd.DataFrame, draws: pd.DataFrame, baseline: str) -> pd
     ----------
     runs : see `ptnl.schemas.RUNS`
     draws : of random prompts (`ptnl.schemas.RANDOM_PROMPTS`); may be empty
-    baseline : a method that trains on the given labels
+    baseline : a method that trains on the given labels; empty where the study has none
     """
     given = runs[runs.method.map(lambda name: METHODS[name].labels == "noise")]
     own = runs.drop(given.index).assign(noise=OWN)
@@ -81,7 +81,7 @@ def _difference(
     accuracy: pd.Series, base: pd.Series, method: str, baseline: str
 ) -> tuple[float, float, float]:
     """Mean and interval of the differences to the baseline, seed by seed."""
-    if method == baseline:
+    if method == baseline or base.empty:
         return (float("nan"),) * 3
     if not METHODS[method].is_trained and len(accuracy) == 1:
         differences = float(accuracy.iloc[0]) - base
@@ -93,9 +93,10 @@ def _difference(
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
-    """Data sets and backbones in their order, zero-shot first, then methods as registered."""
+    """Kinds of noise by how many methods meet them; the rest in the order of the registries."""
     datasets, backbones = data.in_order(rows.dataset), registry.in_order(rows.backbone)
-    kinds = [*dict.fromkeys(rows.noise[rows.noise != OWN]), OWN]
+    methods = rows[rows.noise != OWN].groupby("noise").method.nunique()
+    kinds = [*methods.sort_values(ascending=False, kind="stable").index, OWN]
     rank = pd.DataFrame(
         {
             "noise": rows.noise.map(kinds.index),

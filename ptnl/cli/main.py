@@ -10,7 +10,14 @@ from ptnl import __version__
 from ptnl.cli.entry import start
 
 NO_COMMANDS = {"__init__", "entry", "main"}
-TOOLS = {"bench", "data", "plan", "summary"}  # called by hand; no step of the workflow needs them
+TOOLS = {
+    "bench",
+    "data",
+    "pack",
+    "plan",
+    "summary",
+    "unpack",
+}  # called by hand; no step of the workflow needs them
 
 
 def commands() -> dict[str, str]:

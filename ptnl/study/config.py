@@ -47,7 +47,7 @@ def study_config(
     full = with_defaults(kept, rules.schema)
     preset = protocol_of(full, rules.protocols)
     full = apply_protocol(full, preset, explicit, hyper_parameters(rules.schema))
-    full = without_dropped(full)
+    full = only_methods(without_dropped(full))
     check_config(full, rules.schema)
     return full
 
@@ -91,6 +91,47 @@ def without_dropped(config: Mapping[str, Any]) -> dict[str, Any]:
         return {name: entry for name, entry in value.items() if entry is not None}
 
     return {key: kept(v) if key in DROPPED_BY_NULL else v for key, v in config.items()}
+
+
+def only_methods(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with the methods that `methods_only` lists, in its order, and no others.
+
+    Backbones, other than the primary one, and kinds of noise, other than the random one, are left
+    out where they were there for other methods only.
+    """
+    if "methods_only" not in config:
+        return dict(config)
+    wanted = config["methods_only"]
+    for name in wanted:
+        if name not in config["methods"]:
+            raise InputError(
+                f"config: methods_only: {name!r} is not in the study; "
+                f"choose from {', '.join(config['methods'])}"
+            )
+
+    def kept(entries: Mapping[str, Any], always: str) -> dict[str, Any]:
+        left = {
+            name: {**entry, "methods": [m for m in entry["methods"] if m in wanted]}
+            if "methods" in entry
+            else entry
+            for name, entry in entries.items()
+        }
+        return {
+            name: entry
+            for name, entry in left.items()
+            if name == always or entry.get("methods") != []
+        }
+
+    return {
+        **config,
+        "methods": {name: config["methods"][name] for name in wanted},
+        "backbones": kept(config["backbones"], config["primary_backbone"]),
+        "noise": kept(config["noise"], config.get("random_noise", "symmetric")),
+        "dataset_methods": {
+            dataset: [name for name in methods if name in wanted]
+            for dataset, methods in config.get("dataset_methods", {}).items()
+        },
+    }
 
 
 def with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -136,6 +136,18 @@ def gradient_runs(config: Config) -> list[Run]:
     ]
 
 
+def baseline(config: Config) -> str:
+    """The method that an overview compares others with, or nothing.
+
+    The first in the order of the config that trains on the given labels with the primary backbone.
+    """
+    methods = methods_of(config, config["primary_backbone"])
+    return next(
+        (name for name in config["methods"] if name in methods and METHODS[name].labels == "noise"),
+        "",
+    )
+
+
 def zero_shot_runs(config: Config) -> list[Run]:
     """The runs of zero-shot CLIP."""
     return [run for run in runs(config) if run.method == "zero_shot"]

@@ -9,6 +9,7 @@ rule collect_runs:
     output:
         runs="<results>/runs.parquet",
         summary="<results>/summary.parquet",
+        csv=multiext("<results>/", "runs.csv", "summary.csv"),
     log:
         "<logs>/collect_runs.log",
     localrule: True
@@ -196,11 +197,18 @@ rule check_claims:
 
 
 rule write_report:
-    """One page: claims, tables, figures, noise, cost and environment."""
+    """One page: overview, single classes, claims, tables, figures, noise, settings and cost."""
     input:
         **code("ptnl.cli.write_report", "ptnl.analysis.report", "ptnl.study.layouts"),
         template="ptnl/analysis/templates/report.html.jinja",
+        config=rules.write_config.output,
         runs="<results>/runs.parquet",
+        overview="<results>/tables/overview.md",
+        overview_figure="<results>/figures/overview.svg",
+        classes=collect("<results>/figures/classes_{dataset}.svg", dataset=config["datasets"]),
+        confusion=collect("<results>/figures/confusion_{dataset}.svg", dataset=config["datasets"]),
+        learning=collect("<results>/figures/learning_{dataset}.svg", dataset=config["datasets"]),
+        mistakes=collect("<results>/details/{dataset}/mistakes.md", dataset=config["datasets"]),
         tables=collect("<results>/tables/table{number}.md", number=TABLES),
         figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),
         claims="<results>/claims.md",
@@ -215,10 +223,11 @@ rule write_report:
     localrule: True
     conda:
         "../../envs/ptnl.yaml"
-    params:
-        study=config["study"],
     shell:
-        "python -m ptnl.cli.write_report --study {params.study} --runs {input.runs} "
+        "python -m ptnl.cli.write_report --config {input.config} --runs {input.runs} "
+        "--overview {input.overview} --overview-figure {input.overview_figure} "
+        "--class-figures {input.classes} --confusion-figures {input.confusion} "
+        "--learning-figures {input.learning} --mistakes {input.mistakes} "
         "--tables {input.tables} --figures {input.figures} --claims {input.claims} "
         "--data {input.data} {input.zeroshot} --noise {input.noise} --cost {input.cost} "
         "--out {output} > {log} 2>&1"
@@ -245,7 +254,7 @@ rule all_figures:
     localrule: True
 
 
-for number in TABLES:
+for number in layouts.TABLES:
 
     rule:
         """One table by its number, as in the paper."""
@@ -256,7 +265,7 @@ for number in TABLES:
         localrule: True
 
 
-for number in FIGURES:
+for number in layouts.FIGURES:
 
     rule:
         """One figure by its number, as in the paper."""

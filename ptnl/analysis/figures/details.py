@@ -132,8 +132,8 @@ def learning_figure(curves: pd.DataFrame, noise: str, origin: Origin) -> Figure:
     """
     rows = curves[(curves.backbone == origin.backbone) & (curves.noise == noise)]
     rows = rows[rows.fp == rows.fp.max()]
-    epochs = rows.groupby("method").epoch.nunique()
-    methods = _in_order(epochs[epochs > 1].index)
+    epochs = rows.groupby("method").apply(lambda part: part.groupby("seed").epoch.count().max())
+    methods = _in_order(epochs[epochs > 1].index) if len(rows) else []
     if not methods:
         return _nothing(f"No method is trained over several epochs under {noise} noise; {origin}")
     columns = min(len(methods), A_ROW)
@@ -149,6 +149,7 @@ def learning_figure(curves: pd.DataFrame, noise: str, origin: Origin) -> Figure:
             axes.set_title(METHODS[method].title, loc="left", fontsize=8)
             axes.set_ylim(-3, 103)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
+            axes.tick_params(labelbottom=True)
         for axes in grid.flat[len(methods) :]:
             axes.remove()
         for axes in grid[:, 0]:
