@@ -13,6 +13,7 @@ from ptnl.study.config import Rules, study_config
 from ptnl.data import datasets_of, options_of
 from ptnl.data.changes import check_place, state_of
 from ptnl.errors import InputError
+from ptnl.study.strict_yaml import read_yaml
 from ptnl.machine import gpus
 from ptnl.study import grid
 from ptnl.study import layouts
@@ -66,6 +67,8 @@ include: "workflow/rules/report.smk"
 
 
 onstart:
+    for sentence in layouts.left_out(config):
+        logger.info(sentence)
     if config["device"] == "auto" and workflow.local_exec and not gpus.has_gpu():
         logger.info("No GPU on this machine: models run on the CPU.")
 

@@ -33,6 +33,7 @@ NOISE_TITLES = {
     "pairflip": "Pair flip",
     "symmetric_global": "Random, global",
     "fp_swap": "Imported",
+    "fp_swap_2022": "Imported, 2022",
 }
 
 

@@ -111,15 +111,14 @@ def test_the_command(tmp_path):
         (folder / name).write_text(f"{name} is here\n")
     svg = folder / "figure.svg"
     svg.write_bytes(SVG)
-    write_report.main(
-        ["--config", str(folder / "config.yaml"), "--runs", str(folder / "runs.parquet")]
-        + ["--overview", files["overview.md"], "--overview-figure", str(svg)]
-        + ["--class-figures", str(svg), "--confusion-figures", str(svg)]
-        + ["--learning-figures", str(svg), "--mistakes", files["mistakes.md"]]
-        + ["--claims", files["claims.md"], "--data", files["data.md"]]
-        + ["--noise", files["noise.md"], "--cost", files["cost.md"]]
-        + ["--out", str(folder / "report.html")]
-    )
+    options = {
+        **{"config": folder / "config.yaml", "runs": folder / "runs.parquet"},
+        **{"overview": files["overview.md"], "overview-figure": svg},
+        **dict.fromkeys(("class-figures", "confusion-figures", "learning-figures"), svg),
+        **{kind: files[f"{kind}.md"] for kind in ("mistakes", "claims", "data", "noise", "cost")},
+        "out": folder / "report.html",
+    }
+    write_report.main([f"--{name}={value}" for name, value in options.items()])
     text = (folder / "report.html").read_text()
     assert "overview.md is here" in text
     assert "Figure 2 needs prompt_gce, linear_probe_gce." in text

@@ -4,9 +4,10 @@
 def validate_config():
     """Fill in defaults, apply the protocol; stop with one sentence where the config is wrong."""
     try:
-        config.update(
-            study_config(config, workflow.config_settings.overwrite_config, Rules.shipped())
-        )
+        for file in workflow.configfiles:
+            if not str(file).endswith(".json"):
+                read_yaml(file)  # refuses a key that stands twice
+        config.update(study_config(config, Rules.shipped()))
     except InputError as error:
         raise WorkflowError(error) from None
 

@@ -106,7 +106,8 @@ for noise, options in config["noise"].items():
         params:
             noise=noise,
             fps=options["fps"],
+            favoured_by=options.get("favoured_by", "image"),
         shell:
             "python -m ptnl.cli.inject_noise --manifest {input.manifest} --shots {input.shots} "
             "--noise {params.noise} --fp {params.fps} --seed {wildcards.seed} "
-            "--pseudolabels {input.pseudolabels} --out {output} > {log} 2>&1"
+            "--pseudolabels {input.pseudolabels} --favoured-by {params.favoured_by} --out {output} > {log} 2>&1"

@@ -243,6 +243,7 @@ rule report:
 rule all_tables:
     """Every table of the study."""
     input:
+        rules.make_overview.output.tables,
         collect("<results>/tables/table{number}.{ext}", number=TABLES, ext=("csv", "md", "tex")),
     localrule: True
 
@@ -250,6 +251,8 @@ rule all_tables:
 rule all_figures:
     """Every figure of the study."""
     input:
+        rules.make_overview.output.figures,
+        collect(rules.plot_details.output, dataset=config["datasets"]),
         collect("<results>/figures/figure{number}.{ext}", number=FIGURES, ext=("svg", "pdf", "png")),
     localrule: True
 
