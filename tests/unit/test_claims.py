@@ -460,12 +460,12 @@ def test_a_null_effect_rarely_holds(together):
     runs = run_table(methods, {}, backbones=("mini-rn",))
     first = runs.groupby(["method", "rate", "seed"]).ngroup() if together else range(len(runs))
     found = []
-    studies = 150
+    studies = 60
     for _ in range(studies):
         accuracy = 70 + rng.normal(size=len(runs))[first]
         found.append(finding_of("text_encoder_overfits", runs.assign(accuracy=accuracy)).verdict)
-    assert found.count(HOLDS) / studies < 0.08
-    assert found.count(FAILS) / studies < 0.08
+    assert found.count(HOLDS) / studies < 0.12
+    assert found.count(FAILS) / studies < 0.12
 
 
 IN_THE_PAPER = Setting("symmetric", RATES, "RN50", ("RN50", "ViT-B-32"))
