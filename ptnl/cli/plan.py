@@ -15,7 +15,7 @@ import yaml
 from ptnl.cli.entry import add_device, parser, start
 from ptnl.errors import InputError
 from ptnl.fetch.sources import load_sources
-from ptnl.study.config import read_study
+from ptnl.study.config import REPOSITORY, read_study
 from ptnl.study.estimate import Machine, as_json, as_text, make_plan, of_peak
 from ptnl.study.job_records import read_benchmarks
 from ptnl.study.layouts import unfilled
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_device(arguments)
     args = arguments.parse_args(argv)
 
-    config = read_study(Path(), args.configfile, dict(map(key_and_value, args.config)))
+    config = read_study(REPOSITORY, args.configfile, dict(map(key_and_value, args.config)))
     pathvars = config.get("pathvars", {})
     results = Path(pathvars.get("results", f"results/{config['study']}"))
     data = Path(pathvars.get("data", config["data_root"]))

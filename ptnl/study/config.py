@@ -1,7 +1,8 @@
 """Checking a study's config: one clear sentence for what is wrong. Pure, without torch."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -12,8 +13,11 @@ import jsonschema
 
 from ptnl.errors import InputError, did_you_mean
 from ptnl.study.grid import check_grid
+from ptnl.study.places import check_names, expanded
 from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_values
 from ptnl.study.strict_yaml import read_yaml
+
+REPOSITORY = Path(__file__).parents[2]  # holds the Snakefile and config.yaml
 
 
 @dataclass(frozen=True)
@@ -56,18 +60,24 @@ def study_config(config: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
             )
     full = only_methods(full)
     check_config(full, rules.schema)
-    return full
+    return expanded(full)
+
+
+def study_of(root: Path, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole config of a study: what a user says, over config.yaml of the repository `root`."""
+    return study_config(merged(_read_yaml(root / "config.yaml"), said), Rules.shipped())
 
 
 def read_study(root: Path, overlays: Sequence[Path], said: Mapping[str, Any]) -> dict[str, Any]:
-    """The config that Snakemake would plan with in the repository `root`.
+    """The config that Snakemake would plan with.
 
+    root : the repository
     overlays, said : what `--configfile` and `--config` say
     """
     explicit: dict[str, Any] = {}
     for layer in (*map(_read_yaml, overlays), said):
         explicit = merged(explicit, layer)
-    return study_config(merged(_read_yaml(root / "config.yaml"), explicit), Rules.shipped())
+    return study_of(root, explicit)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -178,6 +188,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     checked after it.
     """
     _check_schema(config, schema)
+    check_names(config)
     check_grid(config)
 
 
@@ -208,8 +219,17 @@ def _is_finite(_: jsonschema.TypeChecker, value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _is_matched(
+    _: Any, pattern: str, value: Any, schema: Mapping[str, Any]
+) -> Iterator[jsonschema.ValidationError]:
+    """JSON schema's `pattern`, of a whole text: its `$` lets a line break follow."""
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+
 Validator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
+    {"pattern": _is_matched},
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": _is_whole, "number": _is_finite}
     ),

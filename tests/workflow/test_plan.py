@@ -103,7 +103,7 @@ def test_the_paper(tmp_path):
 def test_ptnl_plan_counts_as_snakemake_does(tmp_path, base: Path | None, changes: dict):
     study = Study.create(tmp_path, base=base, **changes)
     command = [sys.executable, "-m", "ptnl.cli.plan", "--json", "--configfile", str(study.overlay)]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     steps = json.loads(said.stdout)["steps"]
     counted = {step["rule"]: step["missing"] for step in steps if step["rule"] != "total"}
     assert study.planned() == {**counted, "all": 1}
@@ -144,7 +144,7 @@ def test_a_profile_plans_the_same(tmp_path, name):
     if name == "slurm" and find_spec("snakemake_executor_plugin_slurm") is None:
         pytest.skip("no snakemake-executor-plugin-slurm here: `make test-slurm` installs it")
     study = Study.create(tmp_path)
-    assert study.planned("--profile", f"profiles/{name}") == study.planned()
+    assert study.planned("--profile", str(ROOT / f"profiles/{name}")) == study.planned()
 
 
 def test_every_key_of_a_profile_has_its_reason():

@@ -14,6 +14,7 @@ rule write_config:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("write_config", shows=True),
         config=json.dumps(config),
     shell:
         "python -m ptnl.cli.write_config --config {params.config:q} --out {output:q} > {log:q} 2>&1"
@@ -22,13 +23,6 @@ rule write_config:
 rule make_overview:
     """Every method at every rate, with its distance to a baseline: tables and a figure."""
     input:
-        **code(
-            "ptnl.cli.make_overview",
-            "ptnl.analysis.overview",
-            "ptnl.analysis.intervals",
-            "ptnl.analysis.figures.overview",
-            "ptnl.analysis.figures.style",
-        ),
         runs="<results>/runs.parquet",
         random_prompts=random_prompt_files("accuracy.parquet"),
     output:
@@ -40,6 +34,7 @@ rule make_overview:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("make_overview", shows=True),
         baseline=grid.baseline(config),
         backbone=config["primary_backbone"],
         study=config["study"],
@@ -54,7 +49,6 @@ rule make_overview:
 rule collect_details:
     """Single classes, mistakes and learning curves from all runs of a data set."""
     input:
-        **code("ptnl.cli.collect_details", "ptnl.analysis.details"),
         metrics=run_files_of_dataset("metrics.json"),
         logits=run_files_of_dataset("logits.npy"),
         manifest="<results>/manifests/{dataset}.parquet",
@@ -68,6 +62,7 @@ rule collect_details:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("collect_details", shows=True),
         folders=lambda wildcards, input: folders_of(input.metrics),
     shell:
         "python -m ptnl.cli.collect_details --runs {params.folders:q} --manifest {input.manifest:q} "
@@ -78,13 +73,6 @@ rule collect_details:
 rule plot_details:
     """Single classes, confusion matrices and learning curves of every method on a data set."""
     input:
-        **code(
-            "ptnl.cli.plot_details",
-            "ptnl.analysis.details",
-            "ptnl.analysis.figures.details",
-            "ptnl.analysis.figures.confusion",
-            "ptnl.analysis.figures.style",
-        ),
         classes="<results>/details/{dataset}/classes.parquet",
         mistakes="<results>/details/{dataset}/mistakes.parquet",
         curves="<results>/details/{dataset}/curves.parquet",
@@ -99,6 +87,7 @@ rule plot_details:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("plot_details", shows=True),
         backbone=config["primary_backbone"],
         noise=config["random_noise"],
         study=config["study"],
