@@ -1,7 +1,9 @@
 """Going on with a study's numbers: frames, logits and predictions, packed and unpacked."""
 
+import json
 import tarfile
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,3 +85,31 @@ def test_nothing_is_overwritten_and_nothing_half_unpacked(tmp_path):
     assert list((tmp_path / "there").iterdir()) == []
     with pytest.raises(InputError, match="no results of a study"):
         pack.main([str(tmp_path / "there"), "--out", str(file)])
+
+
+def test_the_notebook_answers_its_questions(tmp_path, root, capsys, monkeypatch):
+    """Every code cell, on made-up results: what it computes is what was made up."""
+    monkeypatch.chdir(study(tmp_path / "results/embedded").parents[1])
+    notebook = json.loads((root / "workflow/docs/own_question.ipynb").read_text())
+    cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    assert all(c.get("outputs", []) == [] for c in notebook["cells"])
+    shown: dict = {}
+    with mpl.rc_context({"backend": "agg"}):
+        for cell in cells:
+            exec(compile(cell, "own_question.ipynb", "exec"), shown)
+    runs = ptnl.results("results/embedded").runs
+    at_8 = runs[runs.fp == 8].groupby("method").accuracy.mean()
+    expected = at_8["prompt_ce"] - at_8["linear_probe"]
+    assert capsys.readouterr().out.startswith(
+        f"prompt_ce minus linear_probe: {expected:+.1f} points ["
+    )
+    assert shown["differences"].index.isin(CLASSES).all()
+    assert shown["errors"].shape == (2, 4)
+    assert shown["errors"].to_numpy().min() > 0
+
+
+def test_the_example_of_the_page_runs(tmp_path, root, monkeypatch):
+    monkeypatch.chdir(study(tmp_path / "results/embedded").parents[1])
+    page = (root / "workflow/docs/results.md").read_text()
+    example = page.split("```python\n", 1)[1].split("```", 1)[0]
+    exec(compile(example, "results.md", "exec"), {})
