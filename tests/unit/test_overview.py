@@ -139,6 +139,27 @@ def test_the_figure_has_a_dot_for_every_mean():
     assert random.get_xlim() == own.get_xlim()
 
 
+def test_of_many_data_sets_every_one_has_its_panel():
+    names = [f"set_{place}" for place in range(6)]
+    runs = pd.concat([toy_runs().assign(dataset=name) for name in names])
+    figure = overview_figure(overview_table(runs, NO_DRAWS, "prompt_ce"), ORIGIN)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    expected = [
+        f"Set {n}: {kind}" for n in range(6) for kind in ("random noise", "no given labels")
+    ]
+    assert sorted(titles) == expected
+    assert figure.get_figwidth() < 14
+
+
+def test_a_study_of_zero_shot_alone_has_an_overview():
+    runs = toy_runs(methods=())
+    overview = overview_table(runs[runs.method == "zero_shot"], NO_DRAWS, "")
+    assert "| Icons | **60.00** |" in unpadded(markdown(overview, ORIGIN)).replace(
+        "Zero-shot | ", ""
+    )
+    assert overview_figure(overview, ORIGIN).get_supxlabel().startswith("Top-1 accuracy (%). back")
+
+
 def test_classes_and_mistakes():
     labels = np.array([0, 0, 1, 1])
     runs = [metrics("prompt_ce", 8, seed, 0) for seed in (1, 2)]

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.analysis.figures.style import GREY, STYLE, caption
+from ptnl.analysis.figures.style import GREY, PANELS_A_ROW, STYLE, caption
 from ptnl.analysis.overview import OWN, ZERO_SHOT
 from ptnl.analysis.tables import Origin
 from ptnl.data import in_order, title_of
@@ -33,31 +33,39 @@ def overview_figure(overview: pd.DataFrame, origin: Origin) -> Figure:
     ]
     rates = sorted(rows.rate[rows.noise != OWN].unique())
     colours = dict(zip(rates, RATES(np.linspace(0.15, 0.95, max(len(rates), 2))), strict=False))
-    heights = [ROW * len(methods[kind]) + 0.55 for kind in kinds]
-    width = WIDTHS.get(len(datasets), WIDTH_OF_MANY)
-    size = (2.0 + width * len(datasets), sum(heights) + 0.9)
+    columns = min(len(datasets), PANELS_A_ROW)
+    # Of many data sets, the first few stand above the next: kinds of noise are repeated.
+    lines = [
+        (kind, datasets[first : first + columns])
+        for first in range(0, len(datasets), columns)
+        for kind in kinds
+    ]
+    heights = [ROW * len(methods[kind]) + 0.55 for kind, _ in lines]
+    width = WIDTHS.get(columns, WIDTH_OF_MANY)
+    size = (2.0 + width * columns, sum(heights) + 0.9)
     with mpl.rc_context({**STYLE, "axes.grid.axis": "both"}):
         figure = Figure(figsize=size, layout="constrained")
         placed = figure.subplots(
-            len(kinds),
-            len(datasets),
+            len(lines),
+            columns,
             squeeze=False,
             sharex="all",
             sharey="row",
             height_ratios=heights,
         )
-        for kind, line in zip(kinds, placed, strict=True):
-            for dataset, axes in zip(datasets, line, strict=True):
+        for (kind, shown), line in zip(lines, placed, strict=True):
+            for axes in line[len(shown) :]:
+                axes.remove()
+            for dataset, axes in zip(shown, line, strict=False):
                 part = rows[(rows.noise == kind) & (rows.dataset == dataset)]
                 _draw(axes, part, methods[kind], colours if kind != OWN else {0.0: GREY})
                 title = f"{noise_title(kind)} noise" if kind != OWN else "No given labels"
                 axes.set_title(f"{title_of(dataset)}: {title.lower()}", loc="left", fontsize=9)
-        for axes in placed[-1]:
-            axes.set_xlabel("Top-1 accuracy (%)")
         if rates:
             _key(figure, colours)
-        seeds = int(rows.n[rows.method.map(lambda name: METHODS[name].is_trained)].max())
-        caption(figure, f"Bars: sd over {seeds} seeds; dashed: zero-shot; {origin}")
+        seeds = rows.n[rows.method.map(lambda name: METHODS[name].is_trained)].max()
+        bars = f"Bars: sd over {seeds:.0f} seeds; dashed: zero-shot; " if seeds > 1 else ""
+        caption(figure, f"Top-1 accuracy (%). {bars}{origin}")
     return figure
 
 
