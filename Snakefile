@@ -79,7 +79,7 @@ include: "workflow/rules/report.smk"
 
 
 onstart:
-    for sentence in layouts.left_out(config):
+    for sentence in layouts.unfilled(config):
         logger.info(sentence)
     if config["device"] == "auto" and workflow.local_exec and not gpus.has_gpu():
         logger.info("No GPU on this machine: models run on the CPU.")
@@ -94,6 +94,7 @@ rule all:
         rules.overview.input,
         rules.all_tables.input,
         rules.all_figures.input,
+        rules.rank_methods.output if layouts.RANKED in TABLES else [],
         rules.check_claims.output,
         rules.report_data.output,
         rules.check_zeroshot.output if grid.zero_shot_runs(config) else [],

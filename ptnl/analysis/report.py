@@ -39,6 +39,7 @@ class Report:
     details: Mapping[str, DataSetDetails]  # by data set
     claims: str
     tables: Mapping[int, str]
+    ranks: str  # of later methods; empty in a study without them
     figures: Mapping[int, bytes]
     unfilled: Sequence[str]  # sentences: what of the paper the study cannot fill
     data: Sequence[str]
@@ -98,6 +99,7 @@ def render_report(report: Report) -> str:
         claims=_html(sign + detail),
         unfilled=report.unfilled,
         tables=[(number, _html(text)) for number, text in sorted(report.tables.items())],
+        ranks=_html(report.ranks),
         figures=[
             _picture(FIGURES[number].title, svg, number)
             for number, svg in sorted(report.figures.items())

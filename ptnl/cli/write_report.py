@@ -32,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--mistakes", type=Path, nargs="+", required=True, help="Markdown, one a data set"
     )
     arguments.add_argument("--tables", type=Path, nargs="*", default=[], help="tableN.md")
+    arguments.add_argument(
+        "--ranks", type=Path, nargs="*", default=[], help="of later methods, Markdown"
+    )
     arguments.add_argument("--figures", type=Path, nargs="*", default=[], help="figureN.svg")
     arguments.add_argument("--claims", type=Path, required=True, help="Markdown")
     arguments.add_argument(
@@ -70,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         claims=args.claims.read_text(),
         tables={_number(path): path.read_text() for path in args.tables},
         figures={_number(path): path.read_bytes() for path in args.figures},
+        ranks="\n".join(path.read_text() for path in args.ranks),
         unfilled=unfilled(config),
         data=[path.read_text() for path in args.data],
         noise=args.noise.read_text(),

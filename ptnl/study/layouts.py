@@ -30,6 +30,7 @@ EIGHT = (
 # As tables and figures call kinds of noise; others go by their names (`noise_title`).
 NOISE_TITLES = {
     "symmetric": "Random",
+    "confusion": "Confusion",
     "pairflip": "Pair flip",
     "symmetric_global": "Random, global",
     "fp_swap": "Imported",
@@ -46,6 +47,8 @@ class Layout:
     datasets: tuple[str, ...]  # those of the paper; other data sets of a study are all shown
     noises: tuple[str, ...] = ("symmetric",)
     extends: int = 0  # the number of the layout that shows the same on fewer data sets
+    bounded: tuple[str, ...] = ()  # methods too costly for all data sets: shown where they ran
+    is_papers: bool = True  # whether a study that cannot fill it says so
 
     def with_random_noise(self, kind: str) -> Self:
         """The layout with a protocol's kind of noise in the place of the paper's random noise."""
@@ -67,13 +70,22 @@ class Table(Layout):
 class Figure(Layout):
     """A figure: what it draws, one panel a data set."""
 
-    kind: str = "accuracy"  # over the noise rate; or gradients, or confusion
+    kind: str = "accuracy"  # over the noise rate; or gradients, splits, confusion
     labels: Mapping[str, str] = field(default_factory=dict)  # of methods, where not their titles
 
 
 WITH_CE = {"prompt_ce": "Prompt tuning (CE)", "linear_probe": "Linear probe (CE)"}
 CLASSIFIERS = ("classifier_r", "classifier_c", "text_finetune", "prompt_ce")
 CLASS_NAMES = ("full_prompt", "cls_tuning", "prompt_ce")
+# Later and related methods, beside those of the paper that they are measured by.
+LATER = (
+    *("prompt_ce", "prompt_gce", "prompt_double_softmax", "nlprompt", "tecoprompt", "joapr"),
+    *("proda", "cocoop"),
+    *("tip_adapter", "tip_adapter_f", "lp_plus_plus", "clap"),
+    *("classifier_c", "co_teaching", "early_learning"),
+)
+BOUNDED = ("proda", "cocoop")
+RANKED = 10  # the table whose methods are ranked
 LOSSES = ("prompt_gce", "prompt_ce", "linear_probe_gce", "linear_probe")
 
 TABLES = {
@@ -118,6 +130,22 @@ TABLES = {
         noises=("symmetric", "confusion"),
         columns="noise",
         extends=4,
+    ),
+    10: Table(
+        "Later and related methods under random noise",
+        LATER,
+        SEVEN,
+        bounded=BOUNDED,
+        is_papers=False,
+    ),
+    11: Table(
+        "Later and related methods under other noise",
+        LATER,
+        SEVEN,
+        noises=("symmetric", "confusion", "pairflip"),
+        bounded=BOUNDED,
+        is_papers=False,
+        columns="noise",
     ),
 }
 
@@ -169,6 +197,22 @@ FIGURES = {
         SEVEN,
         labels=WITH_CE,
     ),
+    10: Figure(
+        "Later methods",
+        (
+            *("nlprompt", "tecoprompt", "joapr", "prompt_double_softmax"),
+            *("prompt_gce", "prompt_ce", "clap", "early_learning"),
+        ),
+        SEVEN,
+        is_papers=False,
+    ),
+    11: Figure(
+        "What methods take as rightly labelled",
+        ("nlprompt", "tecoprompt", "joapr"),
+        SEVEN,
+        is_papers=False,
+        kind="splits",
+    ),
 }
 
 
@@ -188,7 +232,7 @@ def noise_title(kind: str) -> str:
 
 
 def lacking(layouts: Mapping[int, Layout], number: int, config: Mapping[str, Any]) -> str:
-    """What a study would need to fill a layout of the paper, in words; empty where it fills it.
+    """What a study would need to fill a layout, in words; empty where it fills it.
 
     A layout that shows the same as another on more data sets is filled where the study has some of
     these.
@@ -197,7 +241,7 @@ def lacking(layouts: Mapping[int, Layout], number: int, config: Mapping[str, Any
     datasets = shown(layout, config["datasets"])
     if not datasets:
         return f"one of the data sets {', '.join(layout.datasets)}"
-    if layout.extends and datasets == shown(layouts[layout.extends], config["datasets"]):
+    if _repeats(layouts, layout, config):
         return f"more data sets than {type(layout).__name__} {layout.extends} shows"
 
     def missing(backbone: str) -> list[str]:
@@ -206,7 +250,8 @@ def lacking(layouts: Mapping[int, Layout], number: int, config: Mapping[str, Any
             for dataset in datasets
             for method in layout.methods
             for noise in layout.noises or (None,)
-            if not asks_for(config, dataset, backbone, method, noise)
+            if method not in layout.bounded
+            and not asks_for(config, dataset, backbone, method, noise)
         ]
         return list(dict.fromkeys(lacks))
 
@@ -218,6 +263,14 @@ def lacking(layouts: Mapping[int, Layout], number: int, config: Mapping[str, Any
         if not others:
             return f"{', '.join(layout.methods)} with a second backbone"
     return ""
+
+
+def _repeats(layouts: Mapping[int, Layout], layout: Layout, config: Mapping[str, Any]) -> bool:
+    """Whether, of a study, a layout would show just what a shorter one shows."""
+    datasets = config["datasets"]
+    return bool(layout.extends) and (
+        shown(layout, datasets) == shown(layouts[layout.extends], datasets)
+    )
 
 
 def _missing_run(
@@ -237,10 +290,14 @@ def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[i
 
 
 def unfilled(config: Mapping[str, Any]) -> list[str]:
-    """A sentence for each table and figure of the paper that a study does not fill."""
+    """A sentence for each table and figure of the paper that a study does not fill.
+
+    Those that would repeat a shorter one are not missed.
+    """
     return [
         f"{kind} {number} needs {lacks}."
         for kind, layouts in (("Table", TABLES), ("Figure", FIGURES))
-        for number in layouts
+        for number, layout in layouts.items()
+        if layout.is_papers and not _repeats(layouts, layout, config)
         if (lacks := lacking(layouts, number, config))
     ]
