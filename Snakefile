@@ -80,11 +80,12 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/tune.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/analysis.smk"
+include: "workflow/rules/overview.smk"
 include: "workflow/rules/report.smk"
 
 
 onstart:
-    for sentence in layouts.left_out(config):
+    for sentence in layouts.unfilled(config):
         logger.info(sentence)
     if config["device"] == "auto" and workflow.local_exec and not gpus.has_gpu():
         logger.info("No GPU on this machine: models run on the CPU.")
@@ -100,6 +101,7 @@ rule all:
     input:
         rules.collect_runs.output,
         lost_files,
+        rules.overview.input,
         rules.all_tables.input,
         rules.all_figures.input,
         rules.report_tpt.output if TUNED_AT_TEST else [],

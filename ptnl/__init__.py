@@ -21,7 +21,7 @@ _LAZY = {
     "predict": "predict",
 }
 
-__all__ = ["PromptClassifier", "Session", "__version__", "adapt", "audit", "predict"]
+__all__ = ["PromptClassifier", "Session", "__version__", "adapt", "audit", "predict", "results"]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,3 +30,10 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(f"ptnl.own.{_LAZY[name]}"), name)
+
+
+def results(folder: str) -> Any:
+    """A finished study, as `ptnl.analysis.results.StudyResults`: `ptnl.results("results/mine")`."""
+    from ptnl.analysis.results import StudyResults  # here, so that the Snakefile loads no pandas
+
+    return StudyResults(folder)

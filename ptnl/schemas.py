@@ -151,6 +151,23 @@ SUMMARY: Schema = {
     "n": "int64",
 }
 
+# One row a (data set, backbone, kind of noise, rate, method), with its distance to a baseline.
+OVERVIEW: Schema = {
+    "dataset": "string",
+    "backbone": "string",
+    "noise": "string",  # `own` where no given label is used
+    "fp": "int64",
+    "rate": "double",
+    "method": "string",
+    "mean": "double",  # top-1 accuracy, percent
+    "sd": "double",  # sample standard deviation; NaN for a single run
+    "n": "int64",  # seeds, or draws of random prompts
+    "baseline": "string",  # the method that it is compared with; empty for the baseline itself
+    "difference": "double",  # points above the baseline, mean of the seeds' differences
+    "low": "double",  # 95 % confidence interval; NaN for a single seed
+    "high": "double",
+}
+
 # One row a (data set, backbone, method, noise, fp): the mean of the logits of its seeds.
 ENSEMBLES: Schema = {
     "dataset": "string",
@@ -203,6 +220,49 @@ CONFUSION: Schema = {
     "true_class": "string",
     "predicted_class": "string",
     "percent": "double",  # of the test images of the true class, mean over the prompts
+}
+
+# One row a (sweep, rate, class): how many of its test images are recognised.
+CLASS_ACCURACY: Schema = {
+    "dataset": "string",
+    "backbone": "string",
+    "method": "string",
+    "noise": "string",
+    "fp": "int64",
+    "rate": "double",
+    "class_name": "string",
+    "images": "int64",  # test images of the class
+    "mean": "double",  # percent of them, mean over seeds
+    "sd": "double",  # NaN for a single run
+    "n": "int64",
+}
+
+# One row a (sweep, rate, pair of classes that is confused at all).
+MISTAKES: Schema = {
+    "dataset": "string",
+    "backbone": "string",
+    "method": "string",
+    "noise": "string",
+    "fp": "int64",
+    "true_class": "string",
+    "predicted_class": "string",
+    "percent": "double",  # of the test images of the true class, mean over seeds
+}
+
+# One row a (run, epoch).
+CURVES: Schema = {
+    "dataset": "string",
+    "backbone": "string",
+    "method": "string",
+    "noise": "string",
+    "fp": "int64",
+    "rate": "double",
+    "seed": "int64",
+    "epoch": "int64",
+    "loss": "double",
+    "accuracy_true": "double",  # see `HISTORY`
+    "accuracy_clean": "double",
+    "accuracy_noisy": "double",
 }
 
 # One row a claim of the paper.

@@ -46,15 +46,22 @@ def _cell(estimate: Estimate, unit: str) -> str:
 
 
 def overview(findings: Sequence[Finding]) -> str:
-    """One row a claim: what the paper says, where, and what this study found."""
-    return markdown_table(
-        ["Claim", "Paper", "Found"],
-        [
-            (f.claim.statement, f.claim.source, f"**{f.verdict.capitalize()}**{_found(f)}")
-            for f in findings
-        ],
-        "lll",
-    )
+    """One row a claim: what the paper says, where, and what this study found.
+
+    Claims that the study cannot judge follow in a list.
+    """
+    judged = [
+        (f.claim.statement, f.claim.source, f"**{f.verdict.capitalize()}**{_found(f)}")
+        for f in findings
+        if f.verdict != UNJUDGED
+    ]
+    parts = [markdown_table(["Claim", "Paper", "Found"], judged, "lll")] if judged else []
+    if lacking := [f for f in findings if f.verdict == UNJUDGED]:
+        parts += [
+            f"Not enough runs for {len(lacking)} claims:",
+            "\n".join(f"- `{f.name}`: {'; '.join(f.missing)}" for f in lacking),
+        ]
+    return "\n\n".join(parts)
 
 
 def _found(finding: Finding) -> str:

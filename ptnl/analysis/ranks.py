@@ -9,7 +9,7 @@ from ptnl.analysis.tables import Origin
 from ptnl.analysis.text_tables import markdown_table
 from ptnl.methods import METHODS
 from ptnl.schemas import RANKS
-from ptnl.study.layouts import NOISE_TITLES, RANKED, TABLES
+from ptnl.study.layouts import NOISE_TITLES, RANKED, TABLES, noise_title
 
 BASELINE = "prompt_ce"  # whose accuracy is subtracted
 LAYOUT = TABLES[RANKED]
@@ -54,7 +54,8 @@ def method_ranks(runs: pd.DataFrame, backbone: str) -> pd.DataFrame:
             )
     table = pd.DataFrame(parts, columns=list(RANKS))
     order = {method: place for place, method in enumerate(LAYOUT.methods)}
-    kinds = {noise: place for place, noise in enumerate(NOISE_TITLES)}
+    others = sorted(set(table.noise) - NOISE_TITLES.keys())
+    kinds = {noise: place for place, noise in enumerate([*NOISE_TITLES, *others])}
     return table.sort_values(
         ["noise", "rate", "method"],
         key=lambda column: (
@@ -104,5 +105,5 @@ def _grid(ranks: pd.DataFrame, column: str, form: str, lowest_is_best: bool) -> 
             ends = [found[f"{column}_low"], found[f"{column}_high"]]
             spread = "" if math.isnan(ends[0]) else " [{}, {}]".format(*map(form.format, ends))
             row.append((f"**{mean}**" if found[column] == best else mean) + spread)
-    heads = ["Method", *(f"{NOISE_TITLES[noise]}, {rate:g} %" for noise, rate in cells)]
+    heads = ["Method", *(f"{noise_title(noise)}, {rate:g} %" for noise, rate in cells)]
     return markdown_table(heads, rows, "l" + "r" * len(cells))

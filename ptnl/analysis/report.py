@@ -1,7 +1,8 @@
-"""One self-contained page of a study: claims, tables, figures, data, cost, environment."""
+"""One self-contained page of a study: what it found, what it says to the paper, how it was made."""
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 import jinja2
@@ -10,11 +11,42 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from ptnl.analysis.text_tables import markdown_table
+from ptnl.data import title_of
 from ptnl.study.layouts import FIGURES
+
+CLAIMS_DETAIL = "\n## How a verdict is reached"  # what stands before it fits on a screen
 
 
 def _html(markdown: str) -> Markup:
     return Markup(MarkdownIt().enable("table").render(markdown))
+
+
+@dataclass(frozen=True)
+class DataSetDetails:
+    """What a study found on one data set beside accuracies."""
+
+    mistakes: str  # Markdown
+    figures: Mapping[str, bytes]  # title -> SVG
+
+
+@dataclass(frozen=True)
+class Report:
+    """The parts of a report; texts are Markdown, figures SVG."""
+
+    study: str
+    overview: str
+    overview_figure: bytes
+    details: Mapping[str, DataSetDetails]  # by data set
+    claims: str
+    tables: Mapping[int, str]
+    ranks: str  # of later methods; empty in a study without them
+    figures: Mapping[int, bytes]
+    unfilled: Sequence[str]  # sentences: what of the paper the study cannot fill
+    data: Sequence[str]
+    noise: str
+    settings: str
+    cost: str
+    runs: pd.DataFrame = field(repr=False)  # see `ptnl.schemas.RUNS`
 
 
 def environment(runs: pd.DataFrame) -> str:
@@ -26,57 +58,55 @@ def environment(runs: pd.DataFrame) -> str:
 
 def introduction(runs: pd.DataFrame) -> str:
     """What the study is, in two sentences."""
+
+    def counted(names: pd.Series, noun: str) -> str:
+        return f"{names.nunique()} {noun}{'' if names.nunique() == 1 else 's'}"
+
     return (
-        f"{len(runs):,} runs on {runs.dataset.nunique()} data sets "
-        f"({', '.join(dict.fromkeys(runs.dataset))}) with {runs.backbone.nunique()} backbones "
-        f"({', '.join(dict.fromkeys(runs.backbone))}), {runs.method.nunique()} methods, "
+        f"{len(runs):,} runs on {counted(runs.dataset, 'data set')} "
+        f"({', '.join(dict.fromkeys(runs.dataset))}) with {counted(runs.backbone, 'backbone')} "
+        f"({', '.join(dict.fromkeys(runs.backbone))}), {counted(runs.method, 'method')}, "
         f"{runs.shots.max()} shots. Accuracies are top-1 on the test split after the last epoch; "
         "nothing was chosen on it."
     )
 
 
-def render_report(
-    study: str,
-    runs: pd.DataFrame,
-    tables: Mapping[int, str],
-    figures: Mapping[int, bytes],
-    claims: str,
-    data: Sequence[str],
-    noise: str,
-    cost: str,
-    ranks: str = "",
-) -> str:
-    """The page (HTML), whole in one string.
+def _picture(title: str, svg: bytes, number: int | None = None) -> dict:
+    return {"number": number, "title": title, "data": base64.b64encode(svg).decode()}
 
-    Parameters
-    ----------
-    study : its name
-    runs : see `ptnl.schemas.RUNS`
-    tables : number -> Markdown
-    figures : number -> SVG
-    claims, data, noise, cost : Markdown
-    ranks : Markdown, behind the tables; empty in a study without them
-    """
-    parts = ["Claims", "Tables", "Figures", "Data", "Label noise", "Cost", "Environment"]
+
+def render_report(report: Report) -> str:
+    """The page (HTML), whole in one string; links lead to files beside it."""
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         files("ptnl.analysis").joinpath("templates/report.html.jinja").read_text()
     )
+    verdicts, sign, detail = report.claims.partition(CLAIMS_DETAIL)
     return template.render(
-        study=study,
-        introduction=introduction(runs),
-        contents=[(title, title.split()[-1].lower()) for title in parts],
-        claims=_html(claims),
-        tables=[_html(text) for text in [*(t for _, t in sorted(tables.items())), ranks] if text],
-        figures=[
+        study=report.study,
+        introduction=introduction(report.runs),
+        overview=_html(report.overview),
+        overview_figure=_picture("Every method at every rate", report.overview_figure),
+        details=[
             {
-                "number": number,
-                "title": FIGURES[number].title,
-                "data": base64.b64encode(svg).decode(),
+                "title": title_of(name),
+                "name": name,
+                "mistakes": _html(part.mistakes),
+                "figures": [_picture(title, svg) for title, svg in part.figures.items()],
             }
-            for number, svg in sorted(figures.items())
+            for name, part in report.details.items()
         ],
-        data=[_html(text) for text in data],
-        noise=_html(noise),
-        cost=_html(cost),
-        environment=_html(environment(runs)),
+        verdicts=_html(verdicts.partition("\n")[2]),  # without its title
+        claims=_html(sign + detail),
+        unfilled=report.unfilled,
+        tables=[(number, _html(text)) for number, text in sorted(report.tables.items())],
+        ranks=_html(report.ranks),
+        figures=[
+            _picture(FIGURES[number].title, svg, number)
+            for number, svg in sorted(report.figures.items())
+        ],
+        data=[_html(text) for text in report.data],
+        noise=_html(report.noise),
+        settings=_html(report.settings),
+        cost=_html(report.cost),
+        environment=_html(environment(report.runs)),
     )

@@ -13,7 +13,7 @@ from ptnl.backbones import registry
 from ptnl.labels.pseudo_labels import SELECTIONS
 from ptnl.methods import METHODS
 from ptnl.study.grid import RANDOM_PROMPT
-from ptnl.study.layouts import NOISE_TITLES, Table, shown
+from ptnl.study.layouts import Table, noise_title, shown
 
 ESTIMATES = {
     "single": "One prompt",
@@ -144,7 +144,7 @@ def _titles(layout: Table) -> dict[str, Callable]:
         "method": lambda name: METHODS[name].title,
         "backbone": lambda name: f"{registry.title_of(name)}-PT",
         "estimate": ESTIMATES.get,
-        "noise": NOISE_TITLES.get,
+        "noise": noise_title,
         "rate": lambda rate: f"{rate:g} %",
     }
 
@@ -187,7 +187,7 @@ def caption(rows: pd.DataFrame, layout: Table, origin: Origin) -> str:
     if layout.columns == "noise":
         said.append(f"{rows.rate.max():g} % wrong labels")
     elif layout.noises:
-        said.append(f"{NOISE_TITLES[layout.noises[0]].lower()} noise")
+        said.append(f"{noise_title(layout.noises[0]).lower()} noise")
     said.append(origin.run if layout.rows == "backbone" else str(origin))
     across = "row" if layout.columns == "method" else "column"
     whose = "the paper's" if layout.is_papers else "what later work printed under this protocol"

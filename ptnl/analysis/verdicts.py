@@ -149,10 +149,7 @@ def _judge(name: str, claim: Claim, values: pd.DataFrame, setting: Setting) -> F
     ]
     left_out = [name for name in possible if name not in judged]
     if not judged:
-        missing = [f"no runs of {c}" for c, f in found.items() if f.empty]
-        return Finding(
-            name, claim, [], missing or ["no data set has all that is compared"], left_out
-        )
+        return Finding(name, claim, [], _not_run(found, set(values.method)), left_out)
     trained = [c for c in found if METHODS[c.method].is_trained]
     seeds = sorted({seed for c in trained for seed in found[c].loc[judged].index.unique("seed")})
     tables = {c: _by_seed(f, judged, seeds) for c, f in found.items()}
@@ -169,6 +166,15 @@ def _judge(name: str, claim: Claim, values: pd.DataFrame, setting: Setting) -> F
         for part in comparisons
     ]
     return Finding(name, claim, outcomes, missing, left_out)
+
+
+def _not_run(found: Mapping[Condition, pd.Series], methods: set[str]) -> list[str]:
+    """Why a claim can be judged on no data set: methods, else conditions, that the study lacks."""
+    lacking = [c for c, values in found.items() if values.empty]
+    absent = dict.fromkeys(f"`{c.method}`" for c in lacking if c.method not in methods)
+    if absent:
+        return [f"no runs of {', '.join(absent)}"]
+    return [f"no runs of {c}" for c in lacking] or ["no data set has all that is compared"]
 
 
 def check_claims(

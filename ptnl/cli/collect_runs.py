@@ -1,11 +1,14 @@
-"""Collect the study's runs into one table, and their statistics over seeds into another."""
+"""Collect the study's runs into one table, and their statistics over seeds into another.
+
+Each is written as Parquet and, beside it, as CSV.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from ptnl.analysis.aggregate import runs_table, summarise
 from ptnl.cli.entry import parser, start
-from ptnl.io import read_json, write_parquet
+from ptnl.io import read_json, write_parquet, write_text
 from ptnl.provenance import made_by
 from ptnl.schemas import RUNS, SUMMARY
 
@@ -19,8 +22,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     runs = runs_table([read_json(path) for path in args.metrics])
     made = made_by("pandas", "pyarrow")
-    write_parquet(runs, args.runs, RUNS, made)
-    write_parquet(summarise(runs), args.summary, SUMMARY, made)
+    summary = summarise(runs)
+    for table, path, schema in ((runs, args.runs, RUNS), (summary, args.summary, SUMMARY)):
+        write_parquet(table, path, schema, made)
+        write_text(table.to_csv(index=False), path.with_suffix(".csv"))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from ptnl.study.config import REPOSITORY, read_study
 from ptnl.study.disk import existence
 from ptnl.study.estimate import Machine, as_json, as_text, make_plan, of_peak
 from ptnl.study.job_records import read_records
-from ptnl.study.layouts import left_out
+from ptnl.study.layouts import unfilled
 
 
 def key_and_value(text: str) -> tuple[str, Any]:
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.json:
         print(json.dumps(as_json(plan), indent=2))
     else:
-        print("\n".join([as_text(plan), *left_out(config)]))
+        print("\n".join([as_text(plan), *unfilled(config)]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Say what a study found: where its tables and figures are, and what each method keeps."""
+"""Say what a study found: what each method keeps, and where its tables and figures are."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,37 +7,61 @@ import pandas as pd
 
 from ptnl.cli.entry import parser, start
 from ptnl.io import read_parquet
+from ptnl.labels.noise import NOISES
 from ptnl.methods import METHODS
 from ptnl.schemas import SUMMARY
 
+FOLDERS = ("tables", "figures")
+FILES = ("claims.md", "runs.csv", "summary.csv", "config.yaml", "report.html")
+
 
 def lines(summary: pd.DataFrame) -> list[str]:
-    """Accuracy of each method without and with the most wrong labels, mean and sd over seeds."""
+    """Accuracy of each method without and with the most wrong labels, mean and sd over seeds.
 
-    def cell(rows: pd.DataFrame, fp: int) -> str:
-        row = rows[rows.fp == fp].iloc[0]
-        spread = "" if pd.isna(row.sd) else f" ± {row.sd:.1f}"
-        return f"{row['mean']:.1f}{spread}"
-
+    Under a kind of noise with one rate, and without given labels, there is one column.
+    """
     said = []
     for (dataset, backbone), part in summary.groupby(["dataset", "backbone"], sort=False):
-        for noise, rows in part[part.noise != "none"].groupby("noise"):
-            low, high = rows.rate.min(), rows.rate.max()
-            if low == high:
-                continue  # nothing to keep: confusion noise, pseudo-labels
-            said.append(f"{dataset}, {backbone}, {noise} noise: top-1 accuracy (%)")
-            said.append(f"  {'':<22}{f'{low:g} % wrong':>16}{f'{high:g} % wrong':>16}{'kept':>8}")
-            for zero in part[part.noise == "none"].itertuples():
-                said.append(f"  {METHODS[zero.method].title:<22}{zero.mean:>16.1f}")
-            for method in (m for m in METHODS if m in set(rows.method)):
-                of = rows[rows.method == method]
-                first, last = of.fp.min(), of.fp.max()
-                mean = of.set_index("fp")["mean"]
-                said.append(
-                    f"  {METHODS[method].title:<22}{cell(of, first):>16}{cell(of, last):>16}"
-                    f"{100 * mean[last] / mean[first]:>6.0f} %"
-                )
+        given = part.method.map(lambda name: METHODS[name].labels == "noise")
+        blocks = [(f"{noise} noise", rows) for noise, rows in part[given].groupby("noise")]
+        if (~given).any():
+            blocks.append(("no given labels", part[~given]))
+        for title, rows in blocks:
+            said += [f"{dataset}, {backbone}, {title}: top-1 accuracy (%)", *_block(rows), ""]
     return said
+
+
+def _block(rows: pd.DataFrame) -> list[str]:
+    low, high = rows.rate.min(), rows.rate.max()
+    heads = [f"{low:g} % wrong"] if rows.noise.isin(NOISES).all() else ["accuracy"]
+    heads += [f"{high:g} % wrong", "kept"] if high > low else []
+    said = [f"  {'':<24}" + "".join(f"{head:>16}" for head in heads)]
+    for method in (name for name in METHODS if name in set(rows.method)):
+        of = rows[rows.method == method].set_index("rate")
+        cells = [_cell(of, rate) for rate in dict.fromkeys((low, high))]
+        if high > low and {low, high} <= set(of.index) and of["mean"][low] > 0:
+            cells.append(f"{100 * of['mean'][high] / of['mean'][low]:.0f} %")
+        said.append(f"  {METHODS[method].title:<24}" + "".join(f"{cell:>16}" for cell in cells))
+    return said
+
+
+def _cell(of: pd.DataFrame, rate: float) -> str:
+    if rate not in of.index:
+        return "–"
+    row = of.loc[rate]
+    return f"{row['mean']:.1f}" + ("" if pd.isna(row.sd) else f" ± {row.sd:.1f}")
+
+
+def files(results: Path) -> list[str]:
+    """Where a study's tables, figures and pages are, as far as they are there."""
+    said = []
+    for folder in FOLDERS:
+        names = sorted({path.stem for path in (results / folder).glob("[!.]*")})
+        if names:
+            said.append(f"{folder}: {results / folder}/ ({', '.join(names)})")
+    return said + [
+        f"{Path(name).stem}: {results / name}" for name in FILES if (results / name).exists()
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -46,12 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.parse_args(argv)
 
     print("\n".join(lines(read_parquet(args.results / "summary.parquet", SUMMARY))))
-    for folder in ("tables", "figures"):
-        names = sorted({path.stem for path in (args.results / folder).iterdir()})
-        print(f"{folder}: {args.results / folder}/ ({', '.join(names)})")
-    print(f"claims: {args.results / 'claims.md'}")
-    print(f"runs: {args.results / 'runs.parquet'}")
-    print(f"report: {args.results / 'report.html'}")
+    print("\n".join(files(args.results)))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
-"""Write a study's report: one page with claims, tables, figures, data, cost and environment."""
+"""Write a study's report: one page with overview, claims, tables, figures, settings and cost."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ptnl.analysis.report import render_report
+import yaml
+
+from ptnl.analysis.report import DataSetDetails, Report, render_report
+from ptnl.analysis.settings_report import settings_markdown
 from ptnl.cli.entry import parser, start
 from ptnl.io import read_parquet, write_text
 from ptnl.schemas import RUNS
+from ptnl.study.layouts import unfilled
 
 
 def _number(path: Path) -> int:
@@ -16,8 +20,17 @@ def _number(path: Path) -> int:
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--study", required=True)
+    arguments.add_argument("--config", type=Path, required=True, help="the resolved one (YAML)")
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
+    arguments.add_argument("--overview", type=Path, required=True, help="Markdown")
+    arguments.add_argument("--overview-figure", type=Path, required=True, help="SVG")
+    for kind in ("class", "confusion", "learning"):
+        arguments.add_argument(
+            f"--{kind}-figures", type=Path, nargs="+", required=True, help="SVG, one a data set"
+        )
+    arguments.add_argument(
+        "--mistakes", type=Path, nargs="+", required=True, help="Markdown, one a data set"
+    )
     arguments.add_argument("--tables", type=Path, nargs="*", default=[], help="tableN.md")
     arguments.add_argument(
         "--ranks", type=Path, nargs="*", default=[], help="of later methods, Markdown"
@@ -32,18 +45,42 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--out", type=Path, required=True, help="HTML")
     args = arguments.parse_args(argv)
 
-    report = render_report(
-        args.study,
-        read_parquet(args.runs, RUNS),
-        {_number(path): path.read_text() for path in args.tables},
-        {_number(path): path.read_bytes() for path in args.figures},
-        args.claims.read_text(),
-        [path.read_text() for path in args.data],
-        args.noise.read_text(),
-        args.cost.read_text(),
-        "\n".join(path.read_text() for path in args.ranks),
+    config = yaml.safe_load(args.config.read_text())
+    details = {
+        dataset: DataSetDetails(
+            mistakes.read_text(),
+            {
+                "Accuracy of every class": classes.read_bytes(),
+                "What is taken for what": confusion.read_bytes(),
+                "Accuracy on the training shots over epochs": learning.read_bytes(),
+            },
+        )
+        for dataset, mistakes, classes, confusion, learning in zip(
+            config["datasets"],
+            args.mistakes,
+            args.class_figures,
+            args.confusion_figures,
+            args.learning_figures,
+            strict=True,
+        )
+    }
+    report = Report(
+        study=config["study"],
+        runs=read_parquet(args.runs, RUNS),
+        overview=args.overview.read_text(),
+        overview_figure=args.overview_figure.read_bytes(),
+        details=details,
+        claims=args.claims.read_text(),
+        tables={_number(path): path.read_text() for path in args.tables},
+        figures={_number(path): path.read_bytes() for path in args.figures},
+        ranks="\n".join(path.read_text() for path in args.ranks),
+        unfilled=unfilled(config),
+        data=[path.read_text() for path in args.data],
+        noise=args.noise.read_text(),
+        settings=settings_markdown(config),
+        cost=args.cost.read_text(),
     )
-    write_text(report, args.out)
+    write_text(render_report(report), args.out)
 
 
 if __name__ == "__main__":

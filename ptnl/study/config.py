@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -58,6 +58,7 @@ def study_config(config: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
                 f"config: methods.{method}: neither the config nor the protocol {name!r} says "
                 f"its {missing[0]}"
             )
+    full = only_methods(full)
     check_config(full, rules.schema)
     return expanded(full)
 
@@ -103,6 +104,51 @@ def without_dropped(config: Mapping[str, Any]) -> dict[str, Any]:
         return {name: entry for name, entry in value.items() if entry is not None}
 
     return {key: kept(v) if key in DROPPED_BY_NULL else v for key, v in config.items()}
+
+
+def only_methods(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with the methods that `methods_only` lists, in its order, and no others.
+
+    Backbones, other than the primary one, and kinds of noise, other than the random one, are left
+    out where they were there for other methods only.
+    """
+    if "methods_only" not in config:
+        return dict(config)
+    wanted = config["methods_only"]
+    for name in wanted:
+        if name not in config["methods"]:
+            raise InputError(
+                f"config: methods_only: {name!r} is not in the study; "
+                f"choose from {', '.join(config['methods'])}"
+            )
+
+    def kept(entries: Mapping[str, Any], always: str, **there: Iterable[str]) -> dict[str, Any]:
+        """Entries whose lists name but what is there; those with an empty list are left out."""
+        left = {
+            name: {
+                key: [item for item in value if item in there[key]] if key in there else value
+                for key, value in entry.items()
+            }
+            for name, entry in entries.items()
+        }
+        return {
+            name: entry
+            for name, entry in left.items()
+            if name == always or all(entry[key] for key in there if key in entry)
+        }
+
+    backbones = kept(config["backbones"], config["primary_backbone"], methods=wanted)
+    noise = kept(config["noise"], config["random_noise"], methods=wanted, backbones=backbones)
+    return {
+        **config,
+        "methods": {name: config["methods"][name] for name in wanted},
+        "backbones": backbones,
+        "noise": noise,
+        "dataset_methods": {
+            dataset: [name for name in methods if name in wanted]
+            for dataset, methods in config.get("dataset_methods", {}).items()
+        },
+    }
 
 
 def with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -175,6 +175,18 @@ def gradient_runs(config: Config) -> list[Run]:
     ]
 
 
+def baseline(config: Config) -> str:
+    """The method that an overview compares others with, or nothing.
+
+    The first in the order of the config that trains on the given labels with the primary backbone.
+    """
+    methods = methods_of(config, config["primary_backbone"])
+    return next(
+        (name for name in config["methods"] if name in methods and METHODS[name].labels == "noise"),
+        "",
+    )
+
+
 def split_runs(config: Config) -> list[Run]:
     """The runs that split their images by whether a label is taken as right, with wrong labels.
 

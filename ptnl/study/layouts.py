@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from ptnl.study.grid import asks_for
+from ptnl.study.grid import asks_for, methods_on
 
 FOUR = ("oxford_pets", "food101", "dtd", "ucf101")
 SEVEN = (
@@ -27,6 +27,7 @@ EIGHT = (
     "ucf101",
 )
 
+# As tables and figures call kinds of noise; others go by their names (`noise_title`).
 NOISE_TITLES = {
     "symmetric": "Random",
     "confusion": "Confusion",
@@ -45,6 +46,7 @@ class Layout:
     methods: tuple[str, ...]
     datasets: tuple[str, ...]  # those of the paper; other data sets of a study are all shown
     noises: tuple[str, ...] = ("symmetric",)
+    extends: int = 0  # the number of the layout that shows the same on fewer data sets
     bounded: tuple[str, ...] = ()  # methods too costly for all data sets: shown where they ran
     is_papers: bool = True  # whether a study that cannot fill it says so
 
@@ -72,6 +74,7 @@ class Figure(Layout):
     labels: Mapping[str, str] = field(default_factory=dict)  # of methods, where not their titles
 
 
+WITH_CE = {"prompt_ce": "Prompt tuning (CE)", "linear_probe": "Linear probe (CE)"}
 CLASSIFIERS = ("classifier_r", "classifier_c", "text_finetune", "prompt_ce")
 CLASS_NAMES = ("full_prompt", "cls_tuning", "prompt_ce")
 # Later and related methods, beside those of the paper that they are measured by.
@@ -105,8 +108,13 @@ TABLES = {
         columns="method",
         average=True,
     ),
-    6: Table("Prompt tuning against classifiers and a tuned text encoder", CLASSIFIERS, SEVEN),
-    7: Table("What of the prompt is learnt", CLASS_NAMES, SEVEN),
+    6: Table(
+        "Prompt tuning against classifiers and a tuned text encoder",
+        CLASSIFIERS,
+        SEVEN,
+        extends=1,
+    ),
+    7: Table("What of the prompt is learnt", CLASS_NAMES, SEVEN, extends=2),
     8: Table(
         "Prompts of random context tokens",
         ("random_prompt", "zero_shot"),
@@ -121,6 +129,7 @@ TABLES = {
         SEVEN,
         noises=("symmetric", "confusion"),
         columns="noise",
+        extends=4,
     ),
     10: Table(
         "Later and related methods under random noise",
@@ -145,8 +154,11 @@ FIGURES = {
         "Prompt tuning, linear probe and fine-tuning",
         ("prompt_gce", "prompt_ce", "linear_probe", "finetune"),
         ("dtd", "ucf101"),
+        labels=WITH_CE,
     ),
-    2: Figure("A robust loss helps prompts and linear probes", LOSSES, FOUR),
+    2: Figure(
+        "Prompt tuning and linear probe, each with the CE and the GCE", LOSSES, FOUR, labels=WITH_CE
+    ),
     4: Figure(
         "Gradients of wrong labels against those of right ones",
         ("prompt_ce", "linear_probe_sgd"),
@@ -172,11 +184,18 @@ FIGURES = {
         noises=(),
         kind="confusion",
     ),
-    8: Figure("A robust loss helps prompts and linear probes", LOSSES, SEVEN),
+    8: Figure(
+        "Prompt tuning and linear probe, each with the CE and the GCE",
+        LOSSES,
+        SEVEN,
+        labels=WITH_CE,
+        extends=2,
+    ),
     9: Figure(
         "Robust losses for prompt tuning",
         ("prompt_gce", "prompt_sce", "prompt_nce_rce", "prompt_ce"),
         SEVEN,
+        labels=WITH_CE,
     ),
     10: Figure(
         "Later methods",
@@ -207,52 +226,78 @@ def shown(layout: Layout, datasets: Iterable[str]) -> list[str]:
     return of_paper + [name for name in datasets if name not in EIGHT]
 
 
-def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[int]:
-    """The numbers of the layouts whose methods, noise and data sets the study's grid has."""
-    return [number for number, layout in layouts.items() if not lacks(layout, config)]
+def noise_title(kind: str) -> str:
+    """How tables and figures call a kind of noise."""
+    return NOISE_TITLES.get(kind, kind.replace("_", " ").capitalize())
 
 
-def left_out(config: Mapping[str, Any]) -> list[str]:
-    """A sentence for each of the paper's layouts that the study cannot fill: what it lacks."""
-    return [
-        f"{kind} {number} is left out: the study has no {lack}"
-        for kind, layouts in (("table", TABLES), ("figure", FIGURES))
-        for number, layout in layouts.items()
-        if layout.is_papers and (lack := lacks(layout, config))
-    ]
+def lacking(layouts: Mapping[int, Layout], number: int, config: Mapping[str, Any]) -> str:
+    """What a study would need to fill a layout, in words; empty where it fills it.
 
-
-def lacks(layout: Layout, config: Mapping[str, Any]) -> str:
-    """What a study lacks to fill a layout, as it stands behind "no"; empty if nothing."""
-    layout = layout.with_random_noise(config["random_noise"])
-    primary = config["primary_backbone"]
+    A layout that shows the same as another on more data sets is filled where the study has some of
+    these.
+    """
+    layout = layouts[number].with_random_noise(config["random_noise"])
     datasets = shown(layout, config["datasets"])
     if not datasets:
-        return f"data set of {', '.join(layout.datasets)}"
-    needed = [method for method in layout.methods if method not in layout.bounded]
-    for wanted, there in ((needed, config["methods"]), (layout.noises, config["noise"])):
-        missing = [name for name in wanted if name not in there]
-        if missing:
-            kind = "method" if wanted is needed else "noise"
-            return f"{kind} {' or '.join(missing)}"
+        return f"one of the data sets {', '.join(layout.datasets)}"
+    if _repeats(layouts, layout, config):
+        return f"more data sets than {type(layout).__name__} {layout.extends} shows"
 
-    def first_gap(backbone: str) -> str:
-        return next(
-            (
-                f"{method} on {dataset} with {backbone}"
-                + (f" under {noise} noise" if noise else "")
-                for dataset in datasets
-                for method in needed
-                for noise in layout.noises or ("",)
-                if not asks_for(config, dataset, backbone, method, noise or None)
-            ),
-            "",
-        )
+    def missing(backbone: str) -> list[str]:
+        lacks = [
+            _missing_run(config, dataset, backbone, method, noise)
+            for dataset in datasets
+            for method in layout.methods
+            for noise in layout.noises or (None,)
+            if method not in layout.bounded
+            and not asks_for(config, dataset, backbone, method, noise)
+        ]
+        return list(dict.fromkeys(lacks))
 
-    if gap := first_gap(primary):
-        return gap
+    primary = config["primary_backbone"]
+    if lacks := missing(primary):
+        return ", ".join(lacks)
     if isinstance(layout, Table) and layout.rows == "backbone":
-        others = [name for name in config["backbones"] if name != primary]
-        if all(map(first_gap, others)):
-            return f"second backbone that runs {' and '.join(layout.methods)} on all of them"
+        others = [name for name in config["backbones"] if name != primary and not missing(name)]
+        if not others:
+            return f"{', '.join(layout.methods)} with a second backbone"
     return ""
+
+
+def _repeats(layouts: Mapping[int, Layout], layout: Layout, config: Mapping[str, Any]) -> bool:
+    """Whether, of a study, a layout would show just what a shorter one shows."""
+    datasets = config["datasets"]
+    return bool(layout.extends) and (
+        shown(layout, datasets) == shown(layouts[layout.extends], datasets)
+    )
+
+
+def _missing_run(
+    config: Mapping[str, Any], dataset: str, backbone: str, method: str, noise: str | None
+) -> str:
+    """What of a run the study does not have, in as few words as tell it."""
+    if method not in config["methods"]:
+        return method
+    if method not in methods_on(config, dataset, backbone):
+        return f"{method} with {backbone} on {dataset}"
+    return f"{method} under {noise} noise"
+
+
+def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[int]:
+    """The numbers of the layouts that the study fills."""
+    return [number for number in layouts if not lacking(layouts, number, config)]
+
+
+def unfilled(config: Mapping[str, Any]) -> list[str]:
+    """A sentence for each table and figure of the paper that a study does not fill.
+
+    Those that would repeat a shorter one are not missed.
+    """
+    return [
+        f"{kind} {number} needs {lacks}."
+        for kind, layouts in (("Table", TABLES), ("Figure", FIGURES))
+        for number, layout in layouts.items()
+        if layout.is_papers and not _repeats(layouts, layout, config)
+        if (lacks := lacking(layouts, number, config))
+    ]

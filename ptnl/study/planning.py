@@ -394,7 +394,10 @@ def _summaries(config: Config) -> Iterator[Job]:
     yield Job("report_noise", (table,), noise)
     cost = ("<results>/cost.csv", "<results>/cost.md")
     yield Job("report_cost", (table,), cost)
-    pages = [f"<results>/tables/table{number}.md" for number in tables]
+    own = list(_own_pages(config, table, confusion))
+    yield from own
+    pages = [file for job in own for file in job.outputs if file.endswith((".svg", ".md", ".yaml"))]
+    pages += [f"<results>/tables/table{number}.md" for number in tables]
     pages += [f"<results>/figures/figure{number}.svg" for number in figures]
     later = (*ranks[1:], *tpt[1:])
     yield Job(
@@ -402,3 +405,23 @@ def _summaries(config: Config) -> Iterator[Job]:
         (table, *pages, *later, claims[0], data[1], *zero_shot[1:], noise[1], cost[1]),
         ("<results>/report.html",),
     )
+
+
+def _own_pages(config: Config, table: str, confusion: list[str]) -> Iterator[Job]:
+    """What a study shows whatever it runs: its config, all methods, and each data set in detail."""
+    yield Job("write_config", (), ("<results>/config.yaml",))
+    draws = [file.replace("confusion.", "accuracy.") for file in confusion]
+    drawn = [f"<results>/figures/overview.{suffix}" for suffix in ("svg", "pdf", "png")]
+    listed = [f"<results>/tables/overview.{suffix}" for suffix in ("csv", "md", "tex")]
+    yield Job("make_overview", (table, *draws), (*listed, *drawn))
+    for dataset in config["datasets"]:
+        of_dataset = [run for run in runs(config) if run.dataset == dataset]
+        details = f"<results>/details/{dataset}"
+        collected = tuple(f"{details}/{kind}.parquet" for kind in ("classes", "mistakes", "curves"))
+        yield Job("collect_details", (*_metrics(of_dataset), _manifest(dataset)), collected)
+        plotted = [
+            f"<results>/figures/{kind}_{dataset}.{suffix}"
+            for kind in ("classes", "confusion", "learning")
+            for suffix in ("svg", "pdf", "png")
+        ]
+        yield Job("plot_details", collected, (*plotted, f"{details}/mistakes.md"))

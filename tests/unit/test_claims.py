@@ -331,8 +331,7 @@ def test_data_sets_that_go_together_give_no_narrower_interval():
         (
             "method == 'text_finetune'",
             "text_encoder_overfits",
-            "no runs of `text_finetune` at 0 % symmetric noise (mini-rn); "
-            "no runs of `text_finetune` at 50 % symmetric noise (mini-rn)",
+            "no runs of `text_finetune`",
         ),
         (
             "method == 'classifier_r' and rate == 25",
@@ -461,12 +460,12 @@ def test_a_null_effect_rarely_holds(together):
     runs = run_table(methods, {}, backbones=("mini-rn",))
     first = runs.groupby(["method", "rate", "seed"]).ngroup() if together else range(len(runs))
     found = []
-    studies = 150
+    studies = 60
     for _ in range(studies):
         accuracy = 70 + rng.normal(size=len(runs))[first]
         found.append(finding_of("text_encoder_overfits", runs.assign(accuracy=accuracy)).verdict)
-    assert found.count(HOLDS) / studies < 0.08
-    assert found.count(FAILS) / studies < 0.08
+    assert found.count(HOLDS) / studies < 0.12
+    assert found.count(FAILS) / studies < 0.12
 
 
 IN_THE_PAPER = Setting("symmetric", RATES, "RN50", ("RN50", "ViT-B-32"))
@@ -531,7 +530,9 @@ def test_markdown():
     for claim in CLAIMS_OF_THE_PAPER.values():
         assert f"\n### {claim.statement}\n" in text
         assert f"\n> {claim.quote} ({claim.source})\n" in text
-    assert "**Not enough runs**: no runs of `text_finetune` at 0 % " in text
+    assert "**Not enough runs**: no runs of `text_finetune`." in text
+    assert "\nNot enough runs for 4 claims:\n" in text
+    assert "\n- `text_encoder_overfits`: no runs of `text_finetune`\n" in text
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) == 1 + sum(finding.verdict != UNJUDGED for finding in findings)
     heads = [cell.strip() for cell in tables[1].splitlines()[0].strip("|").split("|")]
@@ -560,4 +561,4 @@ def test_the_command(tmp_path):
     assert (table[["estimate", "low", "high"]].notna().all(axis=1) == judged).all()
     text = pd.read_csv(out[1], keep_default_na=False)
     assert text.finding.tolist() == table.finding.tolist()
-    assert out[0].read_text().count("Not enough runs") == 4  # twice for each of two claims
+    assert out[0].read_text().count("**Not enough runs**") == 2

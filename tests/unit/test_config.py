@@ -9,7 +9,7 @@ from ptnl.data import DATASETS, datasets_of
 from ptnl.errors import InputError
 from ptnl.study.config import Rules, read_study, study_config, with_defaults
 from ptnl.study.grid import sweeps
-from ptnl.study.layouts import left_out
+from ptnl.study.layouts import unfilled
 from ptnl.study.protocols import merged, statements
 from ptnl.study.strict_yaml import read_yaml
 
@@ -249,32 +249,52 @@ def test_what_another_mapping_holds_may_be_replaced(tmp_path):
 
 
 def test_what_a_study_cannot_fill_is_named_once(config, rules):
-    assert left_out(study_config(config, rules)) == []
+    assert unfilled(study_config(config, rules)) == []
     changes = {
         "methods": {"prompt_gce": None, "random_prompt": None},
         "noise": {"confusion": None},
         "backbones": {"mini-vit": None},
     }
     study = study_config(merged(config, changes), rules)
-    assert left_out(study) == [
-        "table 3 is left out: the study has no second backbone that runs prompt_ce on all of them",
-        "table 4 is left out: the study has no noise confusion",
-        "table 8 is left out: the study has no method random_prompt",
-        "table 9 is left out: the study has no noise confusion",
-        *(
-            f"figure {number} is left out: the study has no method {method}"
-            for number, method in (
-                (1, "prompt_gce"),
-                (2, "prompt_gce"),
-                (6, "random_prompt"),
-                (8, "prompt_gce"),
-                (9, "prompt_gce"),
-            )
-        ),
+    assert sorted(unfilled(study)) == [
+        "Figure 1 needs prompt_gce.",
+        "Figure 2 needs prompt_gce.",
+        "Figure 6 needs random_prompt.",
+        "Figure 9 needs prompt_gce.",
+        "Table 3 needs prompt_ce with a second backbone.",
+        "Table 4 needs linear_probe under confusion noise, prompt_ce under confusion noise.",
+        "Table 8 needs random_prompt.",
     ]
     config["datasets"] = ["dtd"]
     config["dataset_methods"] = {"dtd": ["prompt_ce"]}
-    sentences = left_out(study_config(config, rules))
-    lack = "classifier_r on dtd with mini-rn under symmetric noise"
-    assert f"table 1 is left out: the study has no {lack}" in sentences
-    assert "figure 6 is left out: the study has no data set of oxford_pets, ucf101" in sentences
+    sentences = unfilled(study_config(config, rules))
+    assert any(
+        sentence.startswith("Table 1 needs classifier_r with mini-rn on dtd, ")
+        for sentence in sentences
+    )
+    assert "Figure 6 needs one of the data sets oxford_pets, ucf101." in sentences
+
+
+def only(config, *methods: str, **changes) -> dict:
+    return {**config, **changes, "methods_only": list(methods)}
+
+
+def test_methods_only_says_in_a_line_what_runs(config, rules):
+    study = study_config(only(config, "zero_shot", "prompt_ce"), rules)
+    assert list(study["methods"]) == ["zero_shot", "prompt_ce"]
+    assert {sweep.method for sweep in sweeps(study)} == {"zero_shot", "prompt_ce"}
+    assert study["backbones"]["mini-vit"]["methods"] == ["zero_shot", "prompt_ce"]
+    assert study["noise"]["confusion"]["methods"] == ["prompt_ce"]
+    first = study_config(only(config, "linear_probe_gce", "zero_shot"), rules)
+    assert list(first["methods"]) == ["linear_probe_gce", "zero_shot"]
+    assert list(first["noise"]) == ["symmetric"]  # confusion noise is for other methods
+    assert list(first["backbones"]) == ["mini-rn", "mini-vit"]
+    alone = study_config(only(config, "linear_probe_gce"), rules)
+    assert list(alone["backbones"]) == ["mini-rn"]
+    of_dataset = only(config, "prompt_ce", dataset_methods={"icons": ["prompt_ce", "linear_probe"]})
+    assert study_config(of_dataset, rules)["dataset_methods"] == {"icons": ["prompt_ce"]}
+
+
+def test_methods_only_refuses_what_the_study_has_not(config, rules):
+    with pytest.raises(InputError, match="methods_only: 'promt_ce' is not in the study; choose"):
+        study_config(only(config, "promt_ce"), rules)

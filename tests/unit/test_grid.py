@@ -7,7 +7,7 @@ import pytest
 from ptnl.backbones.registry import BACKBONES
 from ptnl.errors import InputError
 from ptnl.study import grid
-from ptnl.study.layouts import TABLES, fillable, shown
+from ptnl.study.layouts import TABLES, fillable, lacking, shown, unfilled
 
 CONFIG = {
     "datasets": ["icons", "symbols"],
@@ -65,17 +65,40 @@ def test_what_trains_nothing_runs_once():
 def test_only_tables_that_the_study_can_fill():
     assert fillable(TABLES, CONFIG) == [3]
     methods = {name: {} for name in TABLES[1].methods}
-    assert fillable(TABLES, {**CONFIG, "methods": methods}) == [1, 3, 6]
+    assert fillable(TABLES, {**CONFIG, "methods": methods}) == [1, 3]
     one_backbone = {**CONFIG, "backbones": {"mini-rn": {}}}
-    assert fillable(TABLES, {**one_backbone, "methods": methods}) == [1, 6]
+    assert fillable(TABLES, {**one_backbone, "methods": methods}) == [1]
     other = {**one_backbone, "methods": methods, "noise": {"fp_swap": {"fps": [0, 8]}}}
     assert fillable(TABLES, other) == []
-    assert fillable(TABLES, {**other, "random_noise": "fp_swap"}) == [1, 6]
+    assert fillable(TABLES, {**other, "random_noise": "fp_swap"}) == [1]
     noise = {"symmetric": {"fps": [8]}, "confusion": {"fps": [8], "methods": ["prompt_ce"]}}
     methods["linear_probe"] = {}
     assert 4 not in fillable(TABLES, {**CONFIG, "methods": methods, "noise": noise})
     noise["confusion"]["methods"].append("linear_probe")
     assert 4 in fillable(TABLES, {**CONFIG, "methods": methods, "noise": noise})
+
+
+def test_what_a_study_lacks_is_said_in_a_line():
+    assert "Figure 2 needs prompt_gce, linear_probe_gce." in unfilled(CONFIG)
+    assert "Table 4 needs linear_probe under confusion noise." in unfilled(CONFIG)
+    assert not any(sentence.startswith("Table 7 ") for sentence in unfilled(CONFIG))
+    assert lacking(TABLES, 7, CONFIG) == "more data sets than Table 2 shows"
+    one_backbone = {**CONFIG, "backbones": {"mini-rn": {}}}
+    assert "Table 3 needs prompt_ce with a second backbone." in unfilled(one_backbone)
+    of_dataset = {**CONFIG, "dataset_methods": {"icons": ["zero_shot"]}}
+    assert "Table 3 needs prompt_ce with mini-rn on icons." in unfilled(of_dataset)
+    imagenet = {**CONFIG, "datasets": ["imagenet"]}
+    assert "Table 1 needs one of the data sets oxford_pets, food101, dtd, ucf101." in unfilled(
+        imagenet
+    )
+
+
+def test_a_long_table_is_shown_where_it_shows_more_than_the_short_one():
+    methods = {name: {} for name in TABLES[1].methods}
+    config = {**CONFIG, "methods": methods, "backbones": {"mini-rn": {}}}
+    assert fillable(TABLES, {**config, "datasets": ["dtd", "ucf101"]}) == [1]
+    assert fillable(TABLES, {**config, "datasets": ["dtd", "flowers102"]}) == [1, 6]
+    assert fillable(TABLES, {**config, "datasets": ["flowers102"]}) == [6]
 
 
 def test_layouts_show_the_data_sets_of_the_paper_and_all_others():

@@ -42,12 +42,12 @@ def imported_modules(source: str) -> set[str]:
 def wrong_imports(folder: str, source: str) -> set[str]:
     """What a file of a folder imports and may not.
 
-    `folder` is empty for a shared module, and `__init__` for the package's own, which offers what a
-    program can call on images of its own.
+    `folder` is empty for a shared module, and `__init__` for the package's own, which offers what
+    programs call: on images of their own, and on the results of a study.
     """
     allowed = {*SHARED, "__version__"}
     if folder == "__init__":
-        allowed.add("own")
+        allowed |= {"own", "analysis"}
     elif folder:
         allowed |= set(FOLDERS[FOLDERS.index(folder) :])
     return {name for name in imported_modules(source) if name.split(".")[1] not in allowed}

@@ -1,8 +1,12 @@
 """From metrics to tables and figures."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from ptnl.analysis.aggregate import (
     ensemble_accuracy,
@@ -12,9 +16,13 @@ from ptnl.analysis.aggregate import (
     summarise_draws,
 )
 from ptnl.analysis.figures.accuracy import accuracy_over_rate
-from ptnl.analysis.figures.confusion import confusion_matrices
+from ptnl.analysis.figures.confusion import (
+    confusion_matrices,
+    confusion_order,
+    draw_matrix,
+)
 from ptnl.analysis.figures.gradients import gradient_ratio
-from ptnl.analysis.figures.style import spread_labels
+from ptnl.analysis.figures.style import LINES, line_style, spread_labels
 from ptnl.analysis.tables import Origin, latex, markdown, table_rows, with_published
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.summary import lines
@@ -22,6 +30,7 @@ from ptnl.errors import InputError
 from ptnl.methods import METHODS
 from ptnl.schemas import CONFUSION, ENSEMBLES, GRADIENTS, RUNS, SUMMARY
 from ptnl.study.layouts import FIGURES, TABLES
+from ptnl.study.layouts import Figure as FigureLayout
 from tests.unit.markdown import unpadded
 
 TOY = Origin("toy", "embedded", "mini-rn")
@@ -247,10 +256,15 @@ def test_figures_have_a_labelled_line_for_every_method(number):
 
 
 def test_figure_of_gradients():
+    """A row of panels for each reading of the ratio, with a marker at every measured epoch."""
     figure = gradient_ratio(toy_gradients(), FIGURES[4], TOY)
-    (axes,) = figure.axes
-    assert {text.get_text() for text in axes.texts} == {"Prompt tuning", "Linear probe (SGD)"}
-    assert axes.lines[1].get_ydata().tolist() == [0.5, 1.0, 1.5]
+    means, sums = figure.axes
+    for axes, ratios in ((means, [2.0, 4.0, 9.0]), (sums, [0.5, 1.0, 1.5])):
+        assert {text.get_text() for text in axes.texts} == {"Prompt tuning", "Linear probe (SGD)"}
+        line = axes.lines[1]
+        assert line.get_xdata().tolist() == [2, 3, 4]
+        assert line.get_ydata().tolist() == ratios
+        assert line.get_marker() not in ("", "None")
 
 
 def test_figure_of_confusion():
@@ -263,7 +277,25 @@ def test_figure_of_confusion():
     figure = confusion_matrices(pd.DataFrame(tidy, columns=list(CONFUSION)), FIGURES[6], TOY)
     (image,) = figure.axes[0].images
     assert image.get_array().tolist() == [[80, 10, 10], [10, 80, 10], [10, 10, 80]]
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == names
+    assert {text.get_text() for text in figure.axes[0].get_yticklabels()} == set(names)
+
+
+def test_classes_that_are_confused_stand_side_by_side():
+    matrix = 60 * np.eye(6)
+    for one, other in ((0, 3), (1, 4), (2, 5)):
+        matrix[one, other] = matrix[other, one] = 40
+    order = confusion_order(matrix)
+    assert sorted(order) == list(range(6))
+    assert {frozenset(pair) for pair in order.reshape(3, 2)} == {
+        frozenset(pair) for pair in ((0, 3), (1, 4), (2, 5))
+    }
+
+
+def test_of_many_classes_every_nth_has_its_name():
+    axes = Figure().subplots()
+    names = [f"class {place}" for place in range(100)]
+    draw_matrix(axes, np.eye(100), names, 40)
+    assert [text.get_text() for text in axes.get_yticklabels()] == names[::3]
 
 
 def test_labels_keep_their_distance_and_order():
@@ -275,6 +307,58 @@ def test_labels_keep_their_distance_and_order():
     assert spread[[0, 1, 3]].mean() == pytest.approx(positions[[0, 1, 3]].mean())
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.2, 30.0])
+def test_twelve_labels_do_not_collide(spread):
+    """At one point, close together, or apart: no label covers another or leaves the figure."""
+    methods = list(METHODS)[2:14]
+    layout = FigureLayout("Twelve", tuple(methods), ())
+    rows = [
+        metrics(method, fp, seed, 70 + spread * place / 12 - fp)
+        for place, method in enumerate(methods)
+        for fp in (0, 8)
+        for seed in (1, 2)
+    ]
+    figure = accuracy_over_rate(summarise(runs_table(rows)), layout, TOY)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (axes,) = figure.axes
+    boxes = [text.get_window_extent(canvas.get_renderer()) for text in axes.texts]
+    assert len(boxes) == 12
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    for box in boxes:
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1
+
+
+def test_panels_of_a_figure_share_their_scale():
+    layout = FIGURES[2]
+    summary = study(layout)
+    low = (summary.dataset == "symbols") & (summary.fp == 8)
+    figure = accuracy_over_rate(summary.assign(mean=summary["mean"] - 20 * low), layout, TOY)
+    spans = [high - low for low, high in (axes.get_ylim() for axes in figure.axes)]
+    assert spans[0] == pytest.approx(spans[1])
+    assert f"every panel spans {spans[0]:.0f} points" in figure.get_supxlabel().replace("\n", " ")
+
+
+def test_a_caption_names_the_noise_and_the_seeds():
+    layout = FIGURES[2].with_random_noise("pairflip")
+    figure = accuracy_over_rate(study(layout, ("pairflip",)), layout, TOY)
+    assert figure.get_supxlabel().startswith("Pair flip noise, mean and sd over 3 seeds, backbone")
+    two = study(layout, ("pairflip",)).assign(n=2)
+    assert "2 seeds (too few" in accuracy_over_rate(two, layout, TOY).get_supxlabel()
+
+
+def test_the_curve_of_the_cross_entropy_is_called_so():
+    for number in (1, 2, 8, 9):
+        assert FIGURES[number].labels["prompt_ce"] == "Prompt tuning (CE)"
+
+
+def test_a_method_without_a_line_of_its_own_gets_one():
+    methods = ("prompt_ce", "mine", "yours")
+    assert line_style("prompt_ce", methods) == LINES["prompt_ce"]
+    assert line_style("mine", methods) != line_style("yours", methods)
+
+
 def test_summary_says_what_is_kept():
     said = "\n".join(lines(study(FIGURES[2])))
-    assert "Prompt tuning (GCE)         92.0 ± 1.0      84.0 ± 1.0    91 %" in said
+    assert "  Prompt tuning (GCE)           92.0 ± 1.0      84.0 ± 1.0            91 %" in said

@@ -9,12 +9,15 @@ import time
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+import ptnl
 from ptnl.io import read_json, read_metadata, read_parquet
 from ptnl.schemas import HISTORY, PSEUDO_LABELS, RUN_FILES, RUN_KEYS, RUNS, SUMMARY
-from ptnl.study.layouts import FIGURES, TABLES
+from ptnl.study.layouts import FIGURES, TABLES, fillable
 from tests.workflow.conftest import Study
 
 # Zero-shot twice; 17 methods with mini-rn and 2 with mini-vit, 2 rates, 2 seeds; 2 methods under
@@ -23,8 +26,11 @@ EXPECTED_RUNS = 2 + (17 + 2) * 2 * 2 + 2 * 2 + 3 * 2
 ONE_SWEEP = {
     "all": 1,
     "collect_runs": 1,
-    "make_table": 9,
-    "plot_figure": 5,  # not Figure 6; Figure 4 only where gradients are measured
+    "make_table": 6,  # not Tables 6, 7 and 9, which show what 1, 2 and 4 show
+    "plot_figure": 4,  # not 6 and 8; Figure 4 only where gradients are measured
+    "make_overview": 1,
+    "collect_details": 1,
+    "plot_details": 1,
     "check_claims": 1,
     "report_noise": 1,
     "report_cost": 1,
@@ -63,16 +69,36 @@ def test_every_artefact_is_there(smoke):
         assert read_metadata(folder / "history.parquet")["commit"] == run.commit
         assert read_json(folder / "metrics.json")["libraries"]["torch"] == run.torch
     assert set(read_parquet(smoke.results / "summary.parquet", SUMMARY).n) == {1, 2}
-    for number, extension in product(TABLES, ("csv", "md", "tex")):
-        assert (smoke.results / f"tables/table{number}.{extension}").stat().st_size > 100
-    for number, extension in product(FIGURES, ("svg", "pdf", "png")):
-        assert (smoke.results / f"figures/figure{number}.{extension}").stat().st_size > 1000
+    config = yaml.safe_load((smoke.results / "config.yaml").read_text())
+    assert config["methods"]["prompt_ce"]["epochs"] == 2
+    tables, figures = fillable(TABLES, config), fillable(FIGURES, config)
+    assert (len(tables), len(figures)) == (6, 6)
+    for name, extension in product(
+        [*(f"table{number}" for number in tables), "overview"], ("csv", "md", "tex")
+    ):
+        assert (smoke.results / f"tables/{name}.{extension}").stat().st_size > 100
+    own = ("overview", "classes_symbols", "confusion_symbols", "learning_symbols")
+    for name, extension in product(
+        [*(f"figure{number}" for number in figures), *own], ("svg", "pdf", "png")
+    ):
+        assert (smoke.results / f"figures/{name}.{extension}").stat().st_size > 1000
     report = (smoke.results / "report.html").read_text()
-    assert all(f"<strong>Table {number}.</strong>" in report for number in TABLES)
-    assert report.count("data:image/svg+xml") == len(FIGURES)
+    assert all(f"<strong>Table {number}.</strong>" in report for number in tables)
+    assert report.count("data:image/svg+xml") == len(figures) + len(own)
     claims = pd.read_csv(smoke.results / "claims.csv")
     assert set(claims.verdict) == {"not enough runs"}  # of two seeds
-    assert (smoke.results / "claims.md").read_text().count("not enough runs") > len(claims)
+    assert (smoke.results / "claims.md").read_text().count("2 of 4 seeds") >= len(claims)
+    overview = pd.read_csv(smoke.results / "tables/overview.csv")
+    assert set(runs.method) <= set(overview.method)
+    assert len(pd.read_csv(smoke.results / "runs.csv")) == EXPECTED_RUNS
+    results = ptnl.results(smoke.results)
+    for run in results.runs[results.runs.method == "prompt_gce"].itertuples():
+        assert 100 * results.predictions(run).correct.mean() == pytest.approx(run.accuracy)
+    shown = results.classes.groupby(["backbone", "method", "noise", "fp"]).apply(
+        lambda rows: np.average(rows["mean"], weights=rows.images)
+    )
+    means = results.summary.set_index(["backbone", "method", "noise", "fp"])["mean"]
+    pd.testing.assert_series_equal(shown.sort_index(), means.sort_index(), check_names=False)
     noise = pd.read_csv(smoke.results / "noise.csv").set_index(["noise", "fp"])
     found = noise.loc["symmetric", ["rate_realised", "shots_per_class", "draws"]]
     assert found.to_numpy().tolist() == [[0, 16, 2], [50, 16, 2]]
@@ -113,7 +139,7 @@ def test_a_lost_file_redoes_its_sweep_and_what_follows(smoke, file):
     shutil.copytree(folder, kept)
     (folder / file).unlink()
     try:
-        measured = {"collect_gradients": 1, "plot_figure": 6}
+        measured = {"collect_gradients": 1, "plot_figure": 5}
         assert smoke.planned() == {**ONE_SWEEP, **measured, "tune_method_symmetric": 1}
     finally:
         shutil.copy2(kept / file, folder / file)
@@ -124,7 +150,8 @@ def test_a_hyper_parameter_redoes_its_method_alone(smoke):
     text = smoke.overlay.read_text()
     changed = Study.create(smoke.folder, methods={"classifier_r": {"epochs": 3}})
     try:
-        assert changed.planned() == {**ONE_SWEEP, "tune_method_symmetric": 1}
+        expected = {**ONE_SWEEP, "tune_method_symmetric": 1, "write_config": 1}
+        assert changed.planned() == expected
     finally:
         smoke.overlay.write_text(text)
 

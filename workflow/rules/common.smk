@@ -254,6 +254,32 @@ def run_file(file, runs):
     return [f"<results>/runs/{run.path}/{file}" for run in runs]
 
 
+def run_files_of_dataset(file):
+    """Input function: one file of each run on a data set."""
+
+    def files(wildcards):
+        return run_file(file, [r for r in grid.runs(config) if r.dataset == wildcards.dataset])
+
+    return files
+
+
+def lacking(kind, layouts_of_kind):
+    """Input function: stop with a sentence where the study does not fill a table or figure."""
+
+    def nothing(number):
+        if number not in layouts_of_kind:
+            known = ", ".join(map(str, layouts_of_kind))
+            raise WorkflowError(f"There is no {kind} {number}; there are {known}.")
+        if lacks := layouts.lacking(layouts_of_kind, number, config):
+            raise WorkflowError(f"{kind} {number} needs {lacks}.")
+
+    return nothing
+
+
+check_table = lacking("Table", layouts.TABLES)
+check_figure = lacking("Figure", layouts.FIGURES)
+
+
 def lost_files(wildcards):
     """Files of the study that are gone, or not yet made: asked for, so that they are made again.
 
@@ -290,6 +316,7 @@ def random_prompt_files(file):
 
 def table_numbers(wildcards):
     """What a table shows beside the summary."""
+    check_table(int(wildcards.number))
     methods = layouts.TABLES[int(wildcards.number)].methods
     numbers = {"summary": "<results>/summary.parquet"}
     if any(METHODS[method].labels in SELECTIONS for method in methods):
@@ -311,6 +338,7 @@ def table_options(wildcards, input):
 
 def figure_numbers(wildcards):
     """What a figure shows."""
+    check_figure(int(wildcards.number))
     return {
         "accuracy": "<results>/summary.parquet",
         "gradients": "<results>/gradients.parquet",

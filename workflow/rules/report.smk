@@ -8,6 +8,7 @@ rule collect_runs:
     output:
         runs="<results>/runs.parquet",
         summary="<results>/summary.parquet",
+        csv=multiext("<results>/", "runs.csv", "summary.csv"),
     log:
         "<logs>/collect_runs.log",
     localrule: True
@@ -232,9 +233,16 @@ rule check_claims:
 
 
 rule write_report:
-    """One page: claims, tables, figures, noise, cost and environment."""
+    """One page: overview, single classes, claims, tables, figures, noise, settings and cost."""
     input:
+        config=rules.write_config.output,
         runs="<results>/runs.parquet",
+        overview="<results>/tables/overview.md",
+        overview_figure="<results>/figures/overview.svg",
+        classes=collect("<results>/figures/classes_{dataset}.svg", dataset=config["datasets"]),
+        confusion=collect("<results>/figures/confusion_{dataset}.svg", dataset=config["datasets"]),
+        learning=collect("<results>/figures/learning_{dataset}.svg", dataset=config["datasets"]),
+        mistakes=collect("<results>/details/{dataset}/mistakes.md", dataset=config["datasets"]),
         tables=collect("<results>/tables/table{number}.md", number=TABLES),
         ranks="<results>/ranks.md" if layouts.RANKED in TABLES else [],
         tpt="<results>/tpt.md" if TUNED_AT_TEST else [],
@@ -254,10 +262,13 @@ rule write_report:
     params:
         *code("write_report", shows=True),
         template=shipped_file("analysis/templates/report.html.jinja"),
-        study=config["study"],
     shell:
-        "python -m ptnl.cli.job write_report --study {params.study:q} --runs {input.runs:q} "
-        "--tables {input.tables:q} --ranks {input.ranks:q} {input.tpt:q} --figures {input.figures:q} --claims {input.claims:q} "
+        "python -m ptnl.cli.job write_report --config {input.config:q} --runs {input.runs:q} "
+        "--overview {input.overview:q} --overview-figure {input.overview_figure:q} "
+        "--class-figures {input.classes:q} --confusion-figures {input.confusion:q} "
+        "--learning-figures {input.learning:q} --mistakes {input.mistakes:q} "
+        "--tables {input.tables:q} --ranks {input.ranks:q} {input.tpt:q} --figures {input.figures:q} "
+        "--claims {input.claims:q} "
         "--data {input.data:q} {input.zeroshot:q} --noise {input.noise:q} --cost {input.cost:q} "
         "--out {output:q} > {log:q} 2>&1"
 
@@ -272,6 +283,7 @@ rule report:
 rule all_tables:
     """Every table of the study."""
     input:
+        rules.make_overview.output.tables,
         collect("<results>/tables/table{number}.{ext}", number=TABLES, ext=("csv", "md", "tex")),
     localrule: True
 
@@ -279,11 +291,13 @@ rule all_tables:
 rule all_figures:
     """Every figure of the study."""
     input:
+        rules.make_overview.output.figures,
+        collect(rules.plot_details.output, dataset=config["datasets"]),
         collect("<results>/figures/figure{number}.{ext}", number=FIGURES, ext=("svg", "pdf", "png")),
     localrule: True
 
 
-for number in TABLES:
+for number in layouts.TABLES:
 
     rule:
         """One table by its number, as in the paper."""
@@ -294,7 +308,7 @@ for number in TABLES:
         localrule: True
 
 
-for number in FIGURES:
+for number in layouts.FIGURES:
 
     rule:
         """One figure by its number, as in the paper."""

@@ -5,16 +5,24 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.analysis.figures.style import LINES, STYLE, caption, label_lines, panels
+from ptnl.analysis.figures.style import (
+    STYLE,
+    LineStyle,
+    caption,
+    label_lines,
+    line_style,
+    panels,
+    same_span,
+    seeds_text,
+)
 from ptnl.analysis.tables import Origin
 from ptnl.data import in_order
 from ptnl.methods import METHODS
 from ptnl.study.layouts import Figure as Layout
-from ptnl.study.layouts import shown
+from ptnl.study.layouts import noise_title, shown
 
 
-def _draw_line(axes: Axes, points: pd.DataFrame, method: str) -> None:
-    line = LINES[method]
+def _draw_line(axes: Axes, points: pd.DataFrame, line: LineStyle) -> None:
     axes.plot(
         points.rate, points["mean"], line.dashes, marker=line.marker, color=line.colour, ms=4.5
     )
@@ -39,19 +47,26 @@ def accuracy_over_rate(summary: pd.DataFrame, layout: Layout, origin: Origin) ->
     datasets = shown(layout, in_order(rows.dataset))
     with mpl.rc_context(STYLE):
         figure, placed = panels(datasets, 3.7, 3.1)
+        ends, ranges = {}, {}
         for dataset, axes in placed.items():
             part = rows[rows.dataset == dataset]
-            ends = []
+            ends[axes] = []
             for method in layout.methods:
                 points = part[part.method == method].sort_values("rate")
-                _draw_line(axes, points, method)
+                line = line_style(method, layout.methods)
+                _draw_line(axes, points, line)
                 label = layout.labels.get(method, METHODS[method].title)
-                last = part.rate.max(), points["mean"].iloc[-1]
-                ends.append((*last, label, LINES[method].colour))
+                ends[axes].append((part.rate.max(), points["mean"].iloc[-1], label, line.colour))
+            spread = part.sd.fillna(0)
+            ranges[axes] = (part["mean"] - spread).min(), (part["mean"] + spread).max()
             axes.set_xlabel("Wrong labels (%)")
             axes.set_xticks(sorted(part.rate.unique()))
             axes.xaxis.set_major_formatter("{x:g}")
-            label_lines(axes, ends)
             axes.set_ylabel("Top-1 accuracy (%)")
-        caption(figure, f"Mean and sd over {int(rows.n.max())} seeds, {origin}")
+        span = same_span(ranges)
+        label_lines(figure, ends)
+        kinds = ", ".join(noise_title(kind) for kind in layout.noises)
+        equal = f"; every panel spans {span:.0f} points" if len(placed) > 1 else ""
+        seeds = seeds_text(int(rows.n.max()))
+        caption(figure, f"{kinds} noise, mean and sd over {seeds}, {origin}{equal}")
     return figure

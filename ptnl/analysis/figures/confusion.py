@@ -1,9 +1,14 @@
-"""Confusion matrices of random prompts (Figure 6)."""
+"""Confusion matrices, with classes that are taken for each other side by side (Figure 6)."""
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
 
 from ptnl.analysis.figures.style import STYLE, caption, panels
 from ptnl.analysis.tables import Origin
@@ -11,18 +16,35 @@ from ptnl.data import in_order
 from ptnl.study.layouts import Figure as Layout
 from ptnl.study.layouts import shown
 
-NAMED = 60  # classes at most, for their names to be legible at the axes
+NAMES = 40  # at most at an axis; of more classes every nth has its name
+CONFUSION_STYLE = {**STYLE, "axes.grid": False}
+# Mistakes are small beside what is right: the square root makes them visible.
+SCALE = PowerNorm(0.5, vmin=0, vmax=100)
 
 
-def _name_classes(axes: Axes, names: list[str]) -> None:
-    """Every class by its name, or every tenth by its number where they are too many."""
-    if len(names) > NAMED:
-        axes.set_xticks(range(0, len(names), 10))
-        axes.set_yticks(range(0, len(names), 10))
-        return
-    axes.set_xticks(range(len(names)), names, rotation=90)
-    axes.set_yticks(range(len(names)), names)
-    axes.tick_params(length=0, labelsize=4.5, pad=1)
+def confusion_order(matrix: np.ndarray) -> np.ndarray:
+    """An order of the classes (C) that puts those next to each other that are taken for each other.
+
+    The leaves of an average-linkage tree over what two classes share.
+
+    matrix : (C, C), percent of the images of the true class (row) taken for another (column)
+    """
+    if len(matrix) < 3:
+        return np.arange(len(matrix))
+    distance = 100 - (matrix + matrix.T) / 2
+    np.fill_diagonal(distance, 0)
+    return leaves_list(linkage(squareform(distance, checks=False), "average"))
+
+
+def draw_matrix(axes: Axes, matrix: np.ndarray, names: list[str], labelled: int) -> AxesImage:
+    """A confusion matrix with the names of every nth class, `labelled` of them at most."""
+    image = axes.imshow(matrix, cmap="Blues", norm=SCALE, interpolation="nearest")
+    places = range(0, len(names), -(-len(names) // labelled)) if labelled else ()
+    texts = [names[place] for place in places]
+    axes.set_xticks(places, texts, rotation=90)
+    axes.set_yticks(places, texts)
+    axes.tick_params(length=2 if labelled else 0, labelsize=6, pad=1)
+    return image
 
 
 def confusion_matrices(confusion: pd.DataFrame, layout: Layout, origin: Origin) -> Figure:
@@ -32,18 +54,24 @@ def confusion_matrices(confusion: pd.DataFrame, layout: Layout, origin: Origin) 
     """
     rows = confusion[confusion.backbone == origin.backbone]
     datasets = shown(layout, in_order(rows.dataset))
-    with mpl.rc_context({**STYLE, "axes.grid": False}):
-        figure, placed = panels(datasets, 4.6, 4.4)
+    with mpl.rc_context(CONFUSION_STYLE):
+        figure, placed = panels(datasets, 4.8, 4.6)
         for dataset, axes in placed.items():
             part = rows[rows.dataset == dataset]
             names = list(dict.fromkeys(part.true_class))
             matrix = part.percent.to_numpy().reshape(len(names), len(names))
-            image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
-            _name_classes(axes, names)
+            order = confusion_order(matrix)
+            image = draw_matrix(
+                axes, matrix[np.ix_(order, order)], [names[place] for place in order], NAMES
+            )
             axes.set_xlabel("Predicted class")
             axes.set_ylabel("True class")
         bar = figure.colorbar(image, ax=list(placed.values()), shrink=0.7, pad=0.01)
         bar.set_label("Test images of the true class (%)")
         bar.outline.set_visible(False)
-        caption(figure, f"Mean over prompts of random context tokens, {origin}")
+        caption(
+            figure,
+            "Mean over prompts of random context tokens; classes that are taken for each other "
+            f"stand side by side, of many every nth has its name; {origin}",
+        )
     return figure

@@ -5,10 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.analysis.figures.style import STYLE, caption, label_lines
-
-# Okabe & Ito's palette, safe for the colour-blind: one colour a backbone.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
+from ptnl.analysis.figures.style import COLOURS, STYLE, caption, label_lines
 
 
 def cost_over_classes_and_runs(bench: pd.DataFrame) -> Figure:
@@ -20,15 +17,18 @@ def cost_over_classes_and_runs(bench: pd.DataFrame) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 3.6), layout="constrained")
         over_classes, over_runs = figure.subplots(1, 2)
-        _draw_over_classes(over_classes, bench, colours)
-        _draw_over_runs(over_runs, bench, colours)
+        ends = {
+            over_classes: _draw_over_classes(over_classes, bench, colours),
+            over_runs: _draw_over_runs(over_runs, bench, colours),
+        }
+        label_lines(figure, ends)
         device, threads = bench.device.iloc[0], bench.threads.iloc[0]
         where = f"CPU, threads: {threads}" if device == "cpu" else device
         caption(figure, f"Whole step, float32, {where}; hollow: scaled from fewer classes")
     return figure
 
 
-def _draw_over_classes(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) -> None:
+def _draw_over_classes(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) -> list:
     fewest = bench.runs.min()
     rows = bench[bench.runs == fewest]
     ends = []
@@ -51,10 +51,10 @@ def _draw_over_classes(axes: Axes, bench: pd.DataFrame, colours: dict[str, str])
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     _count_axis(axes, rows.classes)
-    label_lines(axes, ends)
+    return ends
 
 
-def _draw_over_runs(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) -> None:
+def _draw_over_runs(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) -> list:
     ends = []
     for backbone, colour in colours.items():
         points = bench[bench.backbone == backbone]
@@ -68,7 +68,7 @@ def _draw_over_runs(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) ->
     axes.set_xlabel("Runs")
     axes.set_ylabel("Seconds a run (% of the leftmost)")
     _count_axis(axes, bench.runs)
-    label_lines(axes, ends)
+    return ends
 
 
 def _count_axis(axes: Axes, counts: pd.Series) -> None:

@@ -2,19 +2,46 @@
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ptnl.analysis.figures.style import GREY, LINES, STYLE, caption, label_lines, panels
+from ptnl.analysis.figures.style import (
+    GREY,
+    STYLE,
+    LineStyle,
+    caption,
+    label_lines,
+    line_style,
+    seeds_text,
+)
 from ptnl.analysis.tables import Origin
-from ptnl.data import in_order
+from ptnl.data import in_order, title_of
 from ptnl.methods import METHODS
 from ptnl.study.layouts import Figure as Layout
-from ptnl.study.layouts import shown
+from ptnl.study.layouts import noise_title, shown
+
+# Both readings of "the gradient norm induced by noisy samples": column -> what it is the ratio of.
+RATIOS = {
+    "ratio_mean": "Ratio of mean norms\n(single images)",
+    "ratio": "Ratio of norms\nof summed gradients",
+}
+
+
+def _draw(axes: Axes, epochs: pd.core.groupby.SeriesGroupBy, line: LineStyle) -> float:
+    """Mean and spread over seeds; returns where the line ends."""
+    mean, spread = epochs.mean(), epochs.std().fillna(0)
+    axes.plot(mean.index, mean, line.dashes, marker=line.marker, color=line.colour, ms=4)
+    axes.fill_between(
+        mean.index, mean - spread, mean + spread, color=line.colour, alpha=0.12, linewidth=0
+    )
+    return float(mean.iloc[-1])
 
 
 def gradient_ratio(gradients: pd.DataFrame, layout: Layout, origin: Origin) -> Figure:
-    """Noisy-to-clean ratio of gradient norms over epochs, a panel a data set, a line a method.
+    """Noisy-to-clean ratios of gradient norms over the epochs at which they were measured.
+
+    A column a data set, a row for each of `RATIOS`, a line a method.
 
     gradients : see `ptnl.schemas.GRADIENTS`
     """
@@ -22,35 +49,36 @@ def gradient_ratio(gradients: pd.DataFrame, layout: Layout, origin: Origin) -> F
         (gradients.backbone == origin.backbone) & gradients.method.isin(layout.methods)
     ]
     datasets = shown(layout, in_order(rows.dataset))
+    width = 5.2 if len(datasets) == 1 else 3.7
     with mpl.rc_context(STYLE):
-        figure, placed = panels(datasets, 3.7, 3.1)
-        for dataset, axes in placed.items():
-            part = rows[rows.dataset == dataset]
-            ends = []
-            axes.axhline(1, color=GREY, linewidth=0.8)
-            for method in layout.methods:
-                line = LINES[method]
-                epochs = part[part.method == method].groupby("epoch").ratio
-                mean, spread = epochs.mean(), epochs.std().fillna(0)
-                axes.plot(mean.index, mean, line.dashes, color=line.colour)
-                axes.fill_between(
-                    mean.index,
-                    mean - spread,
-                    mean + spread,
-                    color=line.colour,
-                    alpha=0.12,
-                    linewidth=0,
-                )
-                last = part.epoch.max(), mean.iloc[-1]
-                ends.append((*last, METHODS[method].title, line.colour))
+        figure = Figure(figsize=(width * len(datasets), 5.4), layout="constrained")
+        placed = figure.subplots(
+            len(RATIOS), len(datasets), squeeze=False, sharex=True, sharey="row"
+        )
+        ends: dict[Axes, list] = {}
+        for (column, title), line_of_axes in zip(RATIOS.items(), placed, strict=True):
+            for dataset, axes in zip(datasets, line_of_axes, strict=True):
+                part = rows[rows.dataset == dataset]
+                ends[axes] = []
+                axes.axhline(1, color=GREY, linewidth=0.8)
+                for method in layout.methods:
+                    line = line_style(method, layout.methods)
+                    epochs = part[part.method == method].groupby("epoch")[column]
+                    last = part.epoch.max(), _draw(axes, epochs, line)
+                    ends[axes].append((*last, METHODS[method].title, line.colour))
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            line_of_axes[0].set_ylabel(title)
+        for dataset, axes in zip(datasets, placed[0], strict=True):
+            axes.set_title(title_of(dataset), loc="left", fontweight="bold")
+        for axes in placed[-1]:
             axes.set_xlabel("Epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            label_lines(axes, ends)
-            axes.set_ylabel("Noisy-to-clean gradient ratio")
+        label_lines(figure, ends)
         rate = 100 * (rows.fp / rows.shots).max()
+        noise = noise_title(rows.noise.iloc[0])
         caption(
             figure,
-            f"{rate:g} % wrong labels, mean and sd over {rows.seed.nunique()} seeds, {origin}; "
-            "above 1, wrong labels pull harder than right ones",
+            f"Wrong over right labels, {noise.lower()} noise, {rate:g} %, mean and sd over "
+            f"{seeds_text(rows.seed.nunique())}, {origin}; above 1, wrong labels pull harder than "
+            "right ones",
         )
     return figure

@@ -5,12 +5,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ptnl.analysis.figures.style import GREY, LINES, STYLE, caption, label_lines, panels
+from ptnl.analysis.figures.style import (
+    GREY,
+    STYLE,
+    caption,
+    label_lines,
+    line_style,
+    panels,
+    seeds_text,
+)
 from ptnl.analysis.tables import Origin
 from ptnl.data import in_order
 from ptnl.methods import METHODS
 from ptnl.study.layouts import Figure as Layout
-from ptnl.study.layouts import shown
+from ptnl.study.layouts import noise_title, shown
 
 RATE = 50.0  # percent of wrong labels that is drawn, or the study's nearest
 
@@ -27,13 +35,14 @@ def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> 
     datasets = shown(layout, in_order(rows.dataset))
     with mpl.rc_context(STYLE):
         figure, placed = panels(datasets, 4.2, 3.3)
+        ends = {}
         for dataset, axes in placed.items():
             part = rows[rows.dataset == dataset]
-            ends = []
+            ends[axes] = []
             # Taking every image as clean has the precision of the labels themselves.
             axes.axhline(100 - rate, color=GREY, linewidth=0.8)
             for method in layout.methods:
-                colour = LINES[method].colour
+                colour = line_style(method, layout.methods).colour
                 epochs = part[part.method == method].groupby("epoch")
                 for column, dashes, word in (
                     ("split_precision", "-", "precision"),
@@ -45,15 +54,16 @@ def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> 
                         mean.index, mean - spread, mean + spread, color=colour, alpha=0.1, lw=0
                     )
                     label = f"{METHODS[method].title}, {word}"
-                    ends.append((part.epoch.max(), mean.iloc[-1], label, colour))
+                    ends[axes].append((part.epoch.max(), mean.iloc[-1], label, colour))
             axes.set_xlabel("Epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            label_lines(axes, ends)
             axes.set_ylabel("Labels taken as right (%)")
+        label_lines(figure, ends)
+        noise = noise_title(rows.noise.iloc[0]).lower()
         caption(
             figure,
-            f"Precision and recall of the labels that a method takes as right, {rate:g} % wrong "
-            f"labels, mean and sd over {rows.seed.nunique()} seeds, {origin}; the grey line is the "
-            "precision of taking all of them",
+            f"Precision and recall of the labels that a method takes as right, {noise} noise, "
+            f"{rate:g} % wrong labels, mean and sd over {seeds_text(rows.seed.nunique())}, "
+            f"{origin}; the grey line is the precision of taking all of them",
         )
     return figure

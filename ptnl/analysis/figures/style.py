@@ -27,7 +27,14 @@ STYLE = {
 }
 GREY = "#555555"
 PANELS_A_ROW = 4
-CAPTION_LETTERS = 18  # an inch holds, at the caption's size
+CAPTION_LETTERS = 17  # an inch holds, at the caption's size
+LINE_SPACING = 1.25  # of labels, in font sizes
+
+
+# Okabe & Ito's palette, safe for the colour-blind: for lines that have no style of their own.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+DASHES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "x")
 
 
 @dataclass(frozen=True)
@@ -61,10 +68,27 @@ LINES = {
 }
 
 
+def line_style(method: str, methods: Sequence[str]) -> LineStyle:
+    """A method's line among others: its own, or one that its place among those without decides."""
+    if method in LINES:
+        return LINES[method]
+    place = [name for name in methods if name not in LINES].index(method)
+    return LineStyle(
+        COLOURS[place % len(COLOURS)],
+        DASHES[place // len(COLOURS) % len(DASHES)],
+        MARKERS[place % len(MARKERS)],
+    )
+
+
 def panels(datasets: list[str], width: float, height: float) -> tuple[Figure, dict[str, Axes]]:
-    """A figure with one titled panel a data set, at most four in a row, each of this size."""
+    """A figure with one titled panel a data set, at most four in a row, each of this size.
+
+    A single panel is half as large again.
+    """
     columns = min(len(datasets), PANELS_A_ROW)
     rows = -(-len(datasets) // columns)
+    if len(datasets) == 1:
+        width, height = 1.5 * width, 1.3 * height
     figure = Figure(figsize=(width * columns, height * rows + 0.3), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).flat
     for axes in grid[len(datasets) :]:
@@ -99,25 +123,67 @@ def spread_labels(positions: np.ndarray, distance: float) -> np.ndarray:
     return spread
 
 
-def label_lines(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+def label_lines(
+    figure: Figure, ends: Mapping[Axes, Sequence[tuple[float, float, str, str]]]
+) -> None:
     """Name lines at their right ends, moved apart where the names would touch.
 
-    ends : (x, y, text, colour) of every line, once the axes have their scale and their limits
+    Call it when all panels are drawn: how far apart names must stand depends on the panels' final
+    height. Where they do not fit into it, they are set smaller.
+
+    ends : panel -> (x, y, text, colour) of each of its lines
     """
-    scale = axes.yaxis.get_transform()
-    low, high = scale.transform(axes.get_ylim())
-    heights = scale.transform(np.array([y for _, y, _, _ in ends]))
-    places = scale.inverted().transform(spread_labels(heights, 0.075 * (high - low)))
-    for (x, _, text, colour), place in zip(ends, places, strict=True):
-        axes.annotate(
-            text,
-            (x, place),
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            annotation_clip=False,
-        )
+    figure.draw_without_rendering()  # so that the layout is done
+    for axes, lines in ends.items():
+        height = axes.get_window_extent().height * 72 / figure.dpi  # points
+        size = min(float(mpl.rcParams["font.size"]), height / (LINE_SPACING * len(lines)))
+        scale = axes.yaxis.get_transform()
+        low, high = scale.transform(axes.get_ylim())
+        distance = LINE_SPACING * size / height * (high - low)
+        heights = scale.transform(np.array([y for _, y, _, _ in lines]))
+        places = within(spread_labels(heights, distance), distance, low, high)
+        for (x, _, text, colour), place in zip(
+            lines, scale.inverted().transform(places), strict=True
+        ):
+            axes.annotate(
+                text,
+                (x, place),
+                xytext=(7, 0),
+                textcoords="offset points",
+                va="center",
+                color=colour,
+                fontsize=size,
+                annotation_clip=False,
+            )
+
+
+def within(positions: np.ndarray, distance: float, low: float, high: float) -> np.ndarray:
+    """Label positions pushed back into a range, in their order and `distance` apart."""
+    order = np.argsort(positions)
+    kept = positions[order]
+    steps = distance * np.arange(len(kept))
+    kept = np.maximum(kept, low + distance / 2 + steps)
+    kept = np.minimum(kept, high - distance / 2 - steps[::-1])
+    pushed = np.empty(len(kept))
+    pushed[order] = kept
+    return pushed
+
+
+def same_span(panels: Mapping[Axes, tuple[float, float]]) -> float:
+    """Give panels y-axes of equal length, each around its own values; returns that length.
+
+    panels : panel -> its lowest and highest value
+    """
+    span = 1.1 * max(high - low for low, high in panels.values()) or 1.0
+    for axes, (low, high) in panels.items():
+        middle = (low + high) / 2
+        axes.set_ylim(middle - span / 2, middle + span / 2)
+    return span
+
+
+def seeds_text(seeds: int) -> str:
+    """The number of seeds, with a mark where their spread says little."""
+    return "2 seeds (too few for the bands to say much)" if seeds == 2 else f"{seeds} seeds"
 
 
 def caption(figure: Figure, text: str) -> None:

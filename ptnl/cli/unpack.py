@@ -1,0 +1,22 @@
+"""Unpack a study's results that `ptnl pack` has packed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptnl.analysis.packing import unpack
+from ptnl.cli.entry import parser, start
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("file", type=Path, help="from `ptnl pack`")
+    arguments.add_argument(
+        "--into", type=Path, default=Path("results"), help="folder that the study's stands in"
+    )
+    args = arguments.parse_args(argv)
+
+    print(unpack(args.file, args.into))
+
+
+if __name__ == "__main__":
+    start(main)

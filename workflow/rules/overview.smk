@@ -1,0 +1,109 @@
+# What every study shows, whatever it runs: all methods, single classes, learning curves, its config.
+
+
+FORMATS = (".svg", ".pdf", ".png")
+
+
+rule write_config:
+    """The study's config, with defaults and protocol, as its jobs have seen it."""
+    output:
+        "<results>/config.yaml",
+    log:
+        "<logs>/write_config.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        *code("write_config", shows=True),
+        config=json.dumps(config),
+    shell:
+        "python -m ptnl.cli.job write_config --config {params.config:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule make_overview:
+    """Every method at every rate, with its distance to a baseline: tables and a figure."""
+    input:
+        runs="<results>/runs.parquet",
+        random_prompts=random_prompt_files("accuracy.parquet"),
+    output:
+        tables=multiext("<results>/tables/overview", ".csv", ".md", ".tex"),
+        figures=multiext("<results>/figures/overview", *FORMATS),
+    log:
+        "<logs>/make_overview.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        *code("make_overview", shows=True),
+        baseline=grid.baseline(config),
+        backbone=config["primary_backbone"],
+        study=config["study"],
+        protocol=config["protocol"],
+    shell:
+        "python -m ptnl.cli.job make_overview --runs {input.runs:q} "
+        "--random-prompts {input.random_prompts:q} --baseline {params.baseline:q} "
+        "--backbone {params.backbone:q} --study {params.study:q} --protocol {params.protocol:q} "
+        "--out {output:q} > {log:q} 2>&1"
+
+
+rule collect_details:
+    """Single classes, mistakes and learning curves from all runs of a data set."""
+    input:
+        metrics=run_files_of_dataset("metrics.json"),
+        logits=run_files_of_dataset("logits.npy"),
+        manifest="<results>/manifests/{dataset}.parquet",
+    output:
+        classes="<results>/details/{dataset}/classes.parquet",
+        mistakes="<results>/details/{dataset}/mistakes.parquet",
+        curves="<results>/details/{dataset}/curves.parquet",
+    log:
+        "<logs>/collect_details/{dataset}.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        *code("collect_details", shows=True),
+        folders=lambda wildcards, input: folders_of(input.metrics),
+    shell:
+        "python -m ptnl.cli.job collect_details --runs {params.folders:q} --manifest {input.manifest:q} "
+        "--classes {output.classes:q} --mistakes {output.mistakes:q} --curves {output.curves:q} "
+        "> {log:q} 2>&1"
+
+
+rule plot_details:
+    """Single classes, confusion matrices and learning curves of every method on a data set."""
+    input:
+        classes="<results>/details/{dataset}/classes.parquet",
+        mistakes="<results>/details/{dataset}/mistakes.parquet",
+        curves="<results>/details/{dataset}/curves.parquet",
+    output:
+        classes=multiext("<results>/figures/classes_{dataset}", *FORMATS),
+        confusion=multiext("<results>/figures/confusion_{dataset}", *FORMATS),
+        learning=multiext("<results>/figures/learning_{dataset}", *FORMATS),
+        mistakes="<results>/details/{dataset}/mistakes.md",
+    log:
+        "<logs>/plot_details/{dataset}.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        *code("plot_details", shows=True),
+        backbone=config["primary_backbone"],
+        noise=config["random_noise"],
+        study=config["study"],
+        protocol=config["protocol"],
+    shell:
+        "python -m ptnl.cli.job plot_details --classes {input.classes:q} --mistakes {input.mistakes:q} "
+        "--curves {input.curves:q} --backbone {params.backbone:q} --noise {params.noise:q} "
+        "--study {params.study:q} --protocol {params.protocol:q} "
+        "--class-figure {output.classes:q} --confusion-figure {output.confusion:q} "
+        "--learning-figure {output.learning:q} --markdown {output.mistakes:q} > {log:q} 2>&1"
+
+
+rule overview:
+    """The study's own tables and figures."""
+    input:
+        rules.write_config.output,
+        rules.make_overview.output,
+        collect(rules.plot_details.output, dataset=config["datasets"]),
+    localrule: True
