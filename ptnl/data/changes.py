@@ -65,7 +65,7 @@ def refresh(receipt: Path) -> None:
     """Have the next run get and index a data set anew."""
     if not receipt.parent.is_dir():
         raise InputError(f"{receipt.parent}: there is no such data set yet")
-    write_text(f"{time.time_ns()}\n", refreshed_path(receipt))
+    write_text(f"{time.time_ns()}\n", refreshed_path(receipt), replaces=True)
 
 
 def _listed(folder: str) -> Iterator[str]:

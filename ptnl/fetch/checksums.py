@@ -88,7 +88,7 @@ def read_receipt(path: Path) -> Receipt | None:
 def write_receipt(path: Path, digests: Digests, origin: str) -> None:
     """Record that the file at `path` has these checksums now."""
     receipt = Receipt(origin, digests.bytes, path.stat().st_mtime_ns, digests.md5, digests.sha256)
-    write_json(asdict(receipt), receipt_path(path))
+    write_json(asdict(receipt), receipt_path(path), replaces=True)
 
 
 def is_verified(source: Source, path: Path) -> bool:

@@ -30,6 +30,7 @@ from ptnl.fetch.download import fetch
 from ptnl.fetch.ownership import make_scratch
 from ptnl.fetch.sources import Source
 from ptnl.fetch.transfer import Patience, part_path
+from ptnl.io import read_json, write_json
 from tests.faulty_server import Fault, serving
 
 CONTENT = random.Random(0).randbytes(20_000)
@@ -413,8 +414,8 @@ def test_a_changed_file_is_hashed_again(server, tmp_path, said):
     was = path.stat()
     path.write_bytes(OTHER)
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))  # a disk that lost bits
-    receipt = json.loads(receipt_path(path).read_text())
-    receipt_path(path).write_text(json.dumps({**receipt, "sha256": "0" * 64}))
+    receipt = read_json(receipt_path(path))
+    write_json({**receipt, "sha256": "0" * 64}, receipt_path(path), replaces=True)
     assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
     assert f"{path}: sha256 is" in said
 
