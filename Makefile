@@ -76,6 +76,13 @@ lock: ## resolve the environment anew and pin it
 	  $(BIN)/python -m pip freeze --all --exclude-editable | sed -E \
 	  '/^pip==/d; s/^((nvidia|cuda)-.*|triton==.*)$$/\1 ; sys_platform == "linux"/'; } \
 	  > envs/requirements.lock
+	@$(MAKE) envs/ptnl.yaml
+
+# Snakemake copies this file alone to where it makes a conda environment: the pins stand inside.
+envs/ptnl.yaml: envs/requirements.lock
+	@{ printf '%s\n' '# For `snakemake --sdm conda`: the packages of requirements.lock. `make $@` writes it.' \
+	  'channels:' '  - conda-forge' '  - nodefaults' 'dependencies:' '  - python=3.11' '  - pip' \
+	  '  - pip:'; sed -n 's/^[^#]/      - &/p' $<; } > $@
 
 $(READY): envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

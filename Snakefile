@@ -1,37 +1,46 @@
 import json
 import os
 import re
-import shlex
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
+from ptnl.backbones.registry import BACKBONES as REGISTERED_BACKBONES
 from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
-from ptnl.study.config import Rules, study_config
+from ptnl.data import DATASETS as REGISTERED_DATASETS
 from ptnl.data import datasets_of, options_of
 from ptnl.data.changes import check_place, state_of
 from ptnl.errors import InputError
-from ptnl.machine import gpus
-from ptnl.study import grid
-from ptnl.study import layouts
-from ptnl.methods import METHODS
 from ptnl.labels.noise import NOISES
-from ptnl.provenance import checksum
 from ptnl.labels.pseudo_labels import SELECTIONS
+from ptnl.machine import gpus, interpreter
+from ptnl.methods import METHODS
 from ptnl.schemas import RUN_FILES, ZERO_SHOT_FILES
+from ptnl.study import grid, layouts
+from ptnl.study.config import REPOSITORY, study_of
+from ptnl.study.source_code import (
+    ASSETS,
+    as_line,
+    decisive_code,
+    is_defined,
+    shipped_asset,
+    shipped_file,
+)
+from ptnl.study.strict_yaml import read_yaml
 
 min_version("9.20")
 
-
-configfile: "config.yaml"
+interpreter.put_first(REPOSITORY)
 
 
 include: "workflow/rules/common.smk"
 
 
-validate_config()
+# What a user says, by --configfile, --config or as a module's config, lies over config.yaml.
+config = checked(config)
 DATASETS = datasets_of(config)
 BACKBONES = backbones_of(config)
 
@@ -40,6 +49,9 @@ pathvars:
     results=f"results/{config['study']}",
     data=config["data_root"],
     logs="<results>/logs",
+
+
+PATHVARS = workflow.pathvars
 
 
 wildcard_constraints:
@@ -56,6 +68,7 @@ TABLES = layouts.fillable(layouts.TABLES, config)
 FIGURES = layouts.fillable(layouts.FIGURES, config)
 
 
+include: "workflow/rules/code.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/tune.smk"
@@ -65,6 +78,8 @@ include: "workflow/rules/report.smk"
 
 
 onstart:
+    for sentence in layouts.left_out(config):
+        logger.info(sentence)
     if config["device"] == "auto" and workflow.local_exec and not gpus.has_gpu():
         logger.info("No GPU on this machine: models run on the CPU.")
 

@@ -1,5 +1,8 @@
 """The one kind of error that is the user's to mend."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class InputError(Exception):
     """Bad input (a file, a config key, a class with too few images), said in one sentence.
@@ -17,3 +20,17 @@ def on_one_line(text: str) -> str:
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in text
     )
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """A guess at the known word that was meant, in brackets; empty where none is near."""
+    by_lower = {name.lower(): name for name in known}
+    near = get_close_matches(str(word).lower(), by_lower, n=1)
+    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
+
+
+def unknown(word: object, known: Iterable[str], to: str = "") -> str:
+    """What to say of a word that is none of those that are known `to` something."""
+    known = list(known)
+    choices = f"choose from {', '.join(known)}" if known else "there are none"
+    return f"{word!r} is unknown{to and f' to {to}'}{did_you_mean(word, known)}; {choices}"

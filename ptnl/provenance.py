@@ -29,14 +29,6 @@ def commit() -> str:
     return head + ("+" if edited else "")
 
 
-@cache
-def checksum(*modules: str) -> str:
-    """A checksum of the source of some of the package's modules, by their full names."""
-    root = Path(__file__).parents[1]
-    sources = [root.joinpath(*name.split(".")).with_suffix(".py") for name in modules]
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()[:12]
-
-
 def libraries(*names: str) -> dict[str, str]:
     """Installed versions of the libraries that decide an artefact's content."""
     return {name: version(name) for name in names}

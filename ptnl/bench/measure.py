@@ -230,10 +230,10 @@ def _our_work(
     dimensions = backbone.tower.dimensions
     features = torch.randn(runs, setting.batch_size, dimensions, device=backbone.device)
     labels = torch.randint(len(names), features.shape[:2], device=backbone.device)
-    optimiser = _sgd(context)
+    optimiser, scale = _sgd(context), backbone.logit_scale
 
     def step() -> None:
-        logits = cosine_logits(features, encoder(context), backbone.logit_scale)
+        logits = cosine_logits(features, encoder(context), scale)
         optimiser.zero_grad()
         cross_entropy(logits, labels).mean(dim=1).sum().backward()
         optimiser.step()

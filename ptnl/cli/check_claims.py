@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
     arguments.add_argument(
-        "--gradients", type=Path, help="gradient study (Parquet), if there is one"
+        "--gradients", type=Path, nargs="?", help="gradient study (Parquet), if there is one"
     )
     arguments.add_argument("--backbone", required=True, help="the primary one")
     arguments.add_argument("--study", required=True, help="name of the study, for the title")

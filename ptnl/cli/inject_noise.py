@@ -28,6 +28,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="zero-shot predictions, for the kinds that need them",
     )
     arguments.add_argument(
+        "--favoured-by",
+        choices=("image", "class"),
+        default="image",
+        help="what decides which wrong class confusion noise takes for favoured",
+    )
+    arguments.add_argument(
         "--out", type=Path, nargs="+", required=True, help="files, one a number of wrong labels"
     )
     args = arguments.parse_args(argv)
@@ -45,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         fp=0,
         seed=args.seed,
         pseudolabels=args.pseudolabels and read_parquet(args.pseudolabels, PSEUDO_LABELS),
+        favoured_by=args.favoured_by,
     )
     for fp, out in zip(args.fp, args.out, strict=True):
         labelled = kind.label(replace(request, fp=fp))

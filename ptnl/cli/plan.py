@@ -15,9 +15,10 @@ import yaml
 from ptnl.cli.entry import add_device, parser, start
 from ptnl.errors import InputError
 from ptnl.fetch.sources import load_sources
-from ptnl.study.config import read_study
-from ptnl.study.estimate import Machine, as_json, as_text, make_plan
+from ptnl.study.config import REPOSITORY, read_study
+from ptnl.study.estimate import Machine, as_json, as_text, make_plan, of_peak
 from ptnl.study.job_records import read_benchmarks
+from ptnl.study.layouts import left_out
 
 
 def key_and_value(text: str) -> tuple[str, Any]:
@@ -47,7 +48,7 @@ def calibrated(device: str, threads: int) -> Machine:
     torch.set_num_threads(threads)
     chosen = choose_device(device, 1)
     where = f"{device_name(chosen)}, {threads} threads" if chosen.type == "cpu" else ""
-    return Machine(
+    return of_peak(
         "here",
         product_gflops(chosen),
         f"of a matrix product on this machine's {where or device_name(chosen)}",
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_device(arguments)
     args = arguments.parse_args(argv)
 
-    config = read_study(Path(), args.configfile, dict(map(key_and_value, args.config)))
+    config = read_study(REPOSITORY, args.configfile, dict(map(key_and_value, args.config)))
     pathvars = config.get("pathvars", {})
     results = Path(pathvars.get("results", f"results/{config['study']}"))
     data = Path(pathvars.get("data", config["data_root"]))
@@ -86,7 +87,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         load_sources(*map(Path, config["sources"])).values(),
         calibrated(args.device, args.threads) if args.calibrate else None,
     )
-    print(json.dumps(as_json(plan), indent=2) if args.json else as_text(plan))
+    if args.json:
+        print(json.dumps(as_json(plan), indent=2))
+    else:
+        print("\n".join([as_text(plan), *left_out(config)]))
 
 
 if __name__ == "__main__":

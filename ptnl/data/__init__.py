@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ptnl.errors import InputError
+from ptnl.errors import InputError, did_you_mean, unknown
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,8 @@ def dataset_of(name: str, options: Mapping[str, Any]) -> Dataset:
     if any(kind in options for kind in OWN):
         return own_dataset(name, options)
     raise InputError(
-        f"config: datasets: {name!r} is unknown; choose from {', '.join(DATASETS)}, or give your "
-        f"own: dataset_options.{name}.folder or .manifest"
+        f"config: datasets: {unknown(name, DATASETS)}, or give your own: "
+        f"dataset_options.{name}.folder or .manifest"
     )
 
 
@@ -197,5 +197,6 @@ def _only(name: str, options: Mapping[str, Any], allowed: tuple[str, ...]) -> No
         if option not in allowed:
             takes = f"it takes {', '.join(allowed)}" if allowed else "it takes none"
             raise InputError(
-                f"config: dataset_options.{name}.{option}: not an option of {name}; {takes}"
+                f"config: dataset_options.{name}.{option}: not an option of {name}"
+                f"{did_you_mean(option, allowed)}; {takes}"
             )

@@ -1,9 +1,10 @@
 """Label noise in a few-shot draw. Each kind is one function in `NOISES`.
 
 A kind takes a `Request` and gives the labelled images that training sees, as the columns of
-`ptnl.schemas.NOISY_SHOTS`. Most kinds keep the draw and flip labels in it; `fp_swap` draws images
-of its own. Among those that flip, a lower rate's wrong labels stay wrong, and the same, at a higher
-rate of the same seed; and those with exactly `fp` wrong labels a class flip the same images.
+`ptnl.schemas.NOISY_SHOTS`. Most kinds keep the draw and flip labels in it; `fp_swap` and
+`fp_swap_2022` draw images of their own. Among those that flip, a lower rate's wrong labels stay
+wrong, and the same, at a higher rate of the same seed; and those with exactly `fp` wrong labels a
+class flip the same images.
 
 The Snakefile reads the registry, so that importing it never imports pandas.
 """
@@ -35,6 +36,7 @@ class Request:
     fp: int  # wrong labels per class
     seed: int
     pseudolabels: pd.DataFrame | None = None  # zero-shot predictions, for the kinds that need them
+    favoured_by: str = "image"  # what decides which class `confusion` favours; or "class"
 
     @property
     def train(self) -> pd.DataFrame:
@@ -102,11 +104,18 @@ def confusion(request: Request) -> pd.DataFrame:
     """Flip exactly `fp` labels of every class to the wrong class that zero-shot CLIP likes most.
 
     "Each mislabeled sample is labeled as the incorrect class that is most favored by zero-shot
-    CLIP" (paper, section 4.6): for each image, the class that scores highest but for the true one.
+    CLIP" (paper, section 4.6). The wrong class that CLIP favours for an image is the one that
+    scores highest but for the true one. Favoured by "image", an image gets its own; by "class", it
+    gets the one that is favoured for most training images of its class, of equals the first.
     """
     clean = request.train.label.to_numpy()
-    favoured = request.pseudolabels.set_index("image").label_confused
-    confused = favoured.loc[request.train.image].to_numpy()
+    predicted = request.pseudolabels
+    if request.favoured_by == "image":
+        favoured = predicted.set_index("image").label_confused
+        confused = favoured.loc[request.train.image].to_numpy()
+    else:
+        of_class = predicted[predicted.split == "train"].groupby("label").label_confused
+        confused = of_class.agg(lambda favoured: favoured.mode().iloc[0]).loc[clean].to_numpy()
     noisy = clean.copy()
     for _, order, _ in _orders(clean, request.fp, request.seed):
         wrong = order[: request.fp]
@@ -170,6 +179,41 @@ def fp_swap(request: Request) -> pd.DataFrame:
     return _labelled(images.iloc[np.concatenate(drawn)], np.concatenate(seen))
 
 
+def fp_swap_2022(request: Request) -> pd.DataFrame:
+    """Import images of other classes as PTNL's code did before July 2023.
+
+    It differs from `fp_swap` in three ways. The training images of a class are split by the rate:
+    the first n (1 - fp / shots), rounded up, can be drawn with their right label, the others with a
+    wrong one; so the clean draw takes from all images, and lower rates' images are not nested in
+    higher rates'. Two classes may import the same image. An image has one label, that of the last
+    class which imported it, so the earlier class loses it. (CEWu/PTNL at 79bdc35,
+    trainers/utils.py; the paper appeared days before the rule changed.)
+    """
+    _check_fp(request)
+    images = request.manifest[request.manifest.split == "train"]
+    labels = images.label.to_numpy()
+    right_stream = np.random.default_rng(request.seed)
+    wrong_stream = random.Random(request.seed)
+    pools = {}
+    for label in range(request.classes):
+        rows = np.flatnonzero(labels == label)
+        pools[label] = np.split(rows, [math.ceil(len(rows) * (1 - request.fp / request.shots))])
+    importable = np.sort(np.concatenate([wrong for _, wrong in pools.values()]))
+    seen: dict[int, int] = {}
+    for label, (right, _) in pools.items():
+        drawn = right
+        if request.fp < request.shots:
+            size, replace = request.shots, len(right) < request.shots
+            drawn = right[right_stream.choice(len(right), size=size, replace=replace)]
+        others = importable[labels[importable] != label]
+        if request.fp and not len(others):
+            raise InputError(f"no image of another class is left to mislabel as class {label}")
+        wrong = wrong_stream.choices(others, k=request.fp) if request.fp else []
+        seen.update((int(row), label) for row in (*wrong, *drawn[request.fp :]))
+    order = sorted(seen, key=lambda row: (seen[row], row))
+    return _labelled(images.iloc[order], np.array([seen[row] for row in order]))
+
+
 @dataclass(frozen=True)
 class Noise:
     """A kind of noise, and what it needs."""
@@ -185,4 +229,5 @@ NOISES = {
     "pairflip": Noise(pairflip),
     "confusion": Noise(confusion, needs_pseudolabels=True),
     "fp_swap": Noise(fp_swap, draws_images=True),
+    "fp_swap_2022": Noise(fp_swap_2022, draws_images=True),
 }

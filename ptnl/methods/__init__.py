@@ -17,6 +17,8 @@ METHODS = {
     "nlprompt": Method("NLPrompt", "nlprompt", "ce"),
     "tecoprompt": Method("TecoPrompt", "tecoprompt", "ce"),
     "joapr": Method("JoAPR", "joapr", "ce"),
+    "proda": Method("ProDA", "proda", "ce"),
+    "cocoop": Method("CoCoOp", "cocoop", "ce"),
     "tip_adapter": Method("Tip-Adapter", "tip_adapter", "ce"),
     "tip_adapter_f": Method("Tip-Adapter-F", "tip_adapter", "ce"),
     "lp_plus_plus": Method("LP++", "lp_plus_plus", "ce"),

@@ -2,13 +2,19 @@
 
 As in CoOp's linear probe the features are the image embeddings as they come, not normalised, and
 under the plain test transform. With the cross-entropy it is scikit-learn's `LogisticRegression`;
-with the GCE the same penalty and solver, started from zero weights as well.
+with the GCE the same penalty and solver, started from zero weights as well. What the penalty means
+depends on the features: on features of norm n, C works as C n^2 does on unit features
+(`results/<study>/datasets.md` lists both).
 """
 
+from dataclasses import replace
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from ptnl.errors import InputError
+from ptnl.machine.random_streams import random_stream
 from ptnl.training.fitted import fitted_histories
 from ptnl.training.lbfgs import minimise
 from ptnl.training.losses import LOSSES, Loss
@@ -74,8 +80,32 @@ def fit(
     return weights, bias - (weights @ centre.mT)[:, :, 0], iterations
 
 
+def in_whole_batches(sweep: SweepData, batch_size: int) -> SweepData:
+    """The sweep with as many shots, drawn at random, as fill batches; all where batch_size is 0.
+
+    So the authors' probe sees them: through a shuffling loader that drops its last batch, if there
+    is a full one.
+    """
+    samples = sweep.labels.shape[1]
+    if not batch_size or samples < batch_size:
+        return sweep
+    size = samples - samples % batch_size
+    drawn = [
+        random_stream("whole batches", seed).permutation(samples)[:size] for seed in sweep.seeds
+    ]
+    kept = torch.tensor(np.sort(drawn), device=sweep.labels.device)  # (R, size)
+    rows = torch.arange(len(kept), device=kept.device)[:, None]
+    return replace(
+        sweep,
+        features=sweep.features[rows, kept],
+        labels=sweep.labels[rows, kept],
+        labels_clean=sweep.labels_clean[rows, kept],
+    )
+
+
 def tune(sweep: SweepData) -> list[TunedRun]:
     """Fit one classifier a run. Its history is one row: the solution, `epoch` its iterations."""
+    sweep = in_whole_batches(sweep, sweep.settings["drop_last"])
     loss = LOSSES[sweep.method.loss](sweep.settings)
     weights, bias, iterations = fit(
         sweep.features,

@@ -1,33 +1,46 @@
 """A linear probe trained as prompts are, by SGD: the yardstick of the gradient study (Figure 4).
 
-Weights and biases on the image features as they come, like the probe by L-BFGS (`linear_probe`),
+Weights and biases on the image features, not normalised, like the probe by L-BFGS (`linear_probe`),
 from zero. Only the solver differs: its steps have the gradients that Figure 4 compares.
 """
 
+from dataclasses import replace
+
 import torch
+from torch import Tensor
 
 from ptnl.training.tuning import SweepData, TunedRun, train_sweep
 
 
-def class_logits(weights: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+def class_logits(weights: Tensor, features: Tensor) -> Tensor:
     """Logits (R, B, C) of features (R, B, D); the last of the weights (R, C, D + 1) are biases."""
     return features @ weights[..., :-1].transpose(-1, -2) + weights[..., None, :, -1]
 
 
+def scaled_sweep(sweep: SweepData) -> tuple[SweepData, Tensor]:
+    """The sweep with each run's features divided by their root mean square norm, and the norms (R).
+
+    How far a step of SGD goes depends on the norm, which differs from backbone to backbone; with it
+    divided out, one learning rate fits all.
+    """
+    norms = sweep.features.square().sum(dim=-1).mean(dim=-1).sqrt()
+    scale = norms[:, None, None]
+    views = None if sweep.views is None else lambda epoch: sweep.views(epoch) / scale
+    return replace(sweep, features=sweep.features / scale, views=views), norms
+
+
 def tune(sweep: SweepData) -> list[TunedRun]:
     """Train one classifier (C, D + 1) a run."""
+    scaled, norms = scaled_sweep(sweep)
     runs, _, dimensions = sweep.features.shape
     weights = torch.zeros(
         runs, len(sweep.class_names), dimensions + 1, device=sweep.backbone.device
     ).requires_grad_()
-    histories = train_sweep(sweep, weights, class_logits)
-    with torch.inference_mode():
-        logits = class_logits(weights, sweep.test_features)
+    histories = train_sweep(scaled, weights, class_logits)
+    weight, bias = weights.detach().split([dimensions, 1], dim=-1)
+    weight = weight / norms[:, None, None]  # for the features as they come
+    logits = class_logits(torch.cat([weight, bias], dim=-1), sweep.test_features)
     return [
-        TunedRun(
-            {"weight": weights[run, :, :-1].detach(), "bias": weights[run, :, -1].detach()},
-            history,
-            logits[run],
-        )
+        TunedRun({"weight": weight[run], "bias": bias[run, :, 0]}, history, logits[run])
         for run, history in enumerate(histories)
     ]

@@ -1,18 +1,23 @@
 """Checking a study's config: one clear sentence for what is wrong. Pure, without torch."""
 
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
+from types import NoneType
 from typing import Any, Self
 
 import jsonschema
-import yaml
 
-from ptnl.errors import InputError
+from ptnl.errors import InputError, did_you_mean
 from ptnl.study.grid import check_grid
-from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_of
+from ptnl.study.places import check_names, expanded
+from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_values
+from ptnl.study.strict_yaml import read_yaml
+
+REPOSITORY = Path(__file__).parents[2]  # holds the Snakefile and config.yaml
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Rules:
     """What a config may say, and what it can leave to others."""
 
     schema: Mapping[str, Any]  # JSON schema of the config
-    protocols: Mapping[str, Mapping[str, Any]]  # name -> values
+    protocols: Mapping[str, Mapping[str, Any]]  # name -> values beside their sources
 
     @classmethod
     def shipped(cls) -> Self:
@@ -32,43 +37,50 @@ class Rules:
         )
 
 
-def study_config(
-    config: Mapping[str, Any], explicit: Mapping[str, Any], rules: Rules
-) -> dict[str, Any]:
-    """A study's whole config, with defaults and protocol; an `InputError` where it is wrong.
+def study_config(config: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
+    """A study's whole config, laid over its protocol and with defaults.
 
-    Parameters
-    ----------
+    Raises `InputError` where it is wrong.
+
     config : config.yaml with everything that the user laid over it
-    explicit : what the user laid over it; it wins over the protocol
     """
     kept = without_dropped(config)
-    check_config(kept, rules.schema)
-    full = with_defaults(kept, rules.schema)
-    preset = protocol_of(full, rules.protocols)
-    full = apply_protocol(full, preset, explicit, hyper_parameters(rules.schema))
-    full = without_dropped(full)
+    _check_schema(kept, rules.schema, is_whole=False)
+    name = kept.get("protocol", rules.schema["properties"]["protocol"]["default"])
+    protocol = protocol_values(name, rules.protocols)
+    known = hyper_parameters(rules.schema)
+    # A null of the config also takes out what the protocol has.
+    laid = apply_protocol({**config, "methods": kept["methods"]}, protocol, known)
+    full = with_defaults(without_dropped(laid), rules.schema)
+    for method, own in full["methods"].items():
+        if missing := sorted(known[method] - own.keys()):
+            raise InputError(
+                f"config: methods.{method}: neither the config nor the protocol {name!r} says "
+                f"its {missing[0]}"
+            )
     check_config(full, rules.schema)
-    return full
+    return expanded(full)
+
+
+def study_of(root: Path, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole config of a study: what a user says, over config.yaml of the repository `root`."""
+    return study_config(merged(_read_yaml(root / "config.yaml"), said), Rules.shipped())
 
 
 def read_study(root: Path, overlays: Sequence[Path], said: Mapping[str, Any]) -> dict[str, Any]:
-    """The config that Snakemake would plan with in the repository `root`.
+    """The config that Snakemake would plan with.
 
+    root : the repository
     overlays, said : what `--configfile` and `--config` say
     """
     explicit: dict[str, Any] = {}
     for layer in (*map(_read_yaml, overlays), said):
         explicit = merged(explicit, layer)
-    config = merged(_read_yaml(root / "config.yaml"), explicit)
-    return study_config(config, explicit, Rules.shipped())
+    return study_of(root, explicit)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not readable as YAML ({error})") from error
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no keys and values")
     return content
@@ -124,26 +136,98 @@ def with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[
 
 
 def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
-    """Raise an `InputError` that names the first key at fault.
+    """Raise an `InputError` that names the first key at fault in a whole config.
 
-    `schema` sees keys, types and bounds; the registries, and whether rates fit the shots, are
+    `schema` sees keys, types and bounds; what keys say of each other, and the registries, are
     checked after it.
     """
-    validator = jsonschema.Draft202012Validator(schema)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(config))
+    _check_schema(config, schema)
+    check_names(config)
+    check_grid(config)
+
+
+def _check_schema(
+    config: Mapping[str, Any], schema: Mapping[str, Any], is_whole: bool = True
+) -> None:
+    """Raise an `InputError` for the first key that is unknown, or whose value is out of bounds.
+
+    A config that is not whole may lack what the protocol below it has.
+    """
+
+    def can_come(error: jsonschema.ValidationError) -> bool:
+        return bool(error.absolute_path) and error.validator in ("required", "minProperties")
+
+    _check_keys(config, "")
+    errors = Validator(schema).iter_errors(config)
+    error = jsonschema.exceptions.best_match(e for e in errors if is_whole or not can_come(e))
     if error is not None:
         raise InputError(_sentence(error))
-    check_grid(with_defaults(config, schema))
+
+
+def _is_whole(_: jsonschema.TypeChecker, value: Any) -> bool:
+    """Whether a value is written as a whole number: 16.0 would reach commands as that."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(_: jsonschema.TypeChecker, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_matched(
+    _: Any, pattern: str, value: Any, schema: Mapping[str, Any]
+) -> Iterator[jsonschema.ValidationError]:
+    """JSON schema's `pattern`, of a whole text: its `$` lets a line break follow."""
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    {"pattern": _is_matched},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_whole, "number": _is_finite}
+    ),
+)
+
+
+def _check_keys(node: Any, path: str) -> None:
+    """Refuse keys that YAML reads as something else than text, such as 1, yes and null."""
+    for key, value in node.items() if isinstance(node, Mapping) else ():
+        if not isinstance(key, str):
+            raise InputError(f"config: {path or 'the top level'}: the key {key!r} needs quotes")
+        _check_keys(value, f"{path}.{key}" if path else key)
 
 
 def _sentence(error: jsonschema.ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path)
+    value = error.instance
     if error.validator == "additionalProperties":
         allowed = sorted(error.schema.get("properties", {}))
-        unknown = next(key for key in error.instance if key not in allowed)
-        close = get_close_matches(unknown, allowed, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(allowed)}"
-        return f"config: unknown key {'.'.join(filter(None, (where, unknown)))!r}; {hint}"
+        odd = next(key for key in value if key not in allowed)
+        name = ".".join(filter(None, (where, odd)))
+        near = did_you_mean(odd, allowed)
+        known = "" if near else f"; known are: {', '.join(allowed)}"
+        return f"config: unknown key {name!r}{near}{known}"
     if error.validator == "required":
-        return f"config: {error.message}"
-    return f"config: {where}: {error.message}"
+        missing = next(key for key in error.validator_value if key not in value)
+        return f"config: {'.'.join(filter(None, (where, missing)))}: no value is given"
+    if error.validator == "enum":
+        choices = [str(choice) for choice in error.validator_value]
+        near = did_you_mean(value, choices)
+        return f"config: {where}: {value!r} is not one of {', '.join(choices)}{near}"
+    return f"config: {where}: {error.message}{_hint(error.validator_value, value)}"
+
+
+def _hint(wanted: Any, value: Any) -> str:
+    """How a value of a wrong type is written right, where that is clear."""
+    numbers = {"integer", "number"} & {wanted if isinstance(wanted, str) else ""}
+    if wanted == "string" and not isinstance(value, Mapping | list | NoneType):
+        return "; put it in quotes"
+    if isinstance(value, float) and numbers:
+        return "; write it without a dot" if math.isfinite(value) else "; it has to be finite"
+    if isinstance(value, str) and numbers:
+        try:
+            return f"; YAML reads it as text: write {float(value)!r}"
+        except ValueError:
+            return ""
+    return ""

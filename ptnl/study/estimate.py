@@ -11,34 +11,49 @@ from ptnl.study.planning import Job, study_jobs, to_do
 
 # Assumed, not measured.
 STARTUP_SECONDS = 10  # until a command computes: importing torch, reading weights
-DECODE_SECONDS = 0.008  # of a photograph by one thread; computing goes on meanwhile
 SHARE_OF_PEAK = 0.3  # of a machine's largest rate, reached by real layers
+# Of a photograph (500 x 375 pixels) by one thread, from its file to what an encoder takes, as
+# measured on the machine of `H200`; computing goes on meanwhile.
+DECODE_SECONDS = 0.0134
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine whose largest rate is known."""
+    """A machine whose rate is known."""
 
     name: str
-    gflops_peak: float  # 1e9 floating point operations a second
-    source: str  # of that rate
+    gflops: float  # 1e9 floating point operations a second that real layers reach
+    basis: str  # what its estimates rest on
+    decoders: int = 1  # threads that decode images for a job
 
     def seconds(self, work: Work) -> float:
         """An estimate for a job in a process of its own."""
-        computing = work.gflops / (SHARE_OF_PEAK * self.gflops_peak)
-        return STARTUP_SECONDS + max(computing, work.images * DECODE_SECONDS)
-
-    @property
-    def basis(self) -> str:
-        """What its estimates rest on."""
-        return (
-            f"not measured: an estimate from operations at an assumed {SHARE_OF_PEAK:.0%} of "
-            f"{self.gflops_peak / 1000:.3g} TFLOP/s ({self.source}), {STARTUP_SECONDS} s to start "
-            f"a job, {1000 * DECODE_SECONDS:g} ms to decode an image"
-        )
+        decoding = work.images * DECODE_SECONDS / self.decoders
+        return STARTUP_SECONDS + max(work.gflops / self.gflops, decoding)
 
 
-H100 = Machine("H100", 67_000, "in float32 by the H100 SXM's data sheet; half precision is faster")
+def of_peak(name: str, gflops_peak: float, source: str) -> Machine:
+    """A machine of which only the largest rate is known."""
+    return Machine(
+        name,
+        SHARE_OF_PEAK * gflops_peak,
+        f"not measured: an estimate from operations at an assumed {SHARE_OF_PEAK:.0%} of "
+        f"{gflops_peak / 1000:.3g} TFLOP/s ({source}), {STARTUP_SECONDS} s to start "
+        f"a job, {1000 * DECODE_SECONDS:g} ms to decode an image",
+    )
+
+
+# `make gpu-bench`, torch 2.11, 26 November 2026 (workflow/docs/gpu.md). Its smallest rate: prompt
+# tuning with ViT-B/32, 37 classes and 16 fused runs, 411 GFLOP a step in 4.80 ms; with 101 classes
+# it was 127 TFLOP/s, in the image encoders of ViT-B/32 and RN50 120 and 91.
+H200 = Machine(
+    "H200",
+    85_600,
+    "an estimate from operations at 86 TFLOP/s, as measured for 16 fused runs of prompt tuning "
+    f"(workflow/docs/gpu.md), {STARTUP_SECONDS} s to start a job, {1000 * DECODE_SECONDS:g} ms to "
+    "decode an image on each of 8 threads",
+    decoders=8,  # as in profiles/gpu
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,7 @@ class Step:
     runs_missing: int
     bytes: int | None  # that the missing jobs leave; like the hours, None where not known
     hours_here: float | None  # of the missing jobs, one after the other
-    hours_h100: float | None
+    hours_h200: float | None
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ class Plan:
     by_hand: list[str]  # files that only their owner can put in place
     unsized: list[str]  # data sets and backbones whose work is not known
     here: str  # what the hours rest on
-    h100: str
+    h200: str
 
 
 def make_plan(
@@ -99,9 +114,9 @@ def make_plan(
             return rates[job.kind] * work.gflops
         return here.seconds(work) if here else None
 
-    def h100_seconds(job: Job) -> float | None:
+    def h200_seconds(job: Job) -> float | None:
         work = works[job]
-        return work and (H100.seconds(work) if job.benchmark else 0.0)
+        return work and (H200.seconds(work) if job.benchmark else 0.0)
 
     def step(rule: str, of: list[Job]) -> Step:
         left = [job for job in of if job in missing]
@@ -114,7 +129,7 @@ def make_plan(
             sum(job.runs for job in left),
             _sum(work and work.bytes for work in (works[job] for job in left)),
             _hours(map(here_seconds, left)),
-            _hours(map(h100_seconds, left)),
+            _hours(map(h200_seconds, left)),
         )
 
     by_rule: dict[str, list[Job]] = {}
@@ -131,7 +146,7 @@ def make_plan(
         [source.name for source in files if not source.urls],
         unsized(config),
         _basis(missing, rates, here),
-        H100.basis,
+        H200.basis,
     )
 
 
@@ -162,7 +177,7 @@ def _basis(
         return past
     if here is None:
         return f"{past}; for the others no rate is known: --calibrate measures one"
-    return f"{past}; the others {here.basis}"
+    return f"{past}; the others: {here.basis}"
 
 
 def _sum(amounts: Iterable[float | None]) -> float | None:
@@ -183,7 +198,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 def as_text(plan: Plan) -> str:
     """The plan for people."""
-    head = ("", "jobs", "cached", "missing", "runs", "missing", "disk", "h here", "h H100")
+    head = ("", "jobs", "cached", "missing", "runs", "missing", "disk", "h here", "h H200")
     rows = [
         (
             step.rule,
@@ -194,7 +209,7 @@ def as_text(plan: Plan) -> str:
             f"{step.runs_missing:,}" if step.runs else "",
             _size(step.bytes),
             _duration(step.hours_here),
-            _duration(step.hours_h100),
+            _duration(step.hours_h200),
         )
         for step in plan.steps
     ]
@@ -212,7 +227,7 @@ def as_text(plan: Plan) -> str:
         "Disk is that of the results alone.",
         "Hours are those of the missing jobs, one after the other.",
         f"Here: {plan.here}.",
-        f"H100: {plan.h100}.",
+        f"H200: {plan.h200}.",
     ]
     if plan.unsized:
         lines.append(f"Not known (?): the work of {', '.join(plan.unsized)}.")

@@ -1,6 +1,6 @@
 """The grid of runs: the only place where a study's config is expanded. Pure, without torch."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from ptnl.backbones.registry import (
     backbones_of,
 )
 from ptnl.data import datasets_of
-from ptnl.errors import InputError
+from ptnl.errors import InputError, unknown
 from ptnl.labels.noise import NOISES
 from ptnl.labels.pseudo_labels import SELECTIONS
 from ptnl.methods import METHODS
@@ -58,17 +58,25 @@ def noises_of(
 ) -> dict[str, tuple[int, ...]]:
     """Noise kind -> numbers of wrong labels per class, at which a method runs on a data set.
 
-    A method that takes its labels from elsewhere has one kind, named after where, and rate 0.
+    A method that takes its labels from elsewhere has one kind, named after where, and rate 0. A
+    kind that follows the primary backbone's predictions concerns that backbone, unless the config
+    names others.
     """
     labels = METHODS[method].labels
     if labels != "noise":
         return {labels: (0,)}
+
+    def backbones(noise: str) -> Collection[str]:
+        if NOISES[noise].needs_pseudolabels:
+            return [config["primary_backbone"]]
+        return config["backbones"]
+
     return {
         noise: tuple(options["fps"])
         for noise, options in config["noise"].items()
         if dataset in options.get("datasets", config["datasets"])
         and method in options.get("methods", config["methods"])
-        and backbone in options.get("backbones", config["backbones"])
+        and backbone in options.get("backbones", backbones(noise))
     }
 
 
@@ -157,9 +165,14 @@ def runs(config: Config) -> list[Run]:
     return [run for sweep in sweeps(config) for run in sweep.runs]
 
 
-def _known(key: str, name: str, registry: Mapping[str, Any]) -> None:
+def _known(key: str, name: str, registry: Iterable[str]) -> None:
     if name not in registry:
-        raise InputError(f"config: {key}: {name!r} is unknown; choose from {', '.join(registry)}")
+        raise InputError(f"config: {key}: {unknown(name, registry)}")
+
+
+def _in_study(key: str, name: str, part: Iterable[str]) -> None:
+    if name not in part:
+        raise InputError(f"config: {key}: {unknown(name, part, 'the study')}")
 
 
 def _check_source(name: str, said: Config) -> None:
@@ -171,8 +184,8 @@ def _check_source(name: str, said: Config) -> None:
         return
     if name not in BACKBONES:
         raise InputError(
-            f"config: backbones: {name!r} is unknown; choose from {', '.join(BACKBONES)}, "
-            "or say which model it is, and its pretrained tag or weights"
+            f"config: backbones: {unknown(name, BACKBONES)}, or say which model it is, and its "
+            "pretrained tag or weights"
         )
     if said.keys() & set(SOURCE_KEYS) and isinstance(BACKBONES[name].source, Shipped):
         raise InputError(f"{key}: the package ships its weights; give yours a name of their own")
@@ -186,15 +199,15 @@ def check_grid(config: Config) -> None:
     for backbone, options in config["backbones"].items():
         _check_source(backbone, options)
         for method in options.get("methods", []):
-            _known(f"backbones.{backbone}.methods", method, config["methods"])
+            _in_study(f"backbones.{backbone}.methods", method, config["methods"])
         if "image_encoder" in options:
             key = f"backbones.{backbone}.image_encoder"
             _known(key, options["image_encoder"], IMAGE_ENCODERS)
     backbones = backbones_of(config)
     for dataset, methods in config.get("dataset_methods", {}).items():
-        _known("dataset_methods", dataset, dict.fromkeys(config["datasets"]))
+        _in_study("dataset_methods", dataset, config["datasets"])
         for method in methods:
-            _known(f"dataset_methods.{dataset}", method, config["methods"])
+            _in_study(f"dataset_methods.{dataset}", method, config["methods"])
     for backbone in config["backbones"]:
         for method in methods_of(config, backbone):
             if METHODS[method].trains_on == "images" and not backbones[backbone].image_encoder:
@@ -202,14 +215,28 @@ def check_grid(config: Config) -> None:
                     f"config: backbones.{backbone}: {method} needs an image encoder pre-trained "
                     f"with labels only, and {backbone} has none; list its methods without it"
                 )
-    _known("primary_backbone", config["primary_backbone"], config["backbones"])
+    _in_study("primary_backbone", config["primary_backbone"], config["backbones"])
+    _check_noise(config)
+    for method, options in config["methods"].items():
+        epochs, warmup = options.get("epochs"), options.get("warmup_epochs", 0)
+        if epochs is not None and warmup > epochs:
+            raise InputError(
+                f"config: methods.{method}.warmup_epochs: {warmup} are more than its {epochs} "
+                "epochs, so it would never train at its learning rate"
+            )
+
+
+def _check_noise(config: Config) -> None:
+    """Refuse noise that names what the study has not, and rates that its draws cannot hold."""
     for noise, options in config["noise"].items():
+        for key in ("methods", "datasets", "backbones"):
+            for name in options.get(key, []):
+                _in_study(f"noise.{noise}.{key}", name, config[key])
         for method in options.get("methods", []):
-            _known(f"noise.{noise}.methods", method, METHODS)
-        for dataset in options.get("datasets", []):
-            _known(f"noise.{noise}.datasets", dataset, datasets_of(config))
-        for backbone in options.get("backbones", []):
-            _known(f"noise.{noise}.backbones", backbone, backbones)
+            if METHODS[method].labels != "noise":
+                raise InputError(
+                    f"config: noise.{noise}.methods: {method} takes no labels from noise"
+                )
         if config["shots"] == "all" and (options["fps"] != [0] or NOISES[noise].draws_images):
             raise InputError(
                 f"config: noise.{noise}: shots: all draws every image, so classes differ in size "
@@ -219,6 +246,9 @@ def check_grid(config: Config) -> None:
         for fp in options["fps"]:
             if config["shots"] != "all" and fp > config["shots"]:
                 raise InputError(
-                    f"config: noise.{noise}: {fp} wrong labels do not fit into "
+                    f"config: noise.{noise}.fps: {fp} wrong labels do not fit into "
                     f"{config['shots']} shots"
                 )
+    # Confusion noise stands for itself in the tables: a study may have no other.
+    if set(config["noise"]) - {"confusion"}:
+        _in_study("random_noise", config["random_noise"], config["noise"])

@@ -33,6 +33,7 @@ NOISE_TITLES = {
     "pairflip": "Pair flip",
     "symmetric_global": "Random, global",
     "fp_swap": "Imported",
+    "fp_swap_2022": "Imported, 2022",
 }
 
 
@@ -165,23 +166,49 @@ def shown(layout: Layout, datasets: Iterable[str]) -> list[str]:
 
 def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[int]:
     """The numbers of the layouts whose methods, noise and data sets the study's grid has."""
+    return [number for number, layout in layouts.items() if not lacks(layout, config)]
 
-    def fills(layout: Layout, backbone: str) -> bool:
-        return all(
-            asks_for(config, dataset, backbone, method, noise)
-            for dataset in shown(layout, config["datasets"])
-            for method in layout.methods
-            for noise in layout.noises or (None,)
+
+def left_out(config: Mapping[str, Any]) -> list[str]:
+    """A sentence for each table and figure that the study cannot fill: what it lacks."""
+    return [
+        f"{kind} {number} is left out: the study has no {lack}"
+        for kind, layouts in (("table", TABLES), ("figure", FIGURES))
+        for number, layout in layouts.items()
+        if (lack := lacks(layout, config))
+    ]
+
+
+def lacks(layout: Layout, config: Mapping[str, Any]) -> str:
+    """What a study lacks to fill a layout, as it stands behind "no"; empty if nothing."""
+    layout = layout.with_random_noise(config["random_noise"])
+    primary = config["primary_backbone"]
+    datasets = shown(layout, config["datasets"])
+    if not datasets:
+        return f"data set of {', '.join(layout.datasets)}"
+    for wanted, there in ((layout.methods, config["methods"]), (layout.noises, config["noise"])):
+        missing = [name for name in wanted if name not in there]
+        if missing:
+            kind = "method" if wanted is layout.methods else "noise"
+            return f"{kind} {' or '.join(missing)}"
+
+    def first_gap(backbone: str) -> str:
+        return next(
+            (
+                f"{method} on {dataset} with {backbone}"
+                + (f" under {noise} noise" if noise else "")
+                for dataset in datasets
+                for method in layout.methods
+                for noise in layout.noises or ("",)
+                if not asks_for(config, dataset, backbone, method, noise or None)
+            ),
+            "",
         )
 
-    def has(layout: Layout) -> bool:
-        layout = layout.with_random_noise(config["random_noise"])
-        backbones = [name for name in config["backbones"] if fills(layout, name)]
-        enough = 2 if isinstance(layout, Table) and layout.rows == "backbone" else 1
-        return (
-            config["primary_backbone"] in backbones
-            and len(backbones) >= enough
-            and bool(shown(layout, config["datasets"]))
-        )
-
-    return [number for number, layout in layouts.items() if has(layout)]
+    if gap := first_gap(primary):
+        return gap
+    if isinstance(layout, Table) and layout.rows == "backbone":
+        others = [name for name in config["backbones"] if name != primary]
+        if all(map(first_gap, others)):
+            return f"second backbone that runs {' and '.join(layout.methods)} on all of them"
+    return ""

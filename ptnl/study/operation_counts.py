@@ -43,6 +43,7 @@ MODELS = {
 # Tokens of a class alone: name, full stop and end token, as OxfordPets has them.
 CLASS_TOKENS = 154 / 37
 TEMPLATE_TOKENS = 6  # of a hand-crafted prompt, such as "a photo of a {}, a type of pet."
+CONTEXT_OF_COCOOP = 5  # tokens before the class name, start token included
 HISTORY_BYTES = 150  # of an epoch's row and of its share of the run's metrics
 
 
@@ -156,6 +157,13 @@ def _tune_method(config: Config, job: Job, sizes: _Sizes) -> Work:
         # Forward, and backward to activations and to weights.
         gflops = steps * (3 * _text(sizes, tokens) + 3 * scores)
         weights = model.layer_parameters
+    elif job.method == "cocoop":  # every image has prompts of its own, in the test too
+        tokens = CONTEXT_OF_COCOOP + sizes.classes * CLASS_TOKENS
+        gflops = (2 * steps * in_batch + sizes.test) * _text(sizes, tokens)
+        weights = model.dimensions * (model.dimensions + model.text_width) // 16
+    elif job.method == "proda":
+        gflops = _proda(settings, sizes, steps)
+        weights = settings["prompts"] * settings["context_length"] * model.text_width
     elif "context_length" in settings or job.method == "cls_tuning":
         context = settings.get("context_length", TEMPLATE_TOKENS)
         # The weights are frozen: forward, and backward to activations.
@@ -167,6 +175,18 @@ def _tune_method(config: Config, job: Job, sizes: _Sizes) -> Work:
         gflops = steps * 3 * scores
     left = 4 * weights + _logits(sizes) + HISTORY_BYTES * epochs
     return Work(job.runs * gflops, 0, int(job.runs * left))
+
+
+def _proda(settings: Mapping[str, Any], sizes: _Sizes, steps: int) -> float:
+    """GFLOPs of a ProDA run. Behind a name, context tokens are each class's own."""
+    context, half = settings["context_length"], settings["context_length"] / 2
+    at_end = context + sizes.classes * CLASS_TOKENS
+    in_middle = half + sizes.classes * (CLASS_TOKENS + half)
+    in_front = sizes.classes * (CLASS_TOKENS + context)
+    tokens = at_end / 2 + in_middle / 4 + in_front / 4  # of a prompt, in the mean
+    nameless = settings["prompts"] * (context + 2)
+    step = 2 * _text(sizes, settings["prompts_together"] * tokens + nameless)
+    return steps * step + settings["prompts"] * _text(sizes, tokens)
 
 
 def _text(sizes: _Sizes, tokens: float) -> float:

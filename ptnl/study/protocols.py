@@ -1,24 +1,54 @@
 """Protocols: how a paper, a code release or a later work ran the same study. Pure, without torch.
 
-A protocol is a file of `ptnl/study/presets/`. Its values stand between config.yaml and what a user
-says on top of it (`--configfile`, `--config`): config.yaml gives way to them, the user's values do
-not.
+A protocol is a file of `ptnl/study/presets/`: keys of the config, each value beside its source. A
+study's own config lies on top of it, config.yaml first, then what the user says (`--configfile`,
+`--config`): each layer wins over those below.
 """
 
-from collections.abc import Mapping, Set
-from typing import Any
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from typing import Any, Self
 
-from ptnl.errors import InputError
+from ptnl.errors import InputError, unknown
+
+PER_EPOCH = "per_epoch"  # `views`: a new view in every epoch
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a protocol says of a parameter."""
+
+    value: Any
+    source: str  # where it is from: a section, a table, or a file
+    open: bool = False  # whether the protocol's own work leaves it open
+
+    @classmethod
+    def of(cls, node: Any) -> Self | None:
+        """The statement that a node of a preset is, if it is one."""
+        if isinstance(node, Mapping) and {"value", "source"} <= node.keys():
+            return cls(**node)
+        return None
 
 
 def hyper_parameters(schema: Mapping[str, Any]) -> dict[str, Set[str]]:
-    """Method -> the names of its hyper-parameters, by the schema of the config."""
+    """Method -> the names of the hyper-parameters that the protocol decides.
+
+    Those are all for which the schema of the config has no default. A default is the value of the
+    method's own authors, which holds under every protocol.
+    """
     methods = schema["properties"]["methods"]["properties"]
 
     def resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:
         return schema["$defs"][node["$ref"].rsplit("/", 1)[1]] if "$ref" in node else node
 
-    return {name: set(resolved(node).get("properties", {})) for name, node in methods.items()}
+    return {
+        method: {
+            name
+            for name, child in resolved(node).get("properties", {}).items()
+            if "default" not in child
+        }
+        for method, node in methods.items()
+    }
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,36 +66,71 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return both
 
 
+def statements(preset: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Stated]]:
+    """Every parameter of a preset by its path, such as `settings.epochs`, in the preset's order."""
+    for name, node in preset.items():
+        if stated := Stated.of(node):
+            yield f"{path}{name}", stated
+        elif isinstance(node, Mapping):
+            yield from statements(node, f"{path}{name}.")
+
+
+def protocol_values(name: str, presets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What a protocol says, without its sources, on top of the protocol that it extends.
+
+    Raises `InputError` where there is no such protocol.
+    """
+    if name not in presets:
+        raise InputError(f"config: protocol: {unknown(name, sorted(presets))}")
+
+    def plain(node: Any) -> Any:
+        if stated := Stated.of(node):
+            return stated.value
+        if isinstance(node, Mapping):
+            return {key: plain(child) for key, child in node.items()}
+        return node
+
+    preset = plain(presets[name])
+    if "extends" in preset:
+        return merged(protocol_values(preset.pop("extends"), presets), preset)
+    return preset
+
+
 def apply_protocol(
-    config: Mapping[str, Any],
-    preset: Mapping[str, Any],
-    explicit: Mapping[str, Any],
-    known: Mapping[str, Set[str]],
+    config: Mapping[str, Any], protocol: Mapping[str, Any], known: Mapping[str, Set[str]]
 ) -> dict[str, Any]:
-    """The config under a protocol.
+    """The config of a study, laid over a protocol.
 
     Parameters
     ----------
-    config : config.yaml with everything that the user laid over it
-    preset : the protocol: keys of the config, which replace its values, and `settings`, each given
-        to every method of the study that has a hyper-parameter of that name
-    explicit : what the user laid over config.yaml; it wins over the preset
-    known : method -> names of its hyper-parameters (see `hyper_parameters`)
+    config : the study's own; its `methods` decide which methods the study has
+    protocol : keys of the config; `settings`, each given to every method of the study whose
+        hyper-parameter of that name it decides; and `methods`, what single methods have instead
+    known : method -> names of the hyper-parameters that it decides (see `hyper_parameters`)
     """
-    settings = preset.get("settings", {})
-    top = {key: value for key, value in preset.items() if key != "settings"}
+    settings, own = protocol["settings"], protocol["methods"]
     methods = {
-        method: {**own, **{k: v for k, v in settings.items() if k in known[method]}}
-        for method, own in config["methods"].items()
+        method: {
+            **{key: value for key, value in settings.items() if key in known[method]},
+            **own.get(method, {}),
+            **said,
+        }
+        for method, said in config["methods"].items()
     }
-    return merged({**config, **top, "methods": methods}, explicit)
+    top = {key: value for key, value in protocol.items() if key not in ("settings", "methods")}
+    top["noise"] = dict(_noise_of_methods(protocol["noise"], methods))
+    full = {**merged(top, config), "methods": methods}
+    if full["views"] == PER_EPOCH:
+        full["views"] = max((said.get("epochs", 0) for said in methods.values()), default=0)
+    return full
 
 
-def protocol_of(config: Mapping[str, Any], presets: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The preset that the config names; an unknown name is an `InputError`."""
-    name = config["protocol"]
-    if name not in presets:
-        raise InputError(
-            f"config: protocol: {name!r} is unknown; choose from {', '.join(sorted(presets))}"
-        )
-    return presets[name]
+def _noise_of_methods(
+    noise: Mapping[str, Any], methods: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A protocol's kinds of noise, for the methods that a study has; none where it has none."""
+    for kind, options in noise.items():
+        if options is None or "methods" not in options:
+            yield kind, options
+        elif kept := [method for method in options["methods"] if method in methods]:
+            yield kind, {**options, "methods": kept}

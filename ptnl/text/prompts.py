@@ -63,12 +63,13 @@ def context_prompts(
 ) -> list[Prompt]:
     """CoOp's prompts: learnable tokens 0 to `length - 1`, shared by all classes, and the name.
 
-    The name stands at the `end`, [context][name][.], or in the `middle` of the context,
-    [first half][name][second half][.].
+    The name stands at the `end`, [context][name][.], in the `middle` of the context,
+    [first half][name][second half][.], or in `front` of it, [name][context][.].
     """
-    halves = {"end": length, "middle": length // 2}
+    halves = {"end": length, "middle": length // 2, "front": 0}
     if position not in halves:
-        raise InputError(f"class token position {position!r} is unknown; choose end or middle")
+        known = ", ".join(halves)
+        raise InputError(f"class token position {position!r} is unknown; choose from {known}")
     half = halves[position]
     return [
         Prompt(

@@ -26,12 +26,18 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return -_log_p(logits, labels)
 
 
-def generalised_cross_entropy(logits: Tensor, labels: Tensor, q: float) -> Tensor:
+def generalised_cross_entropy(
+    logits: Tensor, labels: Tensor, q: float, p_epsilon: float = 0.0
+) -> Tensor:
     """(1 - p(label)^q) / q (Zhang & Sabuncu 2018; paper, Eq. 3). logits (..., C) -> (...).
 
-    Near q = 0 it is the cross-entropy, at q = 1 the mean absolute error.
+    Near q = 0 it is the cross-entropy, at q = 1 the mean absolute error. p_epsilon is added to
+    p(label) first, as PTNL's code does; a label that is all but excluded then pulls less.
     """
-    return -torch.expm1(q * _log_p(logits, labels)) / q
+    log_p = _log_p(logits, labels)
+    if p_epsilon:
+        log_p = torch.logaddexp(log_p, log_p.new_tensor(math.log(p_epsilon)))
+    return -torch.expm1(q * log_p) / q
 
 
 def mean_absolute_error(logits: Tensor, labels: Tensor) -> Tensor:
@@ -86,7 +92,9 @@ def double_softmax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 LOSSES: dict[str, Callable[[dict], Loss]] = {
     "ce": lambda settings: cross_entropy,
     "gce": lambda settings: (
-        lambda logits, labels: generalised_cross_entropy(logits, labels, settings["q"])
+        lambda logits, labels: generalised_cross_entropy(
+            logits, labels, settings["q"], settings["p_epsilon"]
+        )
     ),
     "mae": lambda settings: mean_absolute_error,
     "double_softmax": lambda settings: double_softmax_cross_entropy,

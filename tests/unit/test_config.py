@@ -7,9 +7,11 @@ import yaml
 
 from ptnl.data import DATASETS, datasets_of
 from ptnl.errors import InputError
-from ptnl.study.config import check_config, with_defaults, without_dropped
+from ptnl.study.config import Rules, read_study, study_config, with_defaults
 from ptnl.study.grid import sweeps
-from ptnl.study.protocols import apply_protocol, hyper_parameters, merged
+from ptnl.study.layouts import left_out
+from ptnl.study.protocols import merged, statements
+from ptnl.study.strict_yaml import read_yaml
 
 
 @pytest.fixture
@@ -22,15 +24,20 @@ def schema(root):
     return yaml.safe_load((root / "ptnl/study/config.schema.yaml").read_text())
 
 
-def test_the_shipped_config_is_valid(config, schema):
-    check_config(config, schema)
+@pytest.fixture(scope="session")
+def rules():
+    return Rules.shipped()
+
+
+def test_the_shipped_config_is_valid(config, rules):
+    study_config(config, rules)
 
 
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
-        ("shot", 16, r"unknown key 'shot'; did you mean 'shots'\?"),
-        ("methods.promt_ce", {}, r"unknown key 'methods.promt_ce'; did you mean 'prompt_ce'\?"),
+        ("shot", 16, r"unknown key 'shot' \(did you mean 'shots'\?\)"),
+        ("methods.promt_ce", {}, r"unknown key 'methods.promt_ce' \(did you mean 'prompt_ce'\?\)"),
         ("methods.prompt_ce.lr", 0.1, r"unknown key 'methods.prompt_ce.lr'; known are: batch_size"),
         ("methods.prompt_gce.q", 1.5, r"methods.prompt_gce.q: 1.5 is greater than the maximum"),
         ("methods.prompt_ce.epochs", "ten", r"methods.prompt_ce.epochs: 'ten' is not of type"),
@@ -42,19 +49,31 @@ def test_the_shipped_config_is_valid(config, schema):
         (
             "noise.symmetric.fps",
             [0, 17],
-            r"noise.symmetric: 17 wrong labels do not",
+            r"noise.symmetric.fps: 17 wrong labels do not",
         ),
-        ("datasets", ["icon"], r"datasets: 'icon' is unknown; choose from icons, symbols, .*own"),
-        ("dataset_options.dtdd", {"splits": "native"}, r"datasets: 'dtdd' is unknown; choose"),
+        (
+            "datasets",
+            ["icon"],
+            r"datasets: 'icon' is unknown \(did you mean 'icons'.*choose from.*own",
+        ),
+        (
+            "dataset_options.dtdd",
+            {"splits": "native"},
+            r"'dtdd' is unknown \(did you mean 'dtd'",
+        ),
         ("dataset_options.dtd", {"splits": "mine"}, r"dtd.splits: 'mine' is not one of"),
-        ("dataset_options.dtd", {"split": "coop"}, r"unknown key 'dataset_options.dtd.split'; did"),
+        (
+            "dataset_options.dtd",
+            {"split": "coop"},
+            r"key 'dataset_options.dtd.split' \(did",
+        ),
         ("dataset_options.dtd", {"folder": "x"}, r"dtd.folder: not an option of dtd; it takes spl"),
         ("dataset_options.icons", {"flips": True}, r"not an option of icons; it takes none"),
         ("dataset_options.fgvc_aircraft", {"splits": "coop"}, r"aircraft; it takes source, sizes"),
         (
             "dataset_options.my birds",
             {"folder": "x"},
-            r"dataset_options: 'my birds' does not match",
+            r"dataset_options: the name 'my birds' holds other characters",
         ),
         ("dataset_options.mine", {"folder": "x"}, r"mine.template: missing; it is the hand-crafte"),
         (
@@ -72,20 +91,27 @@ def test_the_shipped_config_is_valid(config, schema):
             {"folder": "x", "images": "y", "template": "a {}."},
             r"mine.images: not an option of mine; it takes folder, names, template",
         ),
-        ("dataset_options.dtd.sizes", {"trian": 1}, r"sizes.trian'; did you mean 'train'"),
-        ("backbones.RN51", {}, r"backbones: 'RN51' is unknown; choose from RN50, .*, or say which"),
-        ("backbones.a/b", {}, r"backbones: 'a/b' does not match"),
+        ("dataset_options.dtd.sizes", {"trian": 1}, r"sizes.trian' \(did you mean 'train'"),
+        (
+            "backbones.RN51",
+            {},
+            r"backbones: 'RN51' is unknown .*choose from RN50, .*, or say",
+        ),
+        ("backbones.a/b", {}, r"backbones: the name 'a/b' holds other characters"),
         ("backbones.own", {"model": "RN50"}, r"backbones.own: a model needs its open_clip tag"),
         ("backbones.RN50", {"sha256": "0" * 64}, r"'weights' is a dependency of 'sha256'"),
         ("backbones.RN50", {"image_encoder": "x"}, r"RN50.image_encoder: 'x' is unknown"),
         ("backbones.mini-rn", {"weights": "w.pt"}, r"mini-rn: the package ships its weights"),
-        ("backbones.mini-rn", None, r"backbones.mini-rn: None is not of type 'object'"),
+        ("noise.confusion.favoured_by", "CLIP", r"confusion.favoured_by: 'CLIP' is not one of"),
+        ("noise.pairflip", {}, r"noise.pairflip.fps: no value is given"),
+        ("methods", {}, r"methods: \{\} should be non-empty"),
+        ("views", "always", r"views: 'always' does not match"),
         ("precision", "float16", r"precision: 'float16' is not one of"),
         ("primary_backbone", "mini", r"primary_backbone: 'mini' is unknown"),
         ("backbones.mini-rn.methods", ["nope"], r"backbones.mini-rn.methods: .nope. is unknown"),
     ],
 )
-def test_a_mistake_is_named(config, schema, path, value, sentence):
+def test_a_mistake_is_named(config, rules, path, value, sentence):
     broken = copy.deepcopy(config)
     *parents, key = path.split(".")
     place = broken
@@ -93,11 +119,11 @@ def test_a_mistake_is_named(config, schema, path, value, sentence):
         place = place.setdefault(parent, {})
     place[key] = value
     with pytest.raises(InputError, match=sentence) as caught:
-        check_config(broken, schema)
+        study_config(broken, rules)
     assert "\n" not in str(caught.value)
 
 
-def test_data_sets_of_ones_own_are_part_of_a_study(config, schema):
+def test_data_sets_of_ones_own_are_part_of_a_study(config, rules):
     own = {
         "my_birds": {"folder": "birds", "template": "a photo of a {}, a type of bird."},
         "signs": {"manifest": "s.csv", "images": "s", "template": "{}.", "flips": False},
@@ -105,13 +131,13 @@ def test_data_sets_of_ones_own_are_part_of_a_study(config, schema):
     }
     config["datasets"] = ["my_birds", "dtd", "signs"]
     config["dataset_options"] = own
-    check_config(config, schema)
-    known = datasets_of(config)
+    full = study_config(config, rules)
+    known = datasets_of(full)
     assert known["my_birds"].title == "My birds"
     assert (known["signs"].flips, known["signs"].template) == (False, "{}.")
     assert known["dtd"] == DATASETS["dtd"]
-    assert {sweep.dataset for sweep in sweeps(with_defaults(config, schema))} == set(own)
-    assert with_defaults(config, schema)["dataset_options"] == own
+    assert {sweep.dataset for sweep in sweeps(full)} == set(own)
+    assert full["dataset_options"] == own
 
 
 def test_every_key_is_described_and_typed(schema):
@@ -129,31 +155,40 @@ def test_every_key_is_described_and_typed(schema):
         walk(node, name)
 
 
-def test_hyper_parameters_are_defaulted_and_closed(schema):
-    # All of the study without them.
-    optional = {("noise", "methods"), ("noise", "datasets"), ("noise", "backbones")}
-    for name, node in schema["$defs"].items():
-        if node["type"] != "object":
-            continue
-        assert node["additionalProperties"] is False, name
-        for key, child in node["properties"].items():
-            target = child
+def test_hyper_parameters_are_closed_and_have_one_value(schema, rules):
+    """The protocol's, or the default that the schema has from the method's own authors."""
+    spoken_of = {path for preset in rules.protocols.values() for path, _ in statements(preset)}
+    for method, known in schema["properties"]["methods"]["properties"].items():
+        node = known
+        if "$ref" in known:
+            node = schema["$defs"][known["$ref"].rsplit("/", 1)[1]]
+        assert node["additionalProperties"] is False, method
+        for key, child in node.get("properties", {}).items():
             if "$ref" in child:
-                target = schema["$defs"][child["$ref"].rsplit("/", 1)[1]]
-            assert "default" in target or (name, key) in optional, f"{name}.{key}"
+                child = {**schema["$defs"][child["$ref"].rsplit("/", 1)[1]], **child}
+            said = {f"settings.{key}", f"methods.{method}.{key}"} & spoken_of
+            assert said or "default" in child, f"{method}.{key}"
+            assert f"methods.{method}.{key}" not in said or "default" not in child, method
 
 
-def test_defaults_complete_what_is_there_and_add_no_method(schema):
-    study = {"study": "mine", "methods": {"prompt_gce": {"q": 0.5}}, "noise": {"symmetric": {}}}
+def test_defaults_complete_what_is_there_and_add_nothing(schema):
+    study = {"study": "mine", "methods": {"prompt_gce": {"q": 0.5}}}
     full = with_defaults(study, schema)
-    assert set(full["methods"]) == {"prompt_gce"}
-    assert (full["methods"]["prompt_gce"]["q"], full["methods"]["prompt_gce"]["epochs"]) == (
-        0.5,
-        50,
-    )
-    assert full["noise"] == {"symmetric": {"fps": [0, 2, 4, 8]}}
-    assert full["shots"] == 16
-    assert study["methods"] == {"prompt_gce": {"q": 0.5}}
+    assert full["methods"] == {"prompt_gce": {"q": 0.5}}
+    assert (full["protocol"], full["gpu_share"]) == ("paper", 1)
+    assert "noise" not in full
+
+
+def test_a_method_that_the_protocol_does_not_know_needs_its_values(config, rules):
+    protocols = copy.deepcopy(dict(rules.protocols))
+    del protocols["paper"]["methods"]["prompt_sce"]["alpha"]
+    poorer = Rules(rules.schema, protocols)
+    with pytest.raises(
+        InputError, match=r"methods.prompt_sce: neither the config nor the protocol"
+    ):
+        study_config(config, poorer)
+    config["methods"]["prompt_sce"] = {"alpha": 3.0}
+    assert study_config(config, poorer)["methods"]["prompt_sce"]["alpha"] == 3.0
 
 
 def test_every_method_has_its_hyper_parameters(schema):
@@ -162,29 +197,84 @@ def test_every_method_has_its_hyper_parameters(schema):
     assert set(schema["properties"]["methods"]["properties"]) == set(METHODS)
 
 
-def test_an_overlay_takes_out_what_a_null_names(config, schema):
+def test_an_overlay_takes_out_what_a_null_names(config, rules):
+    """Also what the protocol put in."""
     nothing = {
         "backbones": {"mini-vit": None},
         "methods": {"upl": None},
         "noise": {"confusion": None},
     }
-    left = without_dropped(merged(config, nothing))
-    check_config(left, schema)
+    left = study_config(merged(config, nothing), rules)
     assert list(left["backbones"]) == ["mini-rn"]
     assert "upl" not in left["methods"]
     assert list(left["noise"]) == ["symmetric"]
     assert left["methods"].keys() | {"upl"} == config["methods"].keys()
 
 
-def test_a_null_beats_the_protocol(config, schema):
-    """What it takes out does not come back with a preset that has it."""
-    explicit = {"noise": {"confusion": None}}
-    full = with_defaults(without_dropped(merged(config, explicit)), schema)
-    preset = {"noise": {"symmetric": {"fps": [0]}, "confusion": {"fps": [8]}}}
-    with_preset = apply_protocol(full, preset, explicit, hyper_parameters(schema))
-    assert without_dropped(with_preset)["noise"] == {"symmetric": {"fps": [0]}}
-
-
-def test_a_forgotten_value_is_no_null_to_drop(config, schema):
+def test_a_forgotten_value_is_no_null_to_drop(config, rules):
     with pytest.raises(InputError, match="seeds: None is not of type 'array'"):
-        check_config(without_dropped({**config, "seeds": None}), schema)
+        study_config({**config, "seeds": None}, rules)
+
+
+def test_confusion_noise_concerns_the_backbone_whose_predictions_it_follows(root):
+    def backbones(said) -> set[str]:
+        config = read_study(root, [], {"noise": {"confusion": said}})
+        return {sweep.backbone for sweep in sweeps(config) if sweep.noise == "confusion"}
+
+    assert backbones({}) == {"mini-rn"}
+    assert backbones({"backbones": ["mini-vit"]}) == {"mini-vit"}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("shots: 4\nseeds: [1]\nshots: 8\n", "shots stands twice, in lines 1 and 3"),
+        ("a: {b: 1, b: 2}\n", "b stands twice, in lines 1 and 1"),
+        ("a: [\n", "not readable as YAML"),
+        ("[" * 5000, "not readable as YAML"),
+        ("a: !!python/object/apply:os.system [true]\n", "not readable as YAML"),
+    ],
+)
+def test_a_yaml_file_that_is_wrong_is_named(tmp_path, text, sentence):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(InputError, match=sentence) as caught:
+        read_yaml(tmp_path / "a.yaml")
+    assert str(tmp_path / "a.yaml") in str(caught.value)
+
+
+def test_what_another_mapping_holds_may_be_replaced(tmp_path):
+    text = "a: &a {x: 1, y: 2}\nb: &b\n  <<: *a\n  x: 3\nc: {<<: *b, y: 4}\n"
+    (tmp_path / "a.yaml").write_text(text)
+    assert read_yaml(tmp_path / "a.yaml")["c"] == {"x": 3, "y": 4}
+
+
+def test_what_a_study_cannot_fill_is_named_once(config, rules):
+    assert left_out(study_config(config, rules)) == []
+    changes = {
+        "methods": {"prompt_gce": None, "random_prompt": None},
+        "noise": {"confusion": None},
+        "backbones": {"mini-vit": None},
+    }
+    study = study_config(merged(config, changes), rules)
+    assert left_out(study) == [
+        "table 3 is left out: the study has no second backbone that runs prompt_ce on all of them",
+        "table 4 is left out: the study has no noise confusion",
+        "table 8 is left out: the study has no method random_prompt",
+        "table 9 is left out: the study has no noise confusion",
+        *(
+            f"figure {number} is left out: the study has no method {method}"
+            for number, method in (
+                (1, "prompt_gce"),
+                (2, "prompt_gce"),
+                (6, "random_prompt"),
+                (8, "prompt_gce"),
+                (9, "prompt_gce"),
+            )
+        ),
+    ]
+    config["datasets"] = ["dtd"]
+    config["dataset_methods"] = {"dtd": ["prompt_ce"]}
+    sentences = left_out(study_config(config, rules))
+    lack = "classifier_r on dtd with mini-rn under symmetric noise"
+    assert f"table 1 is left out: the study has no {lack}" in sentences
+    assert "figure 6 is left out: the study has no data set of oxford_pets, ucf101" in sentences

@@ -22,7 +22,7 @@ from ptnl.data import DATASETS
 from ptnl.fetch.sources import load_sources
 from ptnl.labels import noise
 from ptnl.schemas import HISTORY
-from ptnl.study.config import check_config, with_defaults, without_dropped
+from ptnl.study.config import Rules, study_config
 from ptnl.study.grid import sweeps
 from ptnl.study.protocols import merged
 from ptnl.training import losses
@@ -58,9 +58,8 @@ def extended(root, monkeypatch) -> dict:
 
 
 def test_what_is_added_runs_in_a_study(extended):
-    config, schema = extended["config.yaml"], extended["ptnl/study/config.schema.yaml"]
-    check_config(config, schema)
-    full = with_defaults(config, schema)
+    rules = Rules(extended["ptnl/study/config.schema.yaml"], Rules.shipped().protocols)
+    full = study_config(extended["config.yaml"], rules)
     assert full["methods"]["prompt_smoothing"]["epochs"] == 50
     grid = {(sweep.method, sweep.noise, sweep.fps) for sweep in sweeps(full)}
     assert ("nearest_mean", "symmetric", (0, 2, 4, 8)) in grid
@@ -127,21 +126,18 @@ PAGE = "workflow/docs/datasets.md"
 
 def test_the_configs_of_the_page_on_data_sets_are_valid(root):
     config = yaml.safe_load((root / "config.yaml").read_text())
-    schema = yaml.safe_load((root / "ptnl/study/config.schema.yaml").read_text())
     blocks = BLOCK.findall((root / PAGE).read_text())
     assert len(blocks) == 7
     for _, place, code in blocks:
         assert place == "config.yaml"
-        check_config({**config, **yaml.safe_load(code)}, schema)
+        study_config({**config, **yaml.safe_load(code)}, Rules.shipped())
 
 
 def test_the_config_of_the_page_on_backbones_is_valid(root):
     config = yaml.safe_load((root / "config.yaml").read_text())
-    schema = yaml.safe_load((root / "ptnl/study/config.schema.yaml").read_text())
     ((_, place, code),) = BLOCK.findall((root / "workflow/docs/backbones.md").read_text())
     assert place == "config.yaml"
-    study = without_dropped(merged(config, yaml.safe_load(code)))
-    check_config(study, schema)
+    study = study_config(merged(config, yaml.safe_load(code)), Rules.shipped())
     backbones = backbones_of(study)
     assert list(study["backbones"]) == ["RN50", "ViT-L-14", "ours", "ViT-B-32"]
     source = backbones["ViT-L-14"].source

@@ -6,6 +6,8 @@ from sklearn.linear_model import LogisticRegression
 from ptnl.methods.linear_probe import fit, linear_logits
 from ptnl.training.losses import LOSSES
 
+GCE = {"q": 0.7, "p_epsilon": 0.0}
+
 
 def blobs(spread: float) -> tuple[torch.Tensor, torch.Tensor]:
     stream = torch.Generator().manual_seed(0)
@@ -53,10 +55,10 @@ def test_fewer_images_than_dimensions():
 @pytest.mark.parametrize("loss", ["ce", "gce"])
 def test_runs_side_by_side_are_the_runs_alone(loss):
     features, labels = embeddings()
-    fitted = fit(features, labels, 20, LOSSES[loss]({"q": 0.7}), 30.0, 1000)
+    fitted = fit(features, labels, 20, LOSSES[loss](GCE), 30.0, 1000)
     for run in range(2):
         part = slice(run, run + 1)
-        alone = fit(features[part], labels[part], 20, LOSSES[loss]({"q": 0.7}), 30.0, 1000)
+        alone = fit(features[part], labels[part], 20, LOSSES[loss](GCE), 30.0, 1000)
         for together, single in zip(fitted, alone, strict=True):
             torch.testing.assert_close(together[run], single[0], rtol=1e-4, atol=1e-4)
 
@@ -67,7 +69,7 @@ def test_gce_ignores_wrong_labels_that_ce_fits():
     seen[::4] = (seen[::4] + 1) % 5
     fitted = {}
     for loss in ("ce", "gce"):
-        weights, bias, _ = fit(features[None], seen[None], 5, LOSSES[loss]({"q": 0.7}), 1.0, 1000)
+        weights, bias, _ = fit(features[None], seen[None], 5, LOSSES[loss](GCE), 1.0, 1000)
         guess = linear_logits(features.double(), weights, bias)[0].argmax(dim=1)
         fitted[loss] = (guess == labels).double().mean().item()
     assert fitted["gce"] == 1.0 > fitted["ce"]

@@ -14,7 +14,7 @@ from ptnl.training.losses import (
     reverse_cross_entropy,
 )
 
-SETTINGS = {"q": 0.7, "alpha": 6.0, "beta": 0.1}
+SETTINGS = {"q": 0.7, "p_epsilon": 0.0, "alpha": 6.0, "beta": 0.1}
 logits = torch.randn(7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 labels = torch.arange(7) % 5
 p = logits.softmax(dim=-1)
@@ -89,6 +89,25 @@ def test_generalised_cross_entropy_is_ce_near_0_and_mae_at_1():
     torch.testing.assert_close(near_ce, cross_entropy(logits, labels), rtol=1e-6, atol=1e-6)
     mae = generalised_cross_entropy(logits, labels, 1.0)
     torch.testing.assert_close(mae, mean_absolute_error(logits, labels))
+
+
+def test_generalised_cross_entropy_of_ptnls_code_adds_an_epsilon_to_p():
+    far = torch.tensor([[40.0, 0.0, -30.0]], dtype=torch.float64)
+    for label in range(3):
+        given = far.clone().requires_grad_(), far.clone().requires_grad_()
+        ours = generalised_cross_entropy(given[0], torch.tensor([label]), 0.5, 1e-6)
+        p = given[1].softmax(dim=-1)[0, label] + 1e-6
+        theirs = (1 - p**0.5) / 0.5
+        torch.testing.assert_close(ours[0], theirs)
+        for mine, peer in zip(
+            torch.autograd.grad(ours.sum(), given[0]),
+            torch.autograd.grad(theirs, given[1]),
+            strict=True,
+        ):
+            torch.testing.assert_close(mine, peer)
+    torch.testing.assert_close(
+        loss_of("gce")(logits, labels), generalised_cross_entropy(logits, labels, 0.7)
+    )
 
 
 def test_normalised_cross_entropy_sums_to_1_over_labels():

@@ -28,6 +28,12 @@ SETTINGS = {
         "context_length": 4,
         "learning_rate": 0.3,
     },
+    "proda": {
+        **SGD,
+        **{"context_length": 4, "prompts": 8, "prompts_together": 4, "alpha": 0.1},
+        **{"epochs": 4, "learning_rate": 0.3},
+    },
+    "cocoop": {**SGD, "epochs": 2, "learning_rate": 0.01},
     "tip_adapter": {},
     "lp_plus_plus": {"iterations": 20},
     "clap": {**SGD, "learning_rate": 0.1},
@@ -41,12 +47,12 @@ SETTINGS = {
     "cls_tuning": {**SGD, "learning_rate": 0.3},
     "text_finetune": {**SGD, "epochs": 40, "learning_rate": 0.05},
     "classifier": {**SGD, "learning_rate": 1.0},
-    "linear_probe": {"c": 1.0, "max_iterations": 100},
+    "linear_probe": {"c": 1.0, "max_iterations": 100, "drop_last": 0},
     "linear_probe_sgd": {**SGD, "learning_rate": 0.1},
 }
 # What these learn is held against plain references, on images whose labels are partly wrong.
 REFERENCED = {
-    *("nlprompt", "tecoprompt", "joapr"),
+    *("nlprompt", "tecoprompt", "joapr", "proda", "cocoop"),
     *("tip_adapter", "lp_plus_plus", "clap", "co_teaching", "early_learning"),
 }
 # A layer of the tiny text tower, 32 wide: attention, two layer norms, the two halves of the MLP.
@@ -57,6 +63,8 @@ PARAMETERS = {
     "prompt": 4 * 32,
     "nlprompt": 4 * 32,
     "joapr": 4 * 32,
+    "cocoop": 4 * 32 + (16 + 1) * 1 + (1 + 1) * 32,
+    "proda": 8 * 4 * 32,
     "tip_adapter": 32 * 16,  # a key an image
     "lp_plus_plus": 4 * 16 + 4 + 4,
     "clap": 4 * 16,
@@ -86,7 +94,14 @@ def toy(name: str, backbone, **changes) -> SweepData:
     method = METHODS[name]
     return SweepData(
         method=method,
-        settings={**SETTINGS[method.module], "q": 0.7, "alpha": 6.0, "beta": 0.1, **changes},
+        settings={
+            **SETTINGS[method.module],
+            "q": 0.7,
+            "p_epsilon": 0.0,
+            "alpha": 6.0,
+            "beta": 0.1,
+            **changes,
+        },
         backbone=backbone,
         class_names=CLASSES,
         template="a photo of a {}.",
@@ -151,6 +166,48 @@ def test_training_starts_from_the_hand_crafted_prompt(name, tiny_backbone):
     sweep = toy(name, tiny_backbone, learning_rate=1e-30, warmup_learning_rate=0.0)
     expected = zero_shot_logits(tiny_backbone, sweep.test_features, CLASSES, sweep.template)
     torch.testing.assert_close(tune(sweep)[0].test_logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_loader_that_drops_its_last_batch_leaves_shots_out(tiny_backbone):
+    """A fit on what is left is the fit with `drop_last`; each seed leaves out other shots."""
+    from ptnl.methods.linear_probe import in_whole_batches
+
+    sweep = toy("linear_probe", tiny_backbone, drop_last=10)
+    kept = in_whole_batches(sweep, 10)
+    assert kept.features.shape == (2, 30, 16)
+    assert kept.labels.shape == kept.labels_clean.shape == (2, 30)
+    for run in range(2):
+        shots = {
+            (tuple(x.tolist()), y.item())
+            for x, y in zip(sweep.features[run], sweep.labels[run], strict=True)
+        }
+        left = {
+            (tuple(x.tolist()), y.item())
+            for x, y in zip(kept.features[run], kept.labels[run], strict=True)
+        }
+        assert left < shots
+    assert not torch.equal(kept.labels[0], kept.labels[1])
+    whole = replace(kept, settings={**kept.settings, "drop_last": 0})
+    for ours, expected in zip(tune(sweep), tune(whole), strict=True):
+        torch.testing.assert_close(ours.test_logits, expected.test_logits)
+    assert in_whole_batches(sweep, 33) is sweep  # no batch is full: none is dropped
+    assert in_whole_batches(sweep, 0) is sweep
+
+
+@pytest.mark.parametrize("scale", [0.01, 30.0])
+def test_the_probe_by_sgd_learns_alike_whatever_the_norm_of_the_features(tiny_backbone, scale):
+    sweep = toy("linear_probe_sgd", tiny_backbone)
+    scaled = replace(
+        sweep, features=scale * sweep.features, test_features=scale * sweep.test_features
+    )
+    for run, other in zip(tune(sweep), tune(scaled), strict=True):
+        torch.testing.assert_close(run.test_logits, other.test_logits, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(
+            run.weights["weight"], scale * other.weights["weight"], rtol=1e-3, atol=1e-3
+        )
+        torch.testing.assert_close(
+            sweep.test_features @ run.weights["weight"].T + run.weights["bias"], run.test_logits
+        )
 
 
 def test_classifiers_start_where_their_name_says(tiny_backbone):

@@ -1,6 +1,7 @@
 """Every kind of label noise: what it promises of counts, of nesting, and of the clean part."""
 
 import math
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,9 @@ from ptnl.labels.noise import NOISES, Request
 from ptnl.schemas import NOISY_SHOTS
 
 few = settings(max_examples=40, deadline=None)
-FLIPS = [name for name in NOISES if name != "fp_swap"]  # those that keep the draw's images
+FLIPS = [
+    name for name in NOISES if not NOISES[name].draws_images
+]  # those that keep the draw's images
 EXACT = ["symmetric", "pairflip", "confusion"]  # fp of every class, and each class by itself
 
 # Images per class of the whole data sets, their background and doublet left out (Fei-Fei et al.
@@ -154,6 +157,23 @@ def test_confusion_is_to_what_zero_shot_favours_for_the_image():
     assert wrong.label.tolist() == favoured.tolist()
 
 
+def test_confusion_may_be_to_what_zero_shot_favours_for_the_class():
+    request = request_for(5, 16, 8, seed=0)
+    favoured = request.pseudolabels.groupby("label").label_confused.agg(
+        lambda labels: labels.value_counts().sort_index().idxmax()
+    )
+    # Images of other splits have no say.
+    others = request.pseudolabels.assign(split="test", image="other", label_confused=4)
+    pseudolabels = pd.concat([request.pseudolabels, others, others], ignore_index=True)
+    asked = replace(request, pseudolabels=pseudolabels, favoured_by="class")
+    labelled = NOISES["confusion"].label(asked)
+    wrong = labelled[labelled.is_noisy]
+    assert len(wrong) == 5 * 8
+    assert wrong.label.tolist() == favoured.loc[wrong.label_clean].tolist()
+    by_image = NOISES["confusion"].label(request)
+    assert wrong.image.tolist() == by_image[by_image.is_noisy].image.tolist()
+
+
 def test_a_global_count_is_uneven_over_classes():
     labelled = NOISES["symmetric_global"].label(request_for(10, 16, 4, seed=0))
     assert labelled.groupby("label_clean").is_noisy.sum().nunique() > 1
@@ -194,6 +214,49 @@ def test_fp_swap_keeps_right_images_of_higher_rates(request):
         order = stream.choice(math.ceil(len(rows) / 2), size=request.shots, replace=False)
         right = labelled[(labelled.label == label) & ~labelled.is_noisy]
         assert set(right.image) == {rows[place] for place in order[request.fp :]}
+
+
+@few
+@given(request=requests())
+def test_fp_swap_2022_splits_a_class_by_the_rate(request):
+    """Against PTNL's code before July 2023, written as there: a dict from path to label."""
+    labelled = NOISES["fp_swap_2022"].label(request)
+    right_stream = np.random.default_rng(request.seed)
+    wrong_stream = random.Random(request.seed)
+    by_class = [
+        request.manifest.index[request.manifest.label == label].tolist()
+        for label in range(request.classes)
+    ]
+    split = [math.ceil(len(rows) * (1 - request.fp / request.shots)) for rows in by_class]
+    seen = {}
+    for label, rows in enumerate(by_class):
+        right = np.array(rows[: split[label]])
+        replace = len(right) < request.shots
+        if request.fp == request.shots:  # no right image is left, nor wanted
+            chosen = np.zeros(request.shots, int)
+        else:
+            chosen = right[right_stream.choice(len(right), size=request.shots, replace=replace)]
+        others = sorted(
+            row
+            for other, of_other in enumerate(by_class)
+            for row in of_other[split[other] :]
+            if other != label
+        )
+        if request.fp:
+            chosen[: request.fp] = wrong_stream.choices(others, k=request.fp)
+        for row in chosen:
+            seen[request.manifest.image[row]] = label
+    assert dict(zip(labelled.image, labelled.label, strict=True)) == seen
+    truth = dict(zip(request.manifest.image, request.manifest.label, strict=True))
+    assert labelled.label_clean.tolist() == [truth[image] for image in labelled.image]
+
+
+def test_fp_swap_2022_draws_from_all_images_where_none_is_wrong():
+    manifest = manifest_of([16, 16])
+    kinds = ("fp_swap", "fp_swap_2022")
+    half, whole = (NOISES[kind].label(Request(manifest, manifest, 16, 0, 1)) for kind in kinds)
+    assert len(whole) == 32
+    assert len(half) < 32  # 16 of 8 images, with replacement
 
 
 def test_fp_swap_where_no_wrong_image_is_left():

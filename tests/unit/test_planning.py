@@ -12,12 +12,13 @@ from ptnl.fetch.sources import Source
 from ptnl.study.config import read_study
 from ptnl.study.estimate import (
     DECODE_SECONDS,
-    H100,
+    H200,
     STARTUP_SECONDS,
     Machine,
     as_json,
     as_text,
     make_plan,
+    of_peak,
 )
 from ptnl.study.job_records import Measured
 from ptnl.study.operation_counts import Work, work_of
@@ -141,13 +142,20 @@ def test_every_job_of_the_paper_is_sized(paper):
 
 
 def test_a_machine_computes_while_it_decodes():
-    machine = Machine("toy", 1000, "made up")
+    machine = Machine("toy", 300, "made up", decoders=2)
     assert machine.seconds(Work()) == STARTUP_SECONDS
     assert machine.seconds(Work(gflops=3000)) == pytest.approx(STARTUP_SECONDS + 10)
     decoding = machine.seconds(Work(gflops=3000, images=10_000))
-    assert decoding == pytest.approx(STARTUP_SECONDS + 10_000 * DECODE_SECONDS)
-    assert "not measured" in H100.basis
-    assert "assumed 30% of 67 TFLOP/s" in H100.basis
+    assert decoding == pytest.approx(STARTUP_SECONDS + 10_000 * DECODE_SECONDS / 2)
+
+
+def test_an_estimate_says_what_it_rests_on():
+    peak = of_peak("toy", 67_000, "a data sheet")
+    assert peak.gflops == pytest.approx(20_100)
+    assert "not measured" in peak.basis
+    assert "assumed 30% of 67 TFLOP/s (a data sheet)" in peak.basis
+    assert "86 TFLOP/s, as measured" in H200.basis
+    assert pytest.approx(H200.gflops, rel=0.005) == 86_000
 
 
 def test_hours_follow_what_like_jobs_took(smoke):
@@ -164,7 +172,7 @@ def test_hours_follow_what_like_jobs_took(smoke):
     assert step.hours_here == pytest.approx(2 * 0.5)
     assert plan.steps[-1].hours_here is None
     assert "no rate is known: --calibrate" in plan.here
-    machine = Machine("toy", 1000, "made up")
+    machine = of_peak("toy", 1000, "made up")
     calibrated = make_plan(only, NOWHERE.__contains__, measured, [], machine)
     assert calibrated.steps[-1].hours_here > 1
     assert "estimate" in calibrated.here
@@ -190,7 +198,7 @@ def test_a_data_set_of_unknown_size_is_named(smoke, tmp_path):
     own = {"datasets": ["mine"], "dataset_options": {"mine": {"folder": "x", "template": "{}"}}}
     plan = make_plan({**smoke, **own}, NOWHERE.__contains__, {}, [])
     assert plan.unsized == ["mine"]
-    assert plan.steps[-1].hours_h100 is None
+    assert plan.steps[-1].hours_h200 is None
     assert "Not known (?): the work of mine." in as_text(plan)
 
 

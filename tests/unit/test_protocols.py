@@ -1,36 +1,42 @@
-"""A protocol stands between config.yaml and what the user says on top of it."""
+"""A study's config lies on top of its protocol."""
 
 import copy
-from itertools import pairwise
+from itertools import product
 
 import pytest
 import yaml
 
 from ptnl.errors import InputError
-from ptnl.study.config import check_config
-from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_of
+from ptnl.study import layouts
+from ptnl.study.config import Rules, read_study, study_config
+from ptnl.study.planning import study_jobs
+from ptnl.study.protocols import apply_protocol, hyper_parameters, protocol_values, statements
 
 KNOWN = {"prompt_ce": {"epochs"}, "prompt_gce": {"epochs", "q"}, "linear_probe": {"c"}}
-CONFIG = {
-    "seeds": [1],
-    "noise": {"symmetric": {"fps": [0, 8]}},
-    "methods": {
-        "prompt_ce": {"epochs": 40},
-        "prompt_gce": {"epochs": 40},
-        "linear_probe": {"c": 1},
-    },
-}
-PRESET = {
+CONFIG = {"views": 3, "methods": {"prompt_ce": {}, "prompt_gce": {"q": 0.9}, "linear_probe": {}}}
+PROTOCOL = {
     "seeds": [1, 2],
-    "noise": {"fp_swap": [0, 2]},
+    "views": "per_epoch",
+    "noise": {"fp_swap": {"fps": [0, 2]}},
     "settings": {"epochs": 50, "q": 0.5},
+    "methods": {"linear_probe": {"c": 1}, "prompt_ce": {"epochs": 7}, "upl": {"epochs": 9}},
 }
+PRESETS = {
+    "old": {
+        "seeds": {"value": [1], "source": "there"},
+        "settings": {"q": {"value": 0.7, "source": "Eq. 3"}},
+        "methods": {"linear_probe": {"c": {"value": 1, "source": "a guess", "open": True}}},
+    },
+    "new": {"extends": "old", "settings": {"q": {"value": 0.5, "source": "the code"}}},
+}
+PROTOCOLS = ["nlprompt", "paper", "released"]
+# Every way to lay the overlays of workflow/studies over config.yaml that a user would.
+OVERLAYS = [(), ("smoke",), ("paper",), ("rehearsal",), ("paper", "rehearsal")]
 
 
 @pytest.fixture(scope="session")
-def presets(root):
-    files = (root / "ptnl/study/presets").glob("*.yaml")
-    return {file.stem: yaml.safe_load(file.read_text()) for file in files}
+def rules():
+    return Rules.shipped()
 
 
 @pytest.fixture(scope="session")
@@ -38,87 +44,154 @@ def shipped(root):
     return yaml.safe_load((root / "config.yaml").read_text())
 
 
-@pytest.fixture(scope="session")
-def schema(root):
-    return yaml.safe_load((root / "ptnl/study/config.schema.yaml").read_text())
-
-
-def test_a_preset_replaces_what_config_yaml_says():
-    before = copy.deepcopy(CONFIG)
-    assert apply_protocol(CONFIG, PRESET, {}, KNOWN) == {
+def test_the_study_wins_over_its_protocol():
+    before = copy.deepcopy((CONFIG, PROTOCOL))
+    assert apply_protocol(CONFIG, PROTOCOL, KNOWN) == {
         "seeds": [1, 2],
-        "noise": {"fp_swap": [0, 2]},
+        "views": 3,
+        "noise": {"fp_swap": {"fps": [0, 2]}},
         "methods": {
-            "prompt_ce": {"epochs": 50},
-            "prompt_gce": {"epochs": 50, "q": 0.5},
+            "prompt_ce": {"epochs": 7},
+            "prompt_gce": {"epochs": 50, "q": 0.9},
             "linear_probe": {"c": 1},
         },
     }
-    assert before == CONFIG
-
-
-def test_what_the_user_says_wins():
-    explicit = {"seeds": [7], "methods": {"prompt_gce": {"q": 0.9}}}
-    config = apply_protocol(merged(CONFIG, explicit), PRESET, explicit, KNOWN)
-    assert config["seeds"] == [7]
-    assert config["methods"]["prompt_gce"] == {"epochs": 50, "q": 0.9}
-    assert config["methods"]["prompt_ce"] == {"epochs": 50}
+    assert before == (CONFIG, PROTOCOL)
 
 
 def test_a_noise_of_the_users_is_added_to_the_protocols():
-    explicit = {"noise": {"pairflip": [4]}}
-    config = apply_protocol(merged(CONFIG, explicit), PRESET, explicit, KNOWN)
-    assert config["noise"] == {"fp_swap": [0, 2], "pairflip": [4]}
+    config = {**CONFIG, "noise": {"pairflip": {"fps": [4]}}}
+    assert apply_protocol(config, PROTOCOL, KNOWN)["noise"] == {
+        "fp_swap": {"fps": [0, 2]},
+        "pairflip": {"fps": [4]},
+    }
 
 
-def test_hyper_parameters_are_the_schemas(schema, shipped):
-    known = hyper_parameters(schema)
-    assert known["zero_shot"] == set()
-    assert known["linear_probe"] == {"c", "max_iterations"}
-    assert all(set(settings) <= known[name] for name, settings in shipped["methods"].items())
+def test_views_per_epoch_are_those_of_the_longest_training():
+    methods = {**CONFIG["methods"], "prompt_gce": {"epochs": 80}}
+    assert apply_protocol({"methods": methods}, PROTOCOL, KNOWN)["views"] == 80
+    assert apply_protocol({"methods": {"linear_probe": {}}}, PROTOCOL, KNOWN)["views"] == 0
 
 
-def test_the_embedded_protocol_changes_nothing(presets, shipped, schema):
-    known = hyper_parameters(schema)
-    assert apply_protocol(shipped, presets["embedded"], {}, known) == shipped
+def test_a_protocol_extends_another():
+    assert protocol_values("new", PRESETS) == {
+        "seeds": [1],
+        "settings": {"q": 0.5},
+        "methods": {"linear_probe": {"c": 1}},
+    }
+    said = dict(statements(PRESETS["old"]))
+    assert list(said) == ["seeds", "settings.q", "methods.linear_probe.c"]
+    assert (said["settings.q"].value, said["settings.q"].source) == (0.7, "Eq. 3")
+    assert said["methods.linear_probe.c"].open
+    assert not said["seeds"].open
 
 
-@pytest.mark.parametrize("name", ["paper", "released", "nlprompt"])
-def test_presets_make_a_valid_study_and_use_all_they_say(name, presets, shipped, schema):
-    known = hyper_parameters(schema)
-    config = apply_protocol(shipped, presets[name], {}, known)
-    check_config(config, schema)
+def test_an_unknown_protocol_is_named(shipped, rules):
+    with pytest.raises(InputError, match=r"protocol: 'papr' is unknown .did you mean 'paper'"):
+        study_config({**shipped, "protocol": "papr"}, rules)
+
+
+def test_the_protocols_are_these(rules):
+    assert sorted(rules.protocols) == PROTOCOLS
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_value_of_a_protocol_has_its_source(protocol, rules):
+    """And a protocol is what a config can say: any other node would be a value without a source."""
+
+    def walk(node, path):
+        if "source" in node:
+            assert node.keys() <= {"value", "source", "open"}, path
+            assert node["source"], path
+            return
+        for name, child in node.items():
+            if (path, name) == ("", "extends") or child is None:  # null: left out
+                continue
+            assert isinstance(child, dict), f"{path}.{name}"
+            walk(child, f"{path}.{name}")
+
+    walk(rules.protocols[protocol], "")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_protocol_has_every_hyper_parameter_of_every_method(protocol, shipped, rules):
+    known = hyper_parameters(rules.schema)
+    config = study_config(
+        {**shipped, "protocol": protocol, "methods": {name: {} for name in known}}, rules
+    )
+    assert all(known[method] <= own.keys() for method, own in config["methods"].items())
     assert config["random_noise"] in config["noise"]
-    for key, value in presets[name]["settings"].items():
-        methods = [method for method in config["methods"] if key in known[method]]
-        assert methods, key
-        assert all(config["methods"][method][key] == value for method in methods)
+    # And nothing that no method has.
+    values = protocol_values(protocol, rules.protocols)
+    assert values["settings"].keys() <= set().union(*known.values())
+    assert all(own.keys() <= known[method] for method, own in values["methods"].items())
 
 
-def test_every_value_of_a_preset_has_its_source_beside_it(root, presets):
-    for name in presets:
-        lines = (root / f"ptnl/study/presets/{name}.yaml").read_text().splitlines()
-        for above, line in pairwise(["", *lines]):
-            is_value = not line.strip().startswith("#") and not line.endswith((":", "{}"))
-            if is_value:
-                assert " # " in line or above.strip().startswith("#"), f"{name}: {line}"
+@pytest.mark.parametrize(("protocol", "overlays"), list(product(PROTOCOLS, OVERLAYS)))
+def test_every_protocol_runs_every_study(root, protocol, overlays):
+    files = [root / f"workflow/studies/{name}.yaml" for name in overlays]
+    config = read_study(root, files, {"protocol": protocol})
+    assert study_jobs(config)
+    assert layouts.fillable(layouts.TABLES, config) == list(layouts.TABLES)
+    assert layouts.fillable(layouts.FIGURES, config) == list(layouts.FIGURES)
 
 
-def test_presets_decide_the_same_things(presets):
-    paper = presets["paper"]
-    for name in ("released", "nlprompt"):
-        assert presets[name].keys() == paper.keys()
-        assert presets[name]["settings"].keys() == paper["settings"].keys()
+def test_all_overlays_are_tried(root):
+    there = {file.stem for file in (root / "workflow/studies").glob("*.yaml")}
+    assert there == {name for names in OVERLAYS for name in names}
 
 
-def test_protocols_that_differ_from_the_papers_text(presets):
-    assert presets["paper"]["settings"]["q"] == 0.7
-    assert presets["released"]["settings"]["q"] == 0.5
-    assert list(presets["released"]["noise"]) == ["fp_swap"]
-    assert presets["nlprompt"]["settings"]["epochs"] == 200
-    assert list(presets["nlprompt"]["noise"]) == ["symmetric_global"]
+def test_the_default_study_is_the_papers_protocol(root):
+    """To the letter, for every method (sections 3 and 4.1; for the probe its authors' code)."""
+    config = read_study(root, [], {})
+    assert (config["protocol"], config["shots"], config["seeds"]) == ("paper", 16, [1, 2, 3, 4])
+    assert config["noise"]["symmetric"]["fps"] == [0, 2, 4, 8]
+    stated = {"epochs": 50, "batch_size": 32, "momentum": 0.9, "weight_decay": 5e-4}
+    stated |= {"warmup_epochs": 1, "warmup_learning_rate": 1e-5, "learning_rate": 0.002}
+    for method, own in config["methods"].items():
+        if "epochs" not in own:
+            continue
+        other = {"learning_rate"} if method == "linear_probe_sgd" else set()
+        assert {key: own[key] for key in stated.keys() - other} == {
+            key: value for key, value in stated.items() if key not in other
+        }, method
+    assert {config["methods"][m]["q"] for m in ("prompt_gce", "linear_probe_gce")} == {0.7}
+    for probe in ("linear_probe", "linear_probe_gce"):
+        own = config["methods"][probe]
+        assert (own["c"], own["max_iterations"], own["drop_last"]) == (1000, 1000, 0)
 
 
-def test_an_unknown_protocol_is_named(presets):
-    with pytest.raises(InputError, match="protocol: 'papr' is unknown; choose from embedded, nl"):
-        protocol_of({"protocol": "papr"}, presets)
+def test_a_methods_own_authors_win_over_a_protocols_settings(root):
+    """The default in the schema of Tip-Adapter-F's epochs, not the protocol's for all methods."""
+    config = read_study(root, [], {"methods": {"tip_adapter_f": {}, "clap": {"epochs": 7}}})
+    assert config["methods"]["tip_adapter_f"]["epochs"] == 20
+    assert config["methods"]["clap"]["epochs"] == 7
+    assert config["methods"]["clap"]["momentum"] == 0.9  # its schema has no default: the protocol's
+
+
+def test_the_papers_study_has_no_hyper_parameter_of_its_own(root):
+    assert "methods" not in yaml.safe_load((root / "workflow/studies/paper.yaml").read_text())
+    config = read_study(root, [root / "workflow/studies/paper.yaml"], {})
+    assert config["methods"] == read_study(root, [], {})["methods"]
+    assert (config["views"], config["train_transform"]) == (50, "dassl_current")
+
+
+def test_what_the_released_code_does_otherwise(root):
+    config = read_study(root, [root / "workflow/studies/paper.yaml"], {"protocol": "released"})
+    assert list(config["noise"]) == ["confusion", "fp_swap"]
+    assert config["random_noise"] == "fp_swap"
+    assert (config["views"], config["train_transform"]) == (50, "dassl_legacy")
+    methods = config["methods"]
+    assert (methods["prompt_gce"]["q"], methods["prompt_gce"]["p_epsilon"]) == (0.5, 1e-6)
+    assert methods["linear_probe"] == {"c": 1000, "max_iterations": 1000, "drop_last": 32}
+    assert (methods["finetune"]["head"], methods["finetune"]["preparation"]) == (
+        "pretrained",
+        "clip",
+    )
+
+
+def test_the_protocol_of_later_work(root):
+    config = read_study(root, [root / "workflow/studies/paper.yaml"], {"protocol": "nlprompt"})
+    assert (config["views"], config["methods"]["prompt_ce"]["epochs"]) == (200, 200)
+    assert config["noise"]["symmetric_global"]["fps"] == [0, 2, 4, 6, 8, 10, 12]
+    assert "symmetric" not in config["noise"]

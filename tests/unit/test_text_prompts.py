@@ -19,12 +19,16 @@ def test_a_context_stands_before_the_name_or_around_it(tokenizer):
         [start, -1, *cat, -2, -3, *stop, end],
         [start, -1, *glass, -2, -3, *stop, end],
     ]
+    assert [p.tokens for p in context_prompts(tokenizer, NAMES, 2, "front")] == [
+        [start, *cat, -1, -2, *stop, end],
+        [start, *glass, -1, -2, *stop, end],
+    ]
     assert context_prompts(tokenizer, NAMES, 0) == class_prompts(tokenizer, NAMES, "{}.")
 
 
 def test_another_position_is_refused(tokenizer):
-    with pytest.raises(InputError, match="'front' is unknown; choose end or middle"):
-        context_prompts(tokenizer, NAMES, 4, "front")
+    with pytest.raises(InputError, match="'start' is unknown; choose from end, middle, front"):
+        context_prompts(tokenizer, NAMES, 4, "start")
 
 
 @pytest.mark.parametrize("template", ["an icon of a {}.", "{} texture.", "{}", "a {} (small)"])

@@ -1,5 +1,8 @@
 """Running the real workflow, with results of its own."""
 
+import json
+import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,16 +10,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ptnl.study.config import read_study
+from ptnl.study.planning import study_jobs
+
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "workflow/studies/smoke.yaml"
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study whose results lie in a folder of the test's."""
+    """A study in a folder of the test's, from which Snakemake is called, too."""
 
     folder: Path
     overlay: Path
+    checkout: Path = ROOT
 
     @classmethod
     def create(cls, folder: Path, base: Path | None = SMOKE, **changes) -> "Study":
@@ -39,6 +46,8 @@ class Study:
     def command(self, *arguments: str) -> list[str]:
         return [
             "snakemake",
+            "--snakefile",
+            str(self.checkout / "Snakefile"),
             "--cores",
             "2",
             "--nolock",
@@ -49,7 +58,7 @@ class Study:
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            self.command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False
+            self.command(*arguments), cwd=self.folder, capture_output=True, text=True, check=False
         )
 
     def planned(self, *arguments: str) -> dict[str, int]:
@@ -60,11 +69,60 @@ class Study:
         jobs = [line for line in lines if len(line) == 2 and line[1].isdigit()]
         return {rule: int(count) for rule, count in jobs if rule != "total"}
 
+    def path(self, file: str) -> Path:
+        """Where a file of the study lies, in the workflow's notation."""
+        for place in ("results", "data"):
+            file = file.replace(f"<{place}>", str(self.folder / place))
+        return Path(file)
+
+    def pretend(self) -> None:
+        """Make every file of the study, empty, and have Snakemake believe that it ran."""
+        for job in study_jobs(read_study(ROOT, [self.overlay], {})):
+            for path in map(self.path, job.outputs):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps({"made_by": {}}) if path.name == "receipt.json" else "")
+        said = self.snakemake("--touch", "--forceall")
+        assert said.returncode == 0, said.stdout + said.stderr
+
+
+def copy_checkout(folder: Path) -> Path:
+    """A copy of the repository, without what git ignores."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pretended(tmp_path_factory) -> Study:
+    """The smoke study as if it had run: for tests of what would run again."""
+    study = Study.create(tmp_path_factory.mktemp("eine gelaufene Übung"))
+    study.pretend()
+    return study
+
+
+# What Python and its tools write into a checkout.
+CACHES = {".git", ".venv", ".hypothesis", ".pytest_cache", ".ruff_cache", "__pycache__"}
+
+
+def files_of_checkout() -> set[str]:
+    """Every file of the repository's folder."""
+    found = set()
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = set(folders) - CACHES
+        found |= {f"{folder}/{name}" for name in names}
+    return found
+
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory) -> Study:
-    """The smoke study, run once, whole."""
-    study = Study.create(tmp_path_factory.mktemp("smoke"))
+    """The smoke study, run once, whole, from a folder of its own."""
+    study = Study.create(tmp_path_factory.mktemp("eine Übung"))
+    before = files_of_checkout()
     said = study.snakemake()
     assert said.returncode == 0, said.stdout + said.stderr
+    assert files_of_checkout() == before  # nothing is written into the checkout
     return study

@@ -8,12 +8,13 @@ from tests.backbones import main as write_model
 from tests.workflow.conftest import Study
 
 NO_MINIS = {"mini-rn": None, "mini-vit": None}
+NO_CONFUSION = {"confusion": None}  # which config.yaml has with mini-rn alone
 
 
 def test_a_backbone_is_fetched_once_and_shipped_ones_never(tmp_path):
     methods = {"methods": ["zero_shot", "prompt_ce"]}
     both = {**NO_MINIS, "RN50": methods, "ViT-B-32": methods}
-    study = Study.create(tmp_path, backbones=both, primary_backbone="RN50")
+    study = Study.create(tmp_path, backbones=both, primary_backbone="RN50", noise=NO_CONFUSION)
     planned = study.planned()
     assert planned["fetch_backbone"] == planned["encode_images"] == 2
     symmetric = str(study.results / "features/symbols/ViT-B-32.npy")
@@ -26,7 +27,9 @@ def test_a_model_of_one_s_own_runs(tmp_path):
     config, weights = str(tmp_path / "small.json"), str(tmp_path / "small.safetensors")
     write_model(["--model", "RN50", "--small", "--config", config, "--weights", weights])
     entry = {"model": config, "weights": weights, "methods": ["zero_shot"]}
-    study = Study.create(tmp_path, backbones={**NO_MINIS, "mine": entry}, primary_backbone="mine")
+    study = Study.create(
+        tmp_path, backbones={**NO_MINIS, "mine": entry}, primary_backbone="mine", noise=NO_CONFUSION
+    )
     labels = study.results / "pseudolabels/symbols/mine.parquet"
     said = study.snakemake(str(labels))
     assert said.returncode == 0, said.stdout + said.stderr

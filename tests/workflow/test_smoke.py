@@ -15,7 +15,7 @@ import pytest
 from ptnl.io import read_json, read_metadata, read_parquet
 from ptnl.schemas import HISTORY, PSEUDO_LABELS, RUN_FILES, RUN_KEYS, RUNS, SUMMARY
 from ptnl.study.layouts import FIGURES, TABLES
-from tests.workflow.conftest import ROOT, Study
+from tests.workflow.conftest import Study
 
 # Zero-shot twice; 17 methods with mini-rn and 2 with mini-vit, 2 rates, 2 seeds; 2 methods under
 # confusion noise at one rate; 3 on pseudo-labels.
@@ -145,7 +145,7 @@ def test_killed_and_restarted_it_redoes_what_was_not_finished_and_gives_the_same
     with (
         first.open("w") as log,
         subprocess.Popen(
-            study.command(), cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            study.command(), cwd=study.folder, stdout=log, stderr=log, start_new_session=True
         ) as process,
     ):
         deadline = time.monotonic() + 300

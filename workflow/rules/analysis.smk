@@ -5,14 +5,6 @@
 rule evaluate_random_prompts:
     """Test images classified with prompts of random context tokens."""
     input:
-        **code(
-            "ptnl.cli.evaluate_random_prompts",
-            "ptnl.methods.random_prompt",
-            "ptnl.methods.prompt",
-            "ptnl.machine.random_streams",
-            *TEXT_TOWER,
-            "ptnl.backbones.text",
-        ),
         **BACKBONE_FILES,
         manifest="<results>/manifests/{dataset}.parquet",
         features="<results>/features/{dataset}/{backbone}.npy",
@@ -32,26 +24,23 @@ rule evaluate_random_prompts:
         mem_mb=doubled(4000),
         runtime=doubled(60),
     params:
+        *code("evaluate_random_prompts"),
+        model=backbone_options,
+        assets=backbone_assets,
         settings=lambda wildcards: config["methods"]["random_prompt"],
         device=config["device"],
     shell:
-        "python -m ptnl.cli.evaluate_random_prompts --dataset {wildcards.dataset} "
-        "--backbone {wildcards.backbone} "
-        "--model-config {input.model_config} --weights {input.weights} "
-        "--manifest {input.manifest} --features {input.features} "
-        "--context-length {params.settings[context_length]} --draws {params.settings[draws]} "
-        "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
-        "--accuracy {output.accuracy} --confusion {output.confusion} > {log} 2>&1"
+        "python -m ptnl.cli.evaluate_random_prompts --dataset {wildcards.dataset:q} "
+        "{params.model:q} "
+        "--manifest {input.manifest:q} --features {input.features:q} "
+        "--context-length {params.settings[context_length]:q} --draws {params.settings[draws]:q} "
+        "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
+        "--accuracy {output.accuracy:q} --confusion {output.confusion:q} > {log:q} 2>&1"
 
 
 rule sample_pseudolabels:
     """Training images with their zero-shot labels, some of every predicted class, for every seed."""
     input:
-        **code(
-            "ptnl.cli.sample_pseudolabels",
-            "ptnl.labels.pseudo_labels",
-            "ptnl.machine.random_streams",
-        ),
         labels="<results>/pseudolabels/{dataset}/{backbone}.parquet",
     output:
         expand(
@@ -65,18 +54,18 @@ rule sample_pseudolabels:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("sample_pseudolabels", by="noise", reach=selection_code()),
         shots=config["shots"],
         seeds=config["seeds"],
     shell:
-        "python -m ptnl.cli.sample_pseudolabels --labels {input.labels} "
-        "--selection {wildcards.noise} --shots {params.shots} --seed {params.seeds} "
-        "--out {output} > {log} 2>&1"
+        "python -m ptnl.cli.sample_pseudolabels --labels {input.labels:q} "
+        "--selection {wildcards.noise:q} --shots {params.shots:q} --seed {params.seeds:q} "
+        "--out {output:q} > {log:q} 2>&1"
 
 
 rule ensemble_runs:
     """Predictions of all seeds of an unsupervised sweep together."""
     input:
-        **code("ptnl.cli.ensemble_runs", "ptnl.analysis.aggregate"),
         metrics=run_file("metrics.json", grid.pseudo_label_runs(config)),
         logits=run_file("logits.npy", grid.pseudo_label_runs(config)),
         manifests=collect("<results>/manifests/{dataset}.parquet", dataset=config["datasets"]),
@@ -88,16 +77,16 @@ rule ensemble_runs:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("ensemble_runs"),
         folders=lambda wildcards, input: folders_of(input.metrics),
     shell:
-        "python -m ptnl.cli.ensemble_runs --runs {params.folders} --manifests {input.manifests} "
-        "--out {output} > {log} 2>&1"
+        "python -m ptnl.cli.ensemble_runs --runs {params.folders:q} --manifests {input.manifests:q} "
+        "--out {output:q} > {log:q} 2>&1"
 
 
 rule collect_gradients:
     """What wrong and right labels pulled at the parameters, epoch by epoch."""
     input:
-        **code("ptnl.cli.collect_gradients", "ptnl.analysis.aggregate"),
         metrics=run_file("metrics.json", grid.gradient_runs(config)),
         histories=run_file("history.parquet", grid.gradient_runs(config)),
     output:
@@ -108,7 +97,8 @@ rule collect_gradients:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("collect_gradients"),
         folders=lambda wildcards, input: folders_of(input.metrics),
     shell:
-        "python -m ptnl.cli.collect_gradients --runs {params.folders} --out {output} "
-        "> {log} 2>&1"
+        "python -m ptnl.cli.collect_gradients --runs {params.folders:q} --out {output:q} "
+        "> {log:q} 2>&1"

@@ -1,36 +1,15 @@
 # Functions that the rules share. `ptnl.study.grid` decides what a study consists of.
 
 
-def validate_config():
-    """Fill in defaults, apply the protocol; stop with one sentence where the config is wrong."""
+def checked(said):
+    """The study's whole config, of what a user said; one sentence where it is wrong."""
     try:
-        config.update(
-            study_config(config, workflow.config_settings.overwrite_config, Rules.shipped())
-        )
+        for file in workflow.overwrite_configfiles:
+            if not str(file).endswith(".json"):
+                read_yaml(file)  # refuses a key that stands twice
+        return study_of(REPOSITORY, said)
     except InputError as error:
         raise WorkflowError(error) from None
-
-
-def code(*modules):
-    """The modules that decide a rule's numbers, as named inputs: an edit reruns the rule.
-
-    Named one by one, so that `--consider-ancient RULE=ptnl_losses` can spare a cosmetic edit.
-    """
-    return {name.replace(".", "_"): f"{name.replace('.', '/')}.py" for name in modules}
-
-
-# The modules of the fast text tower.
-TEXT_TOWER = [
-    "ptnl.machine.precision",
-    *(f"ptnl.text.{name}" for name in ("encoder", "packing", "prompts", "tokenizer", "tower")),
-]
-
-
-# The modules that load a whole backbone.
-IMAGE_ENCODER = [
-    "ptnl.machine.precision",
-    *(f"ptnl.backbones.{name}" for name in ("configuration", "loading", "weights")),
-]
 
 
 def doubled(amount):
@@ -42,23 +21,10 @@ def doubled(amount):
     return of_attempt
 
 
-def code_of_method(*modules):
-    """The modules that decide a method's numbers, its own among them, as a parameter.
-
-    An edit reruns the method, as it does where they are inputs (`code`); but a dozen inputs for
-    each of thousands of jobs would take a quarter of the time of planning.
-    """
-
-    def of_job(wildcards):
-        return checksum(*modules, f"ptnl.methods.{METHODS[wildcards.method].module}")
-
-    return of_job
-
-
 def method_options(wildcards):
     """A method's hyper-parameters and prompt: a change reruns that method and no other."""
     settings = json.dumps(config["methods"][wildcards.method], sort_keys=True)
-    return shlex.join(["--settings", settings, "--template", template(wildcards)])
+    return ["--settings", settings, "--template", template(wildcards)]
 
 
 def gradients_at(noise):
@@ -73,7 +39,7 @@ def gradients_at(noise):
 
 def dataset_assets(wildcards):
     """The shipped files that a data set comes from."""
-    return [f"ptnl/assets/{name}" for name in DATASETS[wildcards.dataset].assets]
+    return shipped_assets(DATASETS[wildcards.dataset].assets)
 
 
 def dataset_options(wildcards):
@@ -84,7 +50,7 @@ def dataset_options(wildcards):
 @cache
 def checked_state(name):
     """The state of a data set's images (see `ptnl.data.changes`), once its place is harmless."""
-    receipt = Path(workflow.pathvars.apply("<data>")) / name / "receipt.json"
+    receipt = Path(PATHVARS.apply("<data>")) / name / "receipt.json"
     try:
         check_place(receipt, name)
         return state_of(receipt, name, options_of(config, name))
@@ -97,27 +63,21 @@ def dataset_state(wildcards):
     return checked_state(wildcards.dataset)
 
 
-def dataset_code(wildcards):
-    """The module that knows a data set."""
-    return f"ptnl/data/{DATASETS[wildcards.dataset].module}.py"
-
-
 def own_manifest(wildcards):
     """The user's tables of a data set's images or class names, where it has any."""
     options = options_of(config, wildcards.dataset)
     return [options[key] for key in ("manifest", "names") if key in options]
 
 
-def backbone_file(kind):
-    """Input function: a backbone's `config` or `weights`, shipped or fetched.
+def fetched_file(kind):
+    """Input function: a backbone's `config` or `weights` where it is fetched.
 
     New weights redo what was computed with the old ones.
     """
 
     def file(wildcards):
-        source = BACKBONES[wildcards.backbone].source
-        if isinstance(source, Shipped):
-            return f"ptnl/assets/{getattr(source, kind)}"
+        if isinstance(BACKBONES[wildcards.backbone].source, Shipped):
+            return []
         return getattr(rules.fetch_backbone.output, kind)
 
     return file
@@ -125,9 +85,29 @@ def backbone_file(kind):
 
 # The inputs of every job that loads a backbone.
 BACKBONE_FILES = {
-    "model_config": backbone_file("config"),
-    "weights": backbone_file("weights"),
+    "model_config": fetched_file("config"),
+    "weights": fetched_file("weights"),
 }
+
+
+def backbone_assets(wildcards):
+    """The shipped files that a backbone comes from."""
+    source = BACKBONES[wildcards.backbone].source
+    return shipped_assets([source.config, source.weights] if isinstance(source, Shipped) else [])
+
+
+def backbone_options(wildcards, input):
+    """The files of a backbone, fetched or shipped.
+
+    Of `input` it depends, so that Snakemake does not compare it with the last run's: the package
+    may have moved.
+    """
+    source = BACKBONES[wildcards.backbone].source
+    if isinstance(source, Shipped):
+        paths = ASSETS / source.config, ASSETS / source.weights
+    else:
+        paths = input.model_config, input.weights
+    return ["--backbone", wildcards.backbone, "--model-config", paths[0], "--weights", paths[1]]
 
 
 def own_backbone_files(wildcards):
@@ -146,20 +126,35 @@ def backbone_source(wildcards):
         "--file": source.weights,
         "--sha256": source.sha256,
     }
-    return shlex.join(word for option in options.items() if option[1] for word in option)
+    return [word for option in options.items() if option[1] for word in option]
 
 
 def image_encoder_file(kind):
-    """Input function: the `config` or `weights` of a backbone's image encoder."""
+    """Input function: the `config` or `weights` of a backbone's image encoder, if it is fetched."""
 
     def file(wildcards):
         name = BACKBONES[wildcards.backbone].image_encoder
-        source = IMAGE_ENCODERS[name]
-        if isinstance(source, Shipped):
-            return f"ptnl/assets/{getattr(source, kind)}"
+        if isinstance(IMAGE_ENCODERS[name], Shipped):
+            return []
         return getattr(rules.fetch_image_encoder.output, kind).format(encoder=name)
 
     return file
+
+
+def image_encoder_assets(wildcards):
+    """The shipped files that a backbone's image encoder comes from."""
+    source = IMAGE_ENCODERS[BACKBONES[wildcards.backbone].image_encoder]
+    return shipped_assets([source.config, source.weights] if isinstance(source, Shipped) else [])
+
+
+def image_encoder_options(wildcards, input):
+    """The files of an image encoder, fetched or shipped (see `backbone_options`)."""
+    source = IMAGE_ENCODERS[BACKBONES[wildcards.backbone].image_encoder]
+    if isinstance(source, Shipped):
+        paths = ASSETS / source.config, ASSETS / source.weights
+    else:
+        paths = input.config, input.weights
+    return ["--encoder-config", paths[0], "--encoder-weights", paths[1]]
 
 
 def template(wildcards):
@@ -254,7 +249,7 @@ def lost_run_files(wildcards):
     for run in grid.runs(config):
         files = RUN_FILES if METHODS[run.method].is_trained else ZERO_SHOT_FILES
         try:
-            there = os.listdir(workflow.pathvars.apply(f"<results>/runs/{run.path}"))
+            there = os.listdir(PATHVARS.apply(f"<results>/runs/{run.path}"))
         except FileNotFoundError:
             continue
         missing = [file for file in files if file not in there]
@@ -289,11 +284,11 @@ def table_numbers(wildcards):
 
 def table_options(wildcards, input):
     """The options of `make_table` for what `table_numbers` gives."""
-    options = f"--summary {input.summary}"
+    options = ["--summary", input.summary]
     if "ensembles" in input.keys():
-        options += f" --ensembles {input.ensembles}"
+        options += ["--ensembles", input.ensembles]
     if "random_prompts" in input.keys():
-        options += f" --random-prompts {input.random_prompts}"
+        options += ["--random-prompts", *input.random_prompts]
     return options
 
 
@@ -304,8 +299,3 @@ def figure_numbers(wildcards):
         "gradients": "<results>/gradients.parquet",
         "confusion": random_prompt_files("confusion.parquet"),
     }[layouts.FIGURES[int(wildcards.number)].kind]
-
-
-def figure_code(wildcards):
-    """The module that draws a figure."""
-    return f"ptnl/analysis/figures/{layouts.FIGURES[int(wildcards.number)].kind}.py"

@@ -3,10 +3,6 @@
 
 rule download_dataset:
     """Images of a data set, complete and checked, and a receipt that says from where."""
-    input:
-        **code("ptnl.cli.download_dataset"),
-        assets=dataset_assets,
-        sources=config["sources"],
     output:
         "<data>/{dataset}/receipt.json",
     log:
@@ -15,29 +11,23 @@ rule download_dataset:
     conda:
         "../../envs/ptnl.yaml"
     params:
-        data=subpath(output[0], ancestor=2),
+        *code("download_dataset", by="dataset", reach=dataset_code("download")),
         options=dataset_options,
         state=dataset_state,
+        assets=dataset_assets,
+        # Where files are fetched from does not decide what they are: no reason to fetch them again.
+        sources=lambda wildcards, output: config["sources"],
+        manual=subpath(output[0], ancestor=2),
     shell:
-        "python -m ptnl.cli.download_dataset --dataset {wildcards.dataset} "
-        "--options {params.options:q} --sources {input.sources} "
-        "--manual {params.data}/manual "
-        "--out {output} > {log} 2>&1"
+        "python -m ptnl.cli.download_dataset --dataset {wildcards.dataset:q} "
+        "--options {params.options:q} --sources {params.sources:q} "
+        "--manual {params.manual:q}/manual "
+        "--out {output:q} > {log:q} 2>&1"
 
 
 rule index_dataset:
     """The manifest: every image with its label, class name and split."""
     input:
-        **code(
-            "ptnl.cli.index_dataset",
-            "ptnl.data.class_names",
-            "ptnl.data.equal_images",
-            "ptnl.data.folder_tree",
-            "ptnl.data.image_files",
-            "ptnl.data.splits",
-            "ptnl.data.table_files",
-        ),
-        module=dataset_code,
         table=own_manifest,
         receipt="<data>/{dataset}/receipt.json",
     output:
@@ -49,21 +39,22 @@ rule index_dataset:
         "../../envs/ptnl.yaml"
     threads: 1
     params:
+        *code("index_dataset", by="dataset", reach=dataset_code("index")),
         options=dataset_options,
+        assets=dataset_assets,
         on_bad_image=config["on_bad_image"],
         transparent_on=config["transparent_on"],
     shell:
-        "python -m ptnl.cli.index_dataset --dataset {wildcards.dataset} "
-        "--options {params.options:q} --receipt {input.receipt} "
-        "--on-bad-image {params.on_bad_image} --transparent-on {params.transparent_on} "
+        "python -m ptnl.cli.index_dataset --dataset {wildcards.dataset:q} "
+        "--options {params.options:q} --receipt {input.receipt:q} "
+        "--on-bad-image {params.on_bad_image:q} --transparent-on {params.transparent_on:q} "
         "--threads {threads} "
-        "--out {output} > {log} 2>&1"
+        "--out {output:q} > {log:q} 2>&1"
 
 
 rule sample_shots:
     """The few-shot draw of a seed."""
     input:
-        **code("ptnl.cli.sample_shots", "ptnl.labels.sampling"),
         manifest="<results>/manifests/{dataset}.parquet",
     output:
         "<results>/shots/{dataset}/seed-{seed}.parquet",
@@ -73,10 +64,11 @@ rule sample_shots:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("sample_shots"),
         shots=config["shots"],
     shell:
-        "python -m ptnl.cli.sample_shots --manifest {input.manifest} --shots {params.shots} "
-        "--seed {wildcards.seed} --out {output} > {log} 2>&1"
+        "python -m ptnl.cli.sample_shots --manifest {input.manifest:q} --shots {params.shots:q} "
+        "--seed {wildcards.seed:q} --out {output:q} > {log:q} 2>&1"
 
 
 # One rule a noise kind, because the rates of a kind are its own.
@@ -87,7 +79,6 @@ for noise, options in config["noise"].items():
         name:
             f"inject_noise_{noise}"
         input:
-            **code("ptnl.cli.inject_noise", "ptnl.labels.noise", "ptnl.machine.random_streams"),
             manifest="<results>/manifests/{dataset}.parquet",
             pseudolabels=pseudolabels_for_noise(noise),
             shots="<results>/shots/{dataset}/seed-{seed}.parquet",
@@ -104,9 +95,12 @@ for noise, options in config["noise"].items():
         conda:
             "../../envs/ptnl.yaml"
         params:
+            *code("inject_noise", {"ptnl.labels.noise.NOISES": (noise,)}),
             noise=noise,
             fps=options["fps"],
+            favoured_by=options.get("favoured_by", "image"),
         shell:
-            "python -m ptnl.cli.inject_noise --manifest {input.manifest} --shots {input.shots} "
-            "--noise {params.noise} --fp {params.fps} --seed {wildcards.seed} "
-            "--pseudolabels {input.pseudolabels} --out {output} > {log} 2>&1"
+            "python -m ptnl.cli.inject_noise --manifest {input.manifest:q} --shots {input.shots:q} "
+            "--noise {params.noise:q} --fp {params.fps:q} --seed {wildcards.seed:q} "
+            "--pseudolabels {input.pseudolabels:q} --favoured-by {params.favoured_by:q} "
+            "--out {output:q} > {log:q} 2>&1"

@@ -4,12 +4,6 @@
 rule fetch_backbone:
     """Configuration and weights of a backbone that is not shipped, from a file or the network."""
     input:
-        **code(
-            "ptnl.cli.fetch_backbone",
-            "ptnl.backbones.configuration",
-            "ptnl.backbones.origins",
-            "ptnl.backbones.weights",
-        ),
         own=own_backbone_files,
     output:
         config="<data>/backbones/{backbone}/open_clip_config.json",
@@ -21,26 +15,19 @@ rule fetch_backbone:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("fetch_backbone"),
         source=backbone_source,
         downloads=subpath(output.receipt, parent=True),
-        manual=lambda wildcards: workflow.pathvars.apply("<data>/manual"),
+        manual=subpath(output.receipt, ancestor=3),
     shell:
-        "python -m ptnl.cli.fetch_backbone --backbone {wildcards.backbone} {params.source} "
-        "--downloads {params.downloads} --manual {params.manual} --config {output.config} "
-        "--weights {output.weights} --receipt {output.receipt} > {log} 2>&1"
+        "python -m ptnl.cli.fetch_backbone --backbone {wildcards.backbone:q} {params.source:q} "
+        "--downloads {params.downloads:q} --manual {params.manual:q}/manual --config {output.config:q} "
+        "--weights {output.weights:q} --receipt {output.receipt:q} > {log:q} 2>&1"
 
 
 rule encode_images:
     """Image features of a data set, once per image and backbone, in the manifest's order."""
     input:
-        **code(
-            "ptnl.cli.encode_images",
-            "ptnl.features.encode",
-            "ptnl.features.decoding",
-            "ptnl.features.images",
-            "ptnl.features.resumable",
-            *IMAGE_ENCODER,
-        ),
         **BACKBONE_FILES,
         receipt="<data>/{dataset}/receipt.json",
         manifest="<results>/manifests/{dataset}.parquet",
@@ -59,31 +46,23 @@ rule encode_images:
         mem_mb=doubled(4000),
         runtime=doubled(60),
     params:
+        *code("encode_images"),
+        model=backbone_options,
+        assets=backbone_assets,
         precision=config["precision"],
         transparent_on=config["transparent_on"],
         device=config["device"],
     shell:
-        "python -m ptnl.cli.encode_images --manifest {input.manifest} --receipt {input.receipt} "
-        "--backbone {wildcards.backbone} "
-        "--model-config {input.model_config} --weights {input.weights} "
-        "--precision {params.precision} --transparent-on {params.transparent_on} "
-        "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
-        "--out {output} > {log} 2>&1"
+        "python -m ptnl.cli.encode_images --manifest {input.manifest:q} --receipt {input.receipt:q} "
+        "{params.model:q} "
+        "--precision {params.precision:q} --transparent-on {params.transparent_on:q} "
+        "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
+        "--out {output:q} > {log:q} 2>&1"
 
 
 rule encode_views:
     """Augmented views of a seed's training images, as many as the config says, encoded once."""
     input:
-        **code(
-            "ptnl.cli.encode_views",
-            "ptnl.features.views",
-            "ptnl.machine.random_streams",
-            "ptnl.features.encode",
-            "ptnl.features.decoding",
-            "ptnl.features.images",
-            "ptnl.features.resumable",
-            *IMAGE_ENCODER,
-        ),
         **BACKBONE_FILES,
         receipt="<data>/{dataset}/receipt.json",
         shots="<results>/shots/{dataset}/seed-{seed}.parquet",
@@ -104,6 +83,9 @@ rule encode_views:
         mem_mb=doubled(4000),
         runtime=doubled(60),
     params:
+        *code("encode_views"),
+        model=backbone_options,
+        assets=backbone_assets,
         views=config["views"],
         transform=config["train_transform"],
         flips=lambda wildcards: "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips",
@@ -111,26 +93,18 @@ rule encode_views:
         transparent_on=config["transparent_on"],
         device=config["device"],
     shell:
-        "python -m ptnl.cli.encode_views --shots {input.shots} --draws {input.draws} "
-        "--receipt {input.receipt} --backbone {wildcards.backbone} "
-        "--model-config {input.model_config} --weights {input.weights} "
-        "--precision {params.precision} --seed {wildcards.seed} "
-        "--transparent-on {params.transparent_on} "
-        "--views {params.views} --transform {params.transform} {params.flips} "
-        "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
-        "--out {output.features} --images {output.images} > {log} 2>&1"
+        "python -m ptnl.cli.encode_views --shots {input.shots:q} --draws {input.draws:q} "
+        "--receipt {input.receipt:q} {params.model:q} "
+        "--precision {params.precision:q} --seed {wildcards.seed:q} "
+        "--transparent-on {params.transparent_on:q} "
+        "--views {params.views:q} --transform {params.transform:q} {params.flips:q} "
+        "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
+        "--out {output.features:q} --images {output.images:q} > {log:q} 2>&1"
 
 
 rule pseudolabel_zeroshot:
     """Zero-shot predictions for every image, and the zero-shot run of the study."""
     input:
-        **code(
-            "ptnl.cli.pseudolabel_zeroshot",
-            *TEXT_TOWER,
-            "ptnl.training.tuning",
-            "ptnl.methods.zero_shot",
-            "ptnl.backbones.text",
-        ),
         **BACKBONE_FILES,
         manifest="<results>/manifests/{dataset}.parquet",
         features="<results>/features/{dataset}/{backbone}.npy",
@@ -151,14 +125,16 @@ rule pseudolabel_zeroshot:
         mem_mb=doubled(4000),
         runtime=doubled(60),
     params:
+        *code("pseudolabel_zeroshot"),
+        model=backbone_options,
+        assets=backbone_assets,
         device=config["device"],
         shots=config["shots"],
         template=template,
         run=subpath(output.metrics, parent=True),
     shell:
-        "python -m ptnl.cli.pseudolabel_zeroshot --manifest {input.manifest} "
-        "--features {input.features} --dataset {wildcards.dataset} "
-        "--template {params.template:q} --backbone {wildcards.backbone} "
-        "--model-config {input.model_config} --weights {input.weights} "
-        "--shots {params.shots} --device {params.device} --gpu-share {resources.gpu_share} "
-        "--threads {threads} --labels {output.labels} --run {params.run} > {log} 2>&1"
+        "python -m ptnl.cli.pseudolabel_zeroshot --manifest {input.manifest:q} "
+        "--features {input.features:q} --dataset {wildcards.dataset:q} "
+        "--template {params.template:q} {params.model:q} "
+        "--shots {params.shots:q} --device {params.device:q} --gpu-share {resources.gpu_share:q} "
+        "--threads {threads} --labels {output.labels:q} --run {params.run:q} > {log:q} 2>&1"

@@ -4,13 +4,6 @@
 
 rule fetch_image_encoder:
     """Configuration and weights of an image encoder that is not shipped, from timm's publisher."""
-    input:
-        **code(
-            "ptnl.cli.fetch_image_encoder",
-            "ptnl.backbones.image_encoders",
-            "ptnl.backbones.origins",
-            "ptnl.backbones.weights",
-        ),
     output:
         config="<data>/image_encoders/{encoder}/config.json",
         weights="<data>/image_encoders/{encoder}/model.safetensors",
@@ -23,12 +16,13 @@ rule fetch_image_encoder:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("fetch_image_encoder"),
         downloads=subpath(output.receipt, parent=True),
-        manual=lambda wildcards: workflow.pathvars.apply("<data>/manual"),
+        manual=subpath(output.receipt, ancestor=3),
     shell:
-        "python -m ptnl.cli.fetch_image_encoder --encoder {wildcards.encoder} "
-        "--downloads {params.downloads} --manual {params.manual} --config {output.config} "
-        "--weights {output.weights} --receipt {output.receipt} > {log} 2>&1"
+        "python -m ptnl.cli.fetch_image_encoder --encoder {wildcards.encoder:q} "
+        "--downloads {params.downloads:q} --manual {params.manual:q}/manual "
+        "--config {output.config:q} --weights {output.weights:q} --receipt {output.receipt:q} > {log:q} 2>&1"
 
 
 for noise, options in config["noise"].items():
@@ -63,26 +57,17 @@ for noise, options in config["noise"].items():
             mem_mb=doubled(8000),
             runtime=doubled(60),
         params:
-            code=checksum(
-                "ptnl.cli.finetune_backbone",
-                "ptnl.methods.finetune",
-                "ptnl.features.encode",
-                "ptnl.features.decoding",
-                "ptnl.features.images",
-                "ptnl.training.losses",
-                "ptnl.training.optim",
-                "ptnl.machine.random_streams",
-                "ptnl.backbones.image_encoders",
-            ),
+            *code("finetune_backbone", {LOSSES: (METHODS["finetune"].loss,)}),
+            model=image_encoder_options,
+            assets=image_encoder_assets,
             settings=lambda wildcards: json.dumps(config["methods"]["finetune"], sort_keys=True),
             folders=run_folders,
             transparent_on=config["transparent_on"],
             device=config["device"],
         shell:
             "python -m ptnl.cli.finetune_backbone --settings {params.settings:q} "
-            "--dataset {wildcards.dataset} --backbone {wildcards.backbone} "
-            "--encoder-config {input.config} --encoder-weights {input.weights} "
-            "--manifest {input.manifest} --receipt {input.receipt} "
-            "--transparent-on {params.transparent_on} "
-            "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
-            "--shots {input.shots} --out {params.folders} > {log} 2>&1"
+            "--dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q} "
+            "{params.model:q} --transparent-on {params.transparent_on:q} "
+            "--manifest {input.manifest:q} --receipt {input.receipt:q} "
+            "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
+            "--shots {input.shots:q} --out {params.folders:q} > {log:q} 2>&1"

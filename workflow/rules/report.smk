@@ -4,7 +4,6 @@
 rule collect_runs:
     """One row a run, and the statistics over seeds."""
     input:
-        **code("ptnl.cli.collect_runs", "ptnl.analysis.aggregate"),
         metrics=run_file("metrics.json", grid.runs(config)),
     output:
         runs="<results>/runs.parquet",
@@ -14,22 +13,17 @@ rule collect_runs:
     localrule: True
     conda:
         "../../envs/ptnl.yaml"
+    params:
+        *code("collect_runs", shows=True),
     shell:
-        "python -m ptnl.cli.collect_runs --metrics {input.metrics} --runs {output.runs} "
-        "--summary {output.summary} > {log} 2>&1"
+        "python -m ptnl.cli.collect_runs --metrics {input.metrics:q} --runs {output.runs:q} "
+        "--summary {output.summary:q} > {log:q} 2>&1"
 
 
 rule make_table:
     """A table of the paper in its layout."""
     input:
         unpack(table_numbers),
-        **code(
-            "ptnl.cli.make_table",
-            "ptnl.analysis.tables",
-            "ptnl.study.layouts",
-            "ptnl.analysis.published",
-        ),
-        published="ptnl/analysis/paper/published.csv",
     output:
         multiext("<results>/tables/table{number}", ".csv", ".md", ".tex"),
     log:
@@ -38,22 +32,22 @@ rule make_table:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("make_table", by="number", reach=layout_code("TABLES", TABLES), shows=True),
+        published=PUBLISHED,
         numbers=table_options,
         backbone=config["primary_backbone"],
         study=config["study"],
         protocol=config["protocol"],
         noise=config["random_noise"],
     shell:
-        "python -m ptnl.cli.make_table --table {wildcards.number} {params.numbers} "
-        "--backbone {params.backbone} --study {params.study} --protocol {params.protocol} "
-        "--random-noise {params.noise} --out {output} > {log} 2>&1"
+        "python -m ptnl.cli.make_table --table {wildcards.number:q} {params.numbers:q} "
+        "--backbone {params.backbone:q} --study {params.study:q} --protocol {params.protocol:q} "
+        "--random-noise {params.noise:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule plot_figure:
     """A figure of the paper in its layout."""
     input:
-        **code("ptnl.cli.plot_figure", "ptnl.analysis.figures.style", "ptnl.study.layouts"),
-        draws=figure_code,
         numbers=figure_numbers,
     output:
         multiext("<results>/figures/figure{number}", ".svg", ".pdf", ".png"),
@@ -63,20 +57,20 @@ rule plot_figure:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("plot_figure", by="number", reach=layout_code("FIGURES", FIGURES), shows=True),
         backbone=config["primary_backbone"],
         study=config["study"],
         protocol=config["protocol"],
         noise=config["random_noise"],
     shell:
-        "python -m ptnl.cli.plot_figure --figure {wildcards.number} --numbers {input.numbers} "
-        "--backbone {params.backbone} --study {params.study} --protocol {params.protocol} "
-        "--random-noise {params.noise} --out {output} > {log} 2>&1"
+        "python -m ptnl.cli.plot_figure --figure {wildcards.number:q} --numbers {input.numbers:q} "
+        "--backbone {params.backbone:q} --study {params.study:q} --protocol {params.protocol:q} "
+        "--random-noise {params.noise:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule report_noise:
     """Wrong labels asked for and found, and different images per class."""
     input:
-        **code("ptnl.cli.report_noise", "ptnl.analysis.noise_report"),
         runs="<results>/runs.parquet",
     output:
         csv="<results>/noise.csv",
@@ -87,18 +81,18 @@ rule report_noise:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("report_noise", shows=True),
         study=config["study"],
         protocol=config["protocol"],
     shell:
-        "python -m ptnl.cli.report_noise --runs {input.runs} --study {params.study} "
-        "--protocol {params.protocol} --csv {output.csv} --markdown {output.markdown} "
-        "> {log} 2>&1"
+        "python -m ptnl.cli.report_noise --runs {input.runs:q} --study {params.study:q} "
+        "--protocol {params.protocol:q} --csv {output.csv:q} --markdown {output.markdown:q} "
+        "> {log:q} 2>&1"
 
 
 rule report_data:
     """Classes, images of each split, and images that could not be read."""
     input:
-        **code("ptnl.cli.report_data", "ptnl.analysis.data_report"),
         manifests=collect("<results>/manifests/{dataset}.parquet", dataset=config["datasets"]),
     output:
         csv="<results>/datasets.csv",
@@ -109,19 +103,16 @@ rule report_data:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("report_data", shows=True),
         study=config["study"],
     shell:
-        "python -m ptnl.cli.report_data --manifests {input.manifests} --study {params.study} "
-        "--csv {output.csv} --markdown {output.markdown} > {log} 2>&1"
+        "python -m ptnl.cli.report_data --manifests {input.manifests:q} --study {params.study:q} "
+        "--csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
 rule check_zeroshot:
     """Zero-shot accuracy beside the published one; a warning, in the terminal too, where it is off."""
     input:
-        **code(
-            "ptnl.cli.check_zeroshot", "ptnl.analysis.zero_shot_check", "ptnl.analysis.published"
-        ),
-        published="ptnl/analysis/paper/published.csv",
         metrics=run_file("metrics.json", grid.zero_shot_runs(config)),
     output:
         csv="<results>/zeroshot.csv",
@@ -133,18 +124,19 @@ rule check_zeroshot:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("check_zeroshot", shows=True),
+        published=PUBLISHED,
         study=config["study"],
         protocol=config["protocol"],
     shell:
-        "python -m ptnl.cli.check_zeroshot --metrics {input.metrics} --study {params.study} "
-        "--protocol {params.protocol} --csv {output.csv} --markdown {output.markdown} "
-        "2>&1 | tee {log} >&2"
+        "python -m ptnl.cli.check_zeroshot --metrics {input.metrics:q} --study {params.study:q} "
+        "--protocol {params.protocol:q} --csv {output.csv:q} --markdown {output.markdown:q} "
+        "2>&1 | tee {log:q} >&2"
 
 
 rule report_cost:
     """Jobs, hours, memory and devices by stage and method."""
     input:
-        **code("ptnl.cli.report_cost", "ptnl.analysis.cost", "ptnl.study.job_records"),
         runs="<results>/runs.parquet",
     output:
         csv="<results>/cost.csv",
@@ -155,26 +147,17 @@ rule report_cost:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("report_cost", shows=True),
         benchmarks=benchmark_folder,
         study=config["study"],
     shell:
-        "python -m ptnl.cli.report_cost --runs {input.runs} --benchmarks {params.benchmarks} "
-        "--study {params.study} --csv {output.csv} --markdown {output.markdown} > {log} 2>&1"
+        "python -m ptnl.cli.report_cost --runs {input.runs:q} --benchmarks {params.benchmarks:q} "
+        "--study {params.study:q} --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
 rule check_claims:
     """The paper's claims: a verdict and a confidence interval for each."""
     input:
-        **code(
-            "ptnl.cli.check_claims",
-            "ptnl.analysis.claims",
-            "ptnl.analysis.claims_text",
-            "ptnl.analysis.comparisons",
-            "ptnl.analysis.intervals",
-            "ptnl.analysis.published",
-            "ptnl.analysis.verdicts",
-        ),
-        published="ptnl/analysis/paper/published.csv",
         runs="<results>/runs.parquet",
         gradients="<results>/gradients.parquet" if grid.gradient_runs(config) else [],
     output:
@@ -185,21 +168,20 @@ rule check_claims:
     conda:
         "../../envs/ptnl.yaml"
     params:
-        gradients=lambda wildcards, input: f"--gradients {input.gradients}" * bool(input.gradients),
+        *code("check_claims", shows=True),
+        published=PUBLISHED,
         backbone=config["primary_backbone"],
         noise=config["random_noise"],
         study=config["study"],
     shell:
-        "python -m ptnl.cli.check_claims --runs {input.runs} {params.gradients} "
-        "--backbone {params.backbone} --random-noise {params.noise} "
-        "--study {params.study} --out {output} > {log} 2>&1"
+        "python -m ptnl.cli.check_claims --runs {input.runs:q} --gradients {input.gradients:q} "
+        "--backbone {params.backbone:q} --random-noise {params.noise:q} "
+        "--study {params.study:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule write_report:
     """One page: claims, tables, figures, noise, cost and environment."""
     input:
-        **code("ptnl.cli.write_report", "ptnl.analysis.report", "ptnl.study.layouts"),
-        template="ptnl/analysis/templates/report.html.jinja",
         runs="<results>/runs.parquet",
         tables=collect("<results>/tables/table{number}.md", number=TABLES),
         figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),
@@ -216,12 +198,14 @@ rule write_report:
     conda:
         "../../envs/ptnl.yaml"
     params:
+        *code("write_report", shows=True),
+        template=shipped_file("analysis/templates/report.html.jinja"),
         study=config["study"],
     shell:
-        "python -m ptnl.cli.write_report --study {params.study} --runs {input.runs} "
-        "--tables {input.tables} --figures {input.figures} --claims {input.claims} "
-        "--data {input.data} {input.zeroshot} --noise {input.noise} --cost {input.cost} "
-        "--out {output} > {log} 2>&1"
+        "python -m ptnl.cli.write_report --study {params.study:q} --runs {input.runs:q} "
+        "--tables {input.tables:q} --figures {input.figures:q} --claims {input.claims:q} "
+        "--data {input.data:q} {input.zeroshot:q} --noise {input.noise:q} --cost {input.cost:q} "
+        "--out {output:q} > {log:q} 2>&1"
 
 
 rule report:

@@ -36,32 +36,22 @@ for noise, fps in grid.kinds_of_labels(config).items():
             mem_mb=doubled(4000),
             runtime=doubled(60),
         params:
-            code=code_of_method(
-                "ptnl.cli.tune_method",
-                "ptnl.training.tuning",
-                "ptnl.training.lbfgs",
-                *TEXT_TOWER,
-                "ptnl.training.gradients",
-                "ptnl.training.losses",
-                "ptnl.training.optim",
-                "ptnl.machine.random_streams",
-                "ptnl.methods.zero_shot",
-                "ptnl.methods.prompt",
-                "ptnl.backbones.text",
-            ),
+            *code("tune_method", by="method", reach=method_code()),
+            described=described,
+            model=backbone_options,
+            assets=backbone_assets,
             options=method_options,
             gradients_at=gradients_at(noise),
             folders=run_folders,
             precision=config["precision"],
             device=config["device"],
         shell:
-            "python -m ptnl.cli.tune_method --method {wildcards.method} "
-            "{params.options} --dataset {wildcards.dataset} --backbone {wildcards.backbone} "
-            "--model-config {input.model_config} --weights {input.weights} "
-            "--precision {params.precision} "
-            "--manifest {input.manifest} "
-            "--features {input.features} "
-            "--device {params.device} --gpu-share {resources.gpu_share} --threads {threads} "
-            "--views {input.views} --view-images {input.view_images} "
-            "--gradients-at {params.gradients_at} "
-            "--shots {input.shots} --out {params.folders} > {log} 2>&1"
+            "python -m ptnl.cli.tune_method --method {wildcards.method:q} "
+            "{params.options:q} --dataset {wildcards.dataset:q} {params.model:q} "
+            "--precision {params.precision:q} "
+            "--manifest {input.manifest:q} "
+            "--features {input.features:q} "
+            "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
+            "--views {input.views:q} --view-images {input.view_images:q} "
+            "--gradients-at {params.gradients_at:q} "
+            "--shots {input.shots:q} --out {params.folders:q} > {log:q} 2>&1"

@@ -1,0 +1,83 @@
+"""Edits of the code: what they redo, and what Snakemake says of it."""
+
+import re
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from ptnl.study.protocols import merged
+from tests.unit.test_docs import BLOCK
+from tests.workflow.conftest import ROOT, Study, copy_checkout
+
+SUMMARIES = {
+    "all": 1,
+    "collect_runs": 1,
+    "check_claims": 1,
+    "make_table": 9,
+    "plot_figure": 5,  # not those of gradients and of random prompts
+    "report_cost": 1,
+    "report_noise": 1,
+    "write_report": 1,
+}
+
+
+@pytest.fixture
+def edited(pretended, tmp_path) -> Study:
+    """A study that has run, and a checkout that a test may edit."""
+    return replace(pretended, checkout=copy_checkout(tmp_path / "checkout"))
+
+
+def edit(study: Study, file: str, old: str, new: str) -> None:
+    path = study.checkout / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_another_checkout_and_new_comments_redo_nothing(edited):
+    edit(edited, "ptnl/training/losses.py", "-log p(label) (paper, Eq. 2).", "Another docstring.")
+    edit(edited, "ptnl/training/losses.py", "def cross_entropy(", "# Why.\ndef cross_entropy(")
+    edit(edited, "ptnl/cli/entry.py", "bad input is one sentence", "bad input is a sentence")
+    assert edited.planned() == {}
+
+
+def test_an_edit_of_a_loss_redoes_its_methods_and_is_named(edited):
+    edit(edited, "ptnl/training/losses.py", "torch.expm1(q *", "torch.expm1(1.0 * q *")
+    planned = edited.planned()
+    # prompt_gce and linear_probe_gce, and what is made of MAE: prompt_sce, prompt_nce_rce.
+    assert planned.pop("tune_method_symmetric") == 4
+    assert planned.pop("tune_method_pseudo_random") == 1  # robust_upl_gce
+    assert planned.pop("ensemble_runs") == 1
+    assert planned == SUMMARIES
+    said = edited.snakemake("--dry-run")
+    assert re.search(
+        r"before: .training\.losses: [^\n]*\bgeneralised_cross_entropy \w{8}\b[^\n]* now: ",
+        said.stdout + said.stderr,
+    )
+
+
+def add(study: Study, kinds: tuple[str, ...]) -> None:
+    """Add what the page on extending adds, as a reader would, with an editor."""
+    for kind, place, code in BLOCK.findall((ROOT / "workflow/docs/extending.md").read_text()):
+        path = study.checkout / place
+        if kind not in kinds:
+            continue
+        if kind == "python":
+            path.write_text((path.read_text() if path.exists() else "") + "\n\n" + code)
+        else:
+            path.write_text(
+                yaml.safe_dump(merged(yaml.safe_load(path.read_text()), yaml.safe_load(code)))
+            )
+
+
+def test_what_the_page_on_extending_adds_runs_and_nothing_else(edited):
+    add(edited, ("python",))
+    assert edited.planned() == {}
+    add(edited, ("yaml",))
+    planned = edited.planned()
+    assert planned.pop("tune_method_symmetric") == 2  # prompt_smoothing and nearest_mean
+    assert planned.pop("tune_method_lazy") == 3  # prompt_ce with both backbones, and the new one
+    assert planned.pop("inject_noise_lazy") == 2  # seeds
+    # Every figure knows the titles of the study's methods.
+    assert planned == {**SUMMARIES, "plot_figure": 7}

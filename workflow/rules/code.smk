@@ -1,0 +1,100 @@
+# What decides a rule's numbers beside its files and settings: code, and files that the package ships.
+
+
+# Numbers of the paper that tables and verdicts show beside the study's.
+PUBLISHED = shipped_file("analysis/paper/published.csv")
+LOSSES = "ptnl.training.losses.LOSSES"
+# Registries of which a job uses what its other parameters say.
+TOLD = {
+    "ptnl.backbones.registry.BACKBONES": (),
+    "ptnl.backbones.registry.IMAGE_ENCODERS": (),
+    "ptnl.data.DATASETS": (),
+    "ptnl.methods.METHODS": (),
+}
+
+
+def shown():
+    """Those registries, and noise kinds, for what shows results: entries that the study has."""
+    return {
+        "ptnl.backbones.registry.BACKBONES": known(REGISTERED_BACKBONES, config["backbones"]),
+        "ptnl.backbones.registry.IMAGE_ENCODERS": (),
+        "ptnl.data.DATASETS": known(REGISTERED_DATASETS, config["datasets"]),
+        "ptnl.labels.noise.NOISES": known(NOISES, config["noise"]),
+        "ptnl.methods.METHODS": known(METHODS, config["methods"]),
+    }
+
+
+def known(registry, names):
+    """Those of the names that are a registry's own."""
+    return tuple(name for name in names if name in registry)
+
+
+def code(command, entries=None, by="", reach=None, shows=False):
+    """The code that decides a rule's numbers, as parameters, one a module: an edit reruns the rule.
+
+    Snakemake then says what changed: `training.losses: LOSSES[gce] 9933a2f9, ...`.
+
+    command : module of `ptnl.cli`
+    entries : registry -> the keys of its entries that the rule's jobs use
+    by, reach : a wildcard, and for each of its values what a job uses beside that: functions that
+        the command finds by name, and entries
+    shows : whether the command shows results, with titles
+    """
+    told = (shown() if shows else TOLD) | (entries or {})
+
+    def found(roots=(), more=None):
+        return decisive_code(f"ptnl.cli.{command}.main", *roots, entries=told | (more or {}))
+
+    if reach is None:
+        return [as_line(module, parts) for module, parts in found().items()]
+
+    def line(module):
+        return lambda wildcards: as_line(module, found(*reach[wildcards[by]]).get(module, {}))
+
+    return [line(module) for module in sorted({m for used in reach.values() for m in found(*used)})]
+
+
+def method_code():
+    """For `code`: what a job of a method uses."""
+    return {
+        name: (
+            [f"ptnl.methods.{method.module}.tune"],
+            {LOSSES: (method.loss,)},
+        )
+        for name, method in METHODS.items()
+        if method.is_trained and method.trains_on == "features"
+    }
+
+
+def selection_code():
+    """For `code`: how a kind of pseudo-labels is chosen."""
+    return {kind: ([], {"ptnl.labels.pseudo_labels.SELECTIONS": (kind,)}) for kind in SELECTIONS}
+
+
+def dataset_code(function):
+    """For `code`: what a job of a data set uses, `download` or `index` of its module."""
+    names = {name: f"ptnl.data.{dataset.module}.{function}" for name, dataset in DATASETS.items()}
+    return {name: ([root] if is_defined(root) else [], {}) for name, root in names.items()}
+
+
+def layout_code(layout, numbers):
+    """For `code`: the layout of a table or figure."""
+    return {str(number): ([], {f"ptnl.study.layouts.{layout}": (number,)}) for number in numbers}
+
+
+def described(wildcards):
+    """What the registry says of a method, but for its title."""
+    method = METHODS[wildcards.method]
+    return {
+        field.name: getattr(method, field.name)
+        for field in fields(method)
+        if field.name != "title" and getattr(method, field.name) != field.default
+    }
+
+
+def shipped_assets(names):
+    """Files that the package ships, by their checksums.
+
+    They are no inputs: their paths and times would make another checkout run every job again.
+    """
+    return [shipped_asset(name) for name in names]
