@@ -88,7 +88,7 @@ def artefacts(folder: Path) -> list[Artefact]:
     write_json(plain, folder / "metrics.json")
     made.append(Artefact(folder / "metrics.json", read_metrics))
     write_json({"dataset": "dtd", "files": {"a.tar": "0123"}}, folder / "receipt.json")
-    made.append(Artefact(folder / "receipt.json", read_json))
+    made.append(Artefact(folder / "receipt.json", lambda path: read_json(path, sealed=True)))
     weights = {"context": torch.from_numpy(numbers).float(), "scale": torch.ones(3)}
     write_tensors(weights, folder / "weights.safetensors")
     made.append(Artefact(folder / "weights.safetensors", read_weights))

@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content[: fault.cut])
         self.wfile.flush()
         if fault.stall:
-            fault.stall.wait(20)
+            fault.stall.wait(600)
 
 
 @contextmanager

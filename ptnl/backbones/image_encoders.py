@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 from timm.data import create_transform
 from torch import Tensor, nn
 
-from ptnl.backbones.assets import verified
+from ptnl.backbones.assets import intact, verified
 from ptnl.backbones.registry import IMAGE_ENCODERS
 from ptnl.backbones.text import check_shapes
 from ptnl.errors import InputError
-from ptnl.io import read_json
+from ptnl.io import check_seal, read_json
 
 StateDict = dict[str, Tensor]
 
@@ -82,7 +82,7 @@ def read_image_encoder(
     A head that starts from zero (as in BiT, Kolesnikov et al. 2020) leaves nothing to chance but
     the order of the batches, and the first step trains the head alone.
     """
-    described = read_json(config)
+    described = read_json(intact(config))
     model = build(described, classes)
     _load_weights(model, weights)
     for parameter in model.get_classifier().parameters():
@@ -110,7 +110,8 @@ def _body(model: nn.Module) -> StateDict:
 def _load_weights(model: nn.Module, path: Path) -> None:
     """Fill a model with weights that leave out its head."""
     try:
-        stored = load_file(path)
+        check_seal(path)
+        stored = load_file(intact(path))
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: not readable as safetensors ({error})") from error
     check_shapes(path, {name: value.shape for name, value in _body(model).items()}, stored)

@@ -31,7 +31,7 @@ def check_place(receipt: Path, name: str) -> None:
 def is_receipt(path: Path) -> bool:
     """Whether a file is a receipt of ptnl's."""
     try:
-        return "made_by" in read_json(path)
+        return "made_by" in read_json(path, sealed=True)
     except (InputError, TypeError):
         return False
 

@@ -80,7 +80,7 @@ def read_receipt(path: Path) -> Receipt | None:
     if not receipt_path(path).exists():
         return None
     try:
-        return Receipt(**read_json(receipt_path(path)))
+        return Receipt(**read_json(receipt_path(path), sealed=True))
     except TypeError as error:
         raise InputError(f"{receipt_path(path)}: not a receipt ({error}); delete it") from error
 
