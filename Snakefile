@@ -92,6 +92,7 @@ rule all:
         lost_run_files,
         rules.all_tables.input,
         rules.all_figures.input,
+        rules.rank_methods.output if layouts.RANKED in TABLES else [],
         rules.check_claims.output,
         rules.report_data.output,
         rules.check_zeroshot.output if grid.zero_shot_runs(config) else [],

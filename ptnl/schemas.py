@@ -87,6 +87,37 @@ GRADIENTS: Schema = {
     "ratio_mean": "double",  # gradient_noisy_mean / gradient_clean_mean
 }
 
+# One row a (noise, rate, method): how a method ranks over data sets; 95 % intervals over seeds.
+RANKS: Schema = {
+    "noise": "string",
+    "rate": "double",  # percent of wrong labels asked for
+    "method": "string",
+    "methods": "int64",  # that are ranked
+    "datasets": "int64",
+    "seeds": "int64",
+    "rank": "double",  # mean over data sets and seeds, 1 the most accurate
+    "rank_low": "double",
+    "rank_high": "double",
+    "gain": "double",  # top-1 accuracy over that of prompt tuning, points
+    "gain_low": "double",
+    "gain_high": "double",
+}
+
+# One row an epoch that splits the shots of a run with wrong labels; see `HISTORY`.
+SPLITS: Schema = {
+    "dataset": "string",
+    "backbone": "string",
+    "method": "string",
+    "noise": "string",
+    "fp": "int64",
+    "shots": "int64",
+    "seed": "int64",
+    "epoch": "int64",
+    "taken_as_clean": "double",
+    "split_precision": "double",
+    "split_recall": "double",
+}
+
 # The run's identity, in the order in which tables are sorted.
 RUN_KEYS = ("dataset", "backbone", "method", "noise", "fp", "seed")
 

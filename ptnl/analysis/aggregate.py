@@ -8,7 +8,7 @@ import pandas as pd
 
 from ptnl.errors import InputError
 from ptnl.methods import METHODS
-from ptnl.schemas import ENSEMBLES, GRADIENTS, RUN_KEYS, RUNS, SUMMARY
+from ptnl.schemas import ENSEMBLES, GRADIENTS, RUN_KEYS, RUNS, SPLITS, SUMMARY
 from ptnl.study.grid import RANDOM_PROMPT
 
 SWEEP_POINT = [key for key in RUN_KEYS if key != "seed"]
@@ -80,6 +80,20 @@ def gradient_ratios(histories: Sequence[pd.DataFrame], metrics: Sequence[dict]) 
             )
         )
     return pd.concat(parts, ignore_index=True)[list(GRADIENTS)]
+
+
+def split_quality(histories: Sequence[pd.DataFrame], metrics: Sequence[dict]) -> pd.DataFrame:
+    """What runs took as rightly labelled, one row an epoch with a split (`ptnl.schemas.SPLITS`).
+
+    histories, metrics : of the same runs
+    """
+    parts = [
+        history[history.taken_as_clean.notna()].assign(
+            **{key: run[key] for key in (*RUN_KEYS, "shots")}
+        )
+        for history, run in zip(histories, metrics, strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)[list(SPLITS)]
 
 
 def ensemble_accuracy(

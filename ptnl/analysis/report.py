@@ -44,6 +44,7 @@ def render_report(
     data: Sequence[str],
     noise: str,
     cost: str,
+    ranks: str = "",
 ) -> str:
     """The page (HTML), whole in one string.
 
@@ -54,6 +55,7 @@ def render_report(
     tables : number -> Markdown
     figures : number -> SVG
     claims, data, noise, cost : Markdown
+    ranks : Markdown, behind the tables; empty in a study without them
     """
     parts = ["Claims", "Tables", "Figures", "Data", "Label noise", "Cost", "Environment"]
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
@@ -64,7 +66,7 @@ def render_report(
         introduction=introduction(runs),
         contents=[(title, title.split()[-1].lower()) for title in parts],
         claims=_html(claims),
-        tables=[_html(text) for _, text in sorted(tables.items())],
+        tables=[_html(text) for text in [*(t for _, t in sorted(tables.items())), ranks] if text],
         figures=[
             {
                 "number": number,

@@ -8,17 +8,19 @@ import pandas as pd
 from ptnl.analysis.figures.accuracy import accuracy_over_rate
 from ptnl.analysis.figures.confusion import confusion_matrices
 from ptnl.analysis.figures.gradients import gradient_ratio
+from ptnl.analysis.figures.splits import splits_over_epochs
 from ptnl.analysis.figures.style import save
 from ptnl.analysis.tables import Origin
 from ptnl.cli.entry import parser, start
 from ptnl.io import atomic_path, read_parquet
-from ptnl.schemas import CONFUSION, GRADIENTS, SUMMARY
+from ptnl.schemas import CONFUSION, GRADIENTS, SPLITS, SUMMARY
 from ptnl.study.layouts import FIGURES
 
 # Kind of a figure -> the schema of its numbers, and what draws them.
 KINDS = {
     "accuracy": (SUMMARY, accuracy_over_rate),
     "gradients": (GRADIENTS, gradient_ratio),
+    "splits": (SPLITS, splits_over_epochs),
     "confusion": (CONFUSION, confusion_matrices),
 }
 

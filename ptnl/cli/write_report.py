@@ -19,6 +19,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--study", required=True)
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
     arguments.add_argument("--tables", type=Path, nargs="*", default=[], help="tableN.md")
+    arguments.add_argument(
+        "--ranks", type=Path, nargs="*", default=[], help="of later methods, Markdown"
+    )
     arguments.add_argument("--figures", type=Path, nargs="*", default=[], help="figureN.svg")
     arguments.add_argument("--claims", type=Path, required=True, help="Markdown")
     arguments.add_argument(
@@ -38,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         [path.read_text() for path in args.data],
         args.noise.read_text(),
         args.cost.read_text(),
+        "\n".join(path.read_text() for path in args.ranks),
     )
     write_text(report, args.out)
 

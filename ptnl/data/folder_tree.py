@@ -82,7 +82,8 @@ def scan(root: Path, folder: str) -> Tree:
     over by name.
     """
     tree = Tree()
-    _scan(tree, root, folder, {_identity(root / folder)})
+    above = {_identity(root / place) for place in (folder, *Path(folder).parents)}
+    _scan(tree, root, folder, above)
     return tree
 
 
@@ -107,7 +108,9 @@ def _add_file(tree: Tree, entry: os.DirEntry, path: str) -> None:
     if has_image_ending(entry.name) and (is_file or entry.is_symlink()):
         tree.images.append(path)  # if broken, it is refused by name where images are looked at
     elif not is_file:
-        tree.pass_over("links to nothing" if entry.is_symlink() else "no files", path)
+        tree.pass_over(
+            "links to nothing" if entry.is_symlink() else "pipes, devices or sockets", path
+        )
     elif is_image(Path(entry.path)):
         tree.images.append(path)
     else:

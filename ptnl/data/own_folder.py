@@ -121,7 +121,16 @@ def _class_names(names: list[str], options: Mapping[str, Any]) -> dict[str, str]
         return {name: name for name in names}
     path = Path(options["names"])
     table = read_table(path, {"folder": ("folder",), "class_name": ("class_name",)})
-    given = dict(zip(table.text("folder"), table.text("class_name"), strict=True))
+    if not ("folder" in table and "class_name" in table):
+        raise InputError(f"{path}: needs the columns folder and class_name")
+    given: dict[str, str] = {}
+    row_of: dict[str, int] = {}
+    for row, folder, class_name in zip(
+        table.rows, table.text("folder"), table.text("class_name"), strict=True
+    ):
+        if folder in given:
+            raise InputError(f"{path}: rows {row_of[folder]} and {row} both name {folder!r}")
+        given[folder], row_of[folder] = class_name, row
     unnamed = [name for name in names if name not in given]
     if unnamed:
         raise InputError(f"{path}: has no name for the folder {unnamed[0]!r}")

@@ -87,10 +87,13 @@ def _packed_images(table: Table) -> Iterator[tuple[str, bytes]]:
     """
     for row, cell in table.cells("image"):
         content = cell.get("bytes") if isinstance(cell, dict) else cell
-        if not isinstance(content, bytes) or not content:
-            raise InputError(f"{table.path}: row {row}: image holds neither a path nor bytes")
+        ending = _ending(content) if isinstance(content, bytes) else ""
+        if not ending:
+            raise InputError(
+                f"{table.path}: row {row}: image holds no path as text, nor the bytes of an image"
+            )
         digest = hashlib.sha256(content).hexdigest()[:12]
-        yield f"{row:07d}-{digest}{_ending(content)}", content
+        yield f"{row:07d}-{digest}{ending}", content
 
 
 def _ending(content: bytes) -> str:

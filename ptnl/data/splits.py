@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ptnl.data.notes import counted
 from ptnl.errors import InputError
 from ptnl.io import read_json
 from ptnl.schemas import MANIFEST
@@ -82,7 +83,8 @@ def half_fifth_rest(classes: Iterable[tuple[int, str, list[str]]]) -> pd.DataFra
         train = round(len(images) * 0.5)
         if not train:
             raise InputError(
-                f"class {name!r} has {len(images)} images, too few to split into train and test"
+                f"class {name!r} has {counted(len(images), 'image')}, too few to split into train "
+                "and test"
             )
         val = min(round(len(images) * 0.2), len(images) - train - 1)
         parts = shuffled[:train], shuffled[train : train + val], shuffled[train + val :]
@@ -104,7 +106,9 @@ def hold_out_fifth(trainval: Iterable[Row]) -> dict[str, list[Row]]:
     for rows in by_label.values():
         held_out = round(len(rows) * 0.2)
         if held_out == 0:
-            raise InputError(f"class {rows[0][2]!r} has {len(rows)} images, too few to split")
+            raise InputError(
+                f"class {rows[0][2]!r} has {counted(len(rows), 'image')}, too few to split"
+            )
         stream.shuffle(rows)
         splits["val"] += rows[:held_out]
         splits["train"] += rows[held_out:]

@@ -64,15 +64,28 @@ class Table:
         return text
 
     def _checked(self, column: str, names: list[str] | None) -> Iterator[tuple[int, Any]]:
-        for row, value in zip(self.rows, self.columns[column], strict=True):
+        packed = column in self.packed
+        for row, value in self.cells(column) if packed else self._cells(column):
+            if isinstance(value, bytes):
+                value = self._decoded(row, column, value)
             if names and not (isinstance(value, int) and 0 <= value < len(names)):
                 raise InputError(
                     f"{self.path}: row {row}: {column} {value!r} is none of the {len(names)} "
                     "classes that the file names"
                 )
-            if isinstance(value, bytes | dict | list):
+            if isinstance(value, dict | list):
                 raise InputError(f"{self.path}: row {row}: {column} is no text, nor a number")
             yield row, value
+
+    def _cells(self, column: str) -> Iterator[tuple[int, Any]]:
+        return zip(self.rows, self.columns[column], strict=True)
+
+    def _decoded(self, row: int, column: str, value: bytes) -> str:
+        """Text that was stored as bytes, as Spark can."""
+        try:
+            return value.decode()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.path}: row {row}: {column} is no text in UTF-8") from error
 
 
 def as_text(value: Any) -> str:

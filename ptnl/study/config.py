@@ -87,11 +87,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 # What an overlay can take out of a study that lies below it.
-DROPPED_BY_NULL = ("backbones", "methods", "noise")
+DROPPED_BY_NULL = ("backbones", "dataset_methods", "methods", "noise")
 
 
 def without_dropped(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config without the entries of `backbones`, `methods` and `noise` that are null.
+    """The config without the null entries of `DROPPED_BY_NULL`.
 
     So an overlay takes out what the file below it put in, as with a JSON merge patch (RFC 7386). A
     null elsewhere is kept, for the schema to refuse: there it is a value that was forgotten.

@@ -144,6 +144,19 @@ def gradient_runs(config: Config) -> list[Run]:
     ]
 
 
+def split_runs(config: Config) -> list[Run]:
+    """The runs that split their images by whether a label is taken as right, with wrong labels.
+
+    With the primary backbone, under random noise.
+    """
+    kind = config["primary_backbone"], config["random_noise"]
+    return [
+        run
+        for run in runs(config)
+        if METHODS[run.method].splits and (run.backbone, run.noise) == kind and run.fp
+    ]
+
+
 def zero_shot_runs(config: Config) -> list[Run]:
     """The runs of zero-shot CLIP."""
     return [run for run in runs(config) if run.method == "zero_shot"]

@@ -23,6 +23,7 @@ from ptnl.study.grid import (
     pseudo_labels_of,
     random_prompts,
     runs,
+    split_runs,
     sweeps,
     zero_shot_runs,
 )
@@ -302,6 +303,8 @@ def _measures(config: Config) -> Iterator[Job]:
         yield Job("ensemble_runs", _metrics(pseudo), ("<results>/ensembles.parquet",))
     if measured := gradient_runs(config):
         yield Job("collect_gradients", _metrics(measured), ("<results>/gradients.parquet",))
+    if split := split_runs(config):
+        yield Job("collect_splits", _metrics(split), ("<results>/splits.parquet",))
 
 
 def _summaries(config: Config) -> Iterator[Job]:
@@ -325,9 +328,18 @@ def _summaries(config: Config) -> Iterator[Job]:
         files = [f"<results>/tables/table{number}.{suffix}" for suffix in ("csv", "md", "tex")]
         yield Job("make_table", tuple(reads), tuple(files))
     for number in figures:
-        shown = {"accuracy": [summary], "gradients": [gradients], "confusion": confusion}
+        shown = {
+            "accuracy": [summary],
+            "gradients": [gradients],
+            "splits": ["<results>/splits.parquet"],
+            "confusion": confusion,
+        }
         files = [f"<results>/figures/figure{number}.{suffix}" for suffix in ("svg", "pdf", "png")]
         yield Job("plot_figure", tuple(shown[layouts.FIGURES[number].kind]), tuple(files))
+    ranks: tuple[str, ...] = ()
+    if layouts.RANKED in tables:
+        ranks = ("<results>/ranks.csv", "<results>/ranks.md")
+        yield Job("rank_methods", (table,), ranks)
     claims = ("<results>/claims.md", "<results>/claims.csv")
     measured = (gradients,) if gradient_runs(config) else ()
     yield Job("check_claims", (table, *measured), claims)
@@ -345,6 +357,6 @@ def _summaries(config: Config) -> Iterator[Job]:
     pages += [f"<results>/figures/figure{number}.svg" for number in figures]
     yield Job(
         "write_report",
-        (table, *pages, claims[0], data[1], *zero_shot[1:], noise[1], cost[1]),
+        (table, *pages, *ranks[1:], claims[0], data[1], *zero_shot[1:], noise[1], cost[1]),
         ("<results>/report.html",),
     )

@@ -17,6 +17,7 @@ class Method:
     labels: str = "noise"
     trains_on: str = "features"  # of the images, once encoded; or on "images" themselves
     measures_gradients: bool = False  # whether Figure 4 compares its gradients
+    splits: bool = False  # whether every epoch takes some labels as right (Figure 11)
 
     @property
     def is_trained(self) -> bool:

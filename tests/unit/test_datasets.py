@@ -203,7 +203,7 @@ def test_rules_of_splitting():
     assert set(train[train.label == 0].image) != set(train[train.label == 1].image)
     parts = hold_out_fifth([(i, 0, "a") for i in images])
     assert (len(parts["train"]), len(parts["val"])) == (20, 5)
-    with pytest.raises(InputError, match="class 'a' has 1 images"):
+    with pytest.raises(InputError, match="class 'a' has 1 image,"):
         half_fifth_rest([(0, "a", images[:1])])
     few = {n: half_fifth_rest([(0, "a", images[:n])]).split.tolist() for n in (2, 3, 4)}
     assert few == {

@@ -102,3 +102,23 @@ rule collect_gradients:
     shell:
         "python -m ptnl.cli.collect_gradients --runs {params.folders:q} --out {output:q} "
         "> {log:q} 2>&1"
+
+
+rule collect_splits:
+    """What methods took as rightly labelled, epoch by epoch."""
+    input:
+        metrics=run_file("metrics.json", grid.split_runs(config)),
+        histories=run_file("history.parquet", grid.split_runs(config)),
+    output:
+        "<results>/splits.parquet",
+    log:
+        "<logs>/collect_splits.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        *code("collect_splits"),
+        folders=lambda wildcards, input: folders_of(input.metrics),
+    shell:
+        "python -m ptnl.cli.collect_splits --runs {params.folders:q} --out {output:q} "
+        "> {log:q} 2>&1"

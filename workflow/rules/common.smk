@@ -297,5 +297,6 @@ def figure_numbers(wildcards):
     return {
         "accuracy": "<results>/summary.parquet",
         "gradients": "<results>/gradients.parquet",
+        "splits": "<results>/splits.parquet",
         "confusion": random_prompt_files("confusion.parquet"),
     }[layouts.FIGURES[int(wildcards.number)].kind]

@@ -155,6 +155,29 @@ rule report_cost:
         "--study {params.study:q} --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
+rule rank_methods:
+    """Mean ranks of methods over data sets, and their points over prompt tuning."""
+    input:
+        runs="<results>/runs.parquet",
+    output:
+        csv="<results>/ranks.csv",
+        markdown="<results>/ranks.md",
+    log:
+        "<logs>/rank_methods.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        *code("rank_methods", shows=True),
+        backbone=config["primary_backbone"],
+        study=config["study"],
+        protocol=config["protocol"],
+    shell:
+        "python -m ptnl.cli.rank_methods --runs {input.runs:q} --backbone {params.backbone:q} "
+        "--study {params.study:q} --protocol {params.protocol:q} --csv {output.csv:q} "
+        "--markdown {output.markdown:q} > {log:q} 2>&1"
+
+
 rule check_claims:
     """The paper's claims: a verdict and a confidence interval for each."""
     input:
@@ -184,6 +207,7 @@ rule write_report:
     input:
         runs="<results>/runs.parquet",
         tables=collect("<results>/tables/table{number}.md", number=TABLES),
+        ranks="<results>/ranks.md" if layouts.RANKED in TABLES else [],
         figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),
         claims="<results>/claims.md",
         data="<results>/datasets.md",
@@ -203,7 +227,7 @@ rule write_report:
         study=config["study"],
     shell:
         "python -m ptnl.cli.write_report --study {params.study:q} --runs {input.runs:q} "
-        "--tables {input.tables:q} --figures {input.figures:q} --claims {input.claims:q} "
+        "--tables {input.tables:q} --ranks {input.ranks:q} --figures {input.figures:q} --claims {input.claims:q} "
         "--data {input.data:q} {input.zeroshot:q} --noise {input.noise:q} --cost {input.cost:q} "
         "--out {output:q} > {log:q} 2>&1"
 

@@ -1,0 +1,59 @@
+"""What methods take as rightly labelled, over training: precision and recall (Figure 11)."""
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ptnl.analysis.figures.style import GREY, LINES, STYLE, caption, label_lines, panels
+from ptnl.analysis.tables import Origin
+from ptnl.data import in_order
+from ptnl.methods import METHODS
+from ptnl.study.layouts import Figure as Layout
+from ptnl.study.layouts import shown
+
+RATE = 50.0  # percent of wrong labels that is drawn, or the study's nearest
+
+
+def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> Figure:
+    """Precision (full) and recall (dashed) over epochs, a panel a data set, a colour a method.
+
+    splits : see `ptnl.schemas.SPLITS`
+    """
+    rows = splits[(splits.backbone == origin.backbone) & splits.method.isin(layout.methods)]
+    rates = 100 * rows.fp / rows.shots
+    rate = min(rates.unique(), key=lambda rate: (abs(rate - RATE), rate))
+    rows = rows[rates == rate]
+    datasets = shown(layout, in_order(rows.dataset))
+    with mpl.rc_context(STYLE):
+        figure, placed = panels(datasets, 4.2, 3.3)
+        for dataset, axes in placed.items():
+            part = rows[rows.dataset == dataset]
+            ends = []
+            # Taking every image as clean has the precision of the labels themselves.
+            axes.axhline(100 - rate, color=GREY, linewidth=0.8)
+            for method in layout.methods:
+                colour = LINES[method].colour
+                epochs = part[part.method == method].groupby("epoch")
+                for column, dashes, word in (
+                    ("split_precision", "-", "precision"),
+                    ("split_recall", "--", "recall"),
+                ):
+                    mean, spread = epochs[column].mean(), epochs[column].std().fillna(0)
+                    axes.plot(mean.index, mean, dashes, color=colour)
+                    axes.fill_between(
+                        mean.index, mean - spread, mean + spread, color=colour, alpha=0.1, lw=0
+                    )
+                    label = f"{METHODS[method].title}, {word}"
+                    ends.append((part.epoch.max(), mean.iloc[-1], label, colour))
+            axes.set_xlabel("Epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            label_lines(axes, ends)
+            axes.set_ylabel("Labels taken as right (%)")
+        caption(
+            figure,
+            f"Precision and recall of the labels that a method takes as right, {rate:g} % wrong "
+            f"labels, mean and sd over {rows.seed.nunique()} seeds, {origin}; the grey line is the "
+            "precision of taking all of them",
+        )
+    return figure

@@ -1,0 +1,48 @@
+"""Getting and indexing a data set of the user's by the workflow's own commands."""
+
+import contextlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ptnl.cli import download_dataset, index_dataset
+from ptnl.io import read_metadata, read_parquet
+from ptnl.schemas import MANIFEST
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """A data set as it was indexed."""
+
+    manifest: pd.DataFrame
+    notes: str  # what the command said
+    skipped: list[str]
+    images: Path  # the folder that paths start from
+
+    @property
+    def names(self) -> list[str]:
+        return self.manifest.groupby("label").class_name.first().tolist()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {s: int((self.manifest.split == s).sum()) for s in ("train", "val", "test")}
+
+
+def index(place: Path, options: dict) -> Indexed:
+    """Index what `options` say, below `place`; `on_bad_image` may stand among them."""
+    options = dict(options)
+    on_bad_image = options.pop("on_bad_image", "stop")
+    receipt, table = place / "data/mine/receipt.json", place / "mine.parquet"
+    asked = ["--dataset", "mine", "--options", json.dumps(options)]
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        download_dataset.main([*asked, "--manual", str(place / "manual"), "--out", str(receipt)])
+        index_dataset.main(
+            [*asked, "--receipt", str(receipt), "--out", str(table), "--on-bad-image", on_bad_image]
+        )
+    skipped = read_metadata(table)["settings"]["skipped"]
+    images = receipt.parent / "images"
+    return Indexed(read_parquet(table, MANIFEST), said.getvalue(), skipped, images)
