@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +39,11 @@ def libraries(*names: str) -> dict[str, str]:
 def made_by(*names: str, **settings) -> dict:
     """Provenance for a file's metadata: commit, library versions and the config slice."""
     return {"commit": commit(), "libraries": libraries(*names), "settings": settings}
+
+
+def names_digest(names: Iterable[str]) -> str:
+    """One short name for names in their order."""
+    return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def fingerprint(*decides) -> str:

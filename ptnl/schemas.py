@@ -1,6 +1,14 @@
-"""The columns and types of every Parquet file: the contracts between stages. Without pandas."""
+"""The columns, types and values of every Parquet file: the contracts between stages.
 
+Without pandas: the Snakefile imports it.
+"""
+
+import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Column name -> Arrow type, by Arrow's own alias.
 Schema = Mapping[str, str]
@@ -14,7 +22,8 @@ MANIFEST: Schema = {
 }
 
 # The K-shot draw: train and val rows of the manifest, class by class in first-appearance order.
-SHOTS: Schema = MANIFEST
+# Where a class has too few images, some are drawn twice.
+SHOTS: Schema = dict(MANIFEST)
 
 # What training sees: `label` may be wrong, `label_clean` never is.
 NOISY_SHOTS: Schema = {
@@ -310,3 +319,68 @@ BENCH: Schema = {
 # What a run leaves in its folder; `metrics.json` is written last.
 RUN_FILES = ("history.parquet", "weights.safetensors", "logits.npy", "metrics.json")
 ZERO_SHOT_FILES = ("logits.npy", "metrics.json")  # where nothing is trained
+
+
+# The columns that tell the rows of a schema apart.
+KEYS: tuple[tuple[Schema, tuple[str, ...]], ...] = (
+    (MANIFEST, ("image",)),
+    (VIEW_IMAGES, ("image",)),
+    (PSEUDO_LABELS, ("image",)),
+    (HISTORY, ("epoch",)),
+    (GRADIENTS, (*RUN_KEYS, "epoch")),
+    (RUNS, RUN_KEYS),
+    (SUMMARY, RUN_KEYS[:-1]),
+    (ENSEMBLES, RUN_KEYS[:-1]),
+    (RANDOM_PROMPTS, ("dataset", "backbone", "draw")),
+    (CLAIMS, ("claim",)),
+)
+
+# Least and greatest value of a column, in whatever schema it stands. Its values are finite.
+RANGES = {
+    **dict.fromkeys(("label", "label_clean", "label_pseudo", "label_confused"), (0, math.inf)),
+    **dict.fromkeys(("fp", "draw", "epoch", "epochs", "parameters", "n"), (0, math.inf)),
+    **dict.fromkeys(("job_seconds", "learning_rate", "sd"), (0, math.inf)),
+    **dict.fromkeys(("shots", "job_runs"), (1, math.inf)),
+    **dict.fromkeys(("accuracy", "accuracy_true", "accuracy_clean", "accuracy_noisy"), (0, 100)),
+    **dict.fromkeys(("rate", "rate_realised", "mean", "percent"), (0, 100)),
+    "shots_per_class": (0, math.inf),
+    "loss": (-math.inf, math.inf),
+    "confidence": (0, 1),
+}
+MAY_BE_NAN = {"accuracy_clean", "accuracy_noisy", "sd"}  # of the above
+ROUNDING = 1e-4  # by which a computed value may leave its range
+
+# Columns of names that are never empty.
+NAMES = {"image", "class_name", "dataset", "backbone", "noise", "claim"}
+
+
+def fault_in(frame: "pd.DataFrame", schema: Schema) -> str:
+    """What is wrong with the values of a frame that has the columns of a schema; empty if nothing.
+
+    Rows are counted from 1.
+    """
+    for name in schema:
+        column = frame[name]
+        if name in RANGES:
+            low, high = RANGES[name]
+            wrong = (
+                (column < low - ROUNDING) | (column > high + ROUNDING) | (column.abs() == math.inf)
+            )
+            if name not in MAY_BE_NAN:
+                wrong |= column.isna()
+        elif name in NAMES:
+            wrong = column == ""
+        elif name == "split":
+            wrong = ~column.isin(("train", "val", "test"))
+        elif name == "is_noisy":
+            wrong = column != (frame.label != frame.label_clean)
+        else:
+            continue
+        if wrong.any():
+            row = int(wrong.to_numpy().argmax())
+            return f"{name} is {column.iloc[row]} in row {row + 1}"
+    keys = next((list(keys) for known, keys in KEYS if known is schema), [])
+    if keys and (twice := frame.duplicated(keys)).any():
+        told = frame.loc[twice.idxmax(), keys].to_dict()
+        return f"several rows are of {', '.join(f'{key} {value}' for key, value in told.items())}"
+    return ""

@@ -14,11 +14,11 @@ from safetensors.torch import load_file
 from timm.data import create_transform
 from torch import Tensor, nn
 
-from ptnl.backbones.assets import verified
+from ptnl.backbones.assets import intact, verified
 from ptnl.backbones.registry import IMAGE_ENCODERS
 from ptnl.backbones.text import check_shapes
 from ptnl.errors import InputError
-from ptnl.io import read_json
+from ptnl.io import check_seal, read_json
 
 StateDict = dict[str, Tensor]
 
@@ -110,7 +110,7 @@ def read_image_encoder(
 
     Raises `InputError` where the weights do not fit, or their head has fewer outputs than classes.
     """
-    described = read_json(config)
+    described = read_json(intact(config))
     stored = _read_weights(weights)
     outputs = described.get("num_classes", 0)
     keeps_head = head == "pretrained" and outputs > 0
@@ -151,6 +151,7 @@ def _body(model: nn.Module) -> StateDict:
 
 def _read_weights(path: Path) -> StateDict:
     try:
-        return load_file(path)
+        check_seal(path)
+        return load_file(intact(path))
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: not readable as safetensors ({error})") from error

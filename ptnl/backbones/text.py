@@ -16,7 +16,7 @@ from torch import Tensor
 from ptnl.backbones.assets import FOLDER, intact
 from ptnl.backbones.registry import shipped
 from ptnl.errors import InputError
-from ptnl.io import read_json
+from ptnl.io import check_seal, read_json
 from ptnl.machine.precision import choose_dtypes
 from ptnl.text.tokenizer import clip_tokenizer
 from ptnl.text.tower import TextTower
@@ -64,6 +64,7 @@ def read_text_backbone(
     means. The weights are float32.
     """
     try:
+        check_seal(weights)
         with safe_open(intact(weights), "pt") as file:
             names = [name for name in file.keys() if not name.startswith(IMAGE_ENCODER)]  # noqa: SIM118
             stored = {name: file.get_tensor(name) for name in names}

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ptnl.errors import InputError
+from ptnl.io import check_seal
 
 StateDict = dict[str, Tensor]
 
@@ -49,6 +50,7 @@ def read_weights(path: Path) -> StateDict:
     """
     if path.suffix == ".safetensors":
         try:
+            check_seal(path)
             return load_file(path)
         except (OSError, SafetensorError) as error:
             raise InputError(f"{path}: not readable as safetensors ({error})") from error

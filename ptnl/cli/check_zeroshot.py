@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptnl.analysis.aggregate import runs_table
+from ptnl.analysis.metrics import read_metrics
 from ptnl.analysis.published import published
 from ptnl.analysis.zero_shot_check import CAUSES, against_published, markdown, warnings
 from ptnl.cli.entry import add_statement, parser, start
-from ptnl.io import read_json, write_text
+from ptnl.io import write_text
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -21,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.parse_args(argv)
 
     compared = against_published(
-        runs_table([read_json(path) for path in args.metrics]), published()
+        runs_table([read_metrics(path) for path in args.metrics]), published()
     )
     for sentence in warnings(compared):
         print(f"warning: {sentence}. {CAUSES}", file=sys.stderr)

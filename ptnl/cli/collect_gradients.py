@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptnl.analysis.aggregate import gradient_ratios
+from ptnl.analysis.metrics import read_metrics
 from ptnl.cli.entry import parser, start
-from ptnl.io import read_json, read_parquet, write_parquet
+from ptnl.io import read_parquet, write_parquet
 from ptnl.provenance import made_by
 from ptnl.schemas import GRADIENTS, HISTORY
 
@@ -17,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.parse_args(argv)
 
     histories = [read_parquet(folder / "history.parquet", HISTORY) for folder in args.runs]
-    metrics = [read_json(folder / "metrics.json") for folder in args.runs]
+    metrics = [read_metrics(folder / "metrics.json") for folder in args.runs]
     gradients = gradient_ratios(histories, metrics)
     write_parquet(gradients, args.out, GRADIENTS, made_by("pandas"))
 

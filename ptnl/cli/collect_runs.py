@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptnl.analysis.aggregate import runs_table, summarise
+from ptnl.analysis.metrics import read_metrics
 from ptnl.cli.entry import parser, start
-from ptnl.io import read_json, write_parquet, write_text
+from ptnl.io import write_parquet, write_text
 from ptnl.provenance import made_by
 from ptnl.schemas import RUNS, SUMMARY
 
@@ -20,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--summary", type=Path, required=True, help="statistics (Parquet)")
     args = arguments.parse_args(argv)
 
-    runs = runs_table([read_json(path) for path in args.metrics])
+    runs = runs_table([read_metrics(path) for path in args.metrics])
     made = made_by("pandas", "pyarrow")
     summary = summarise(runs)
     for table, path, schema in ((runs, args.runs, RUNS), (summary, args.summary, SUMMARY)):

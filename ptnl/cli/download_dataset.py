@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "made_by": made_by(),
         **said,
     }
-    write_json(receipt, args.out)
+    write_json(receipt, args.out, replaces=True)
 
 
 def _check_folder(folder: Path, images: Path) -> None:

@@ -19,7 +19,7 @@ from ptnl.features.encode import ImageEncoder, encoded_batches
 from ptnl.features.resumable import write_features
 from ptnl.io import read_parquet
 from ptnl.machine.devices import choose_device
-from ptnl.provenance import fingerprint, made_by
+from ptnl.provenance import fingerprint, made_by, names_digest
 from ptnl.schemas import MANIFEST
 
 
@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         fingerprint(*decides),
         lambda done: encoded_batches(encoder, images[done:], args.threads, args.transparent_on),
         unit="image",
+        images=names_digest(manifest.image),
     )
 
 

@@ -22,7 +22,7 @@ from ptnl.features.resumable import write_features
 from ptnl.features.views import Augmentation, encoded_views
 from ptnl.io import read_parquet, write_parquet
 from ptnl.machine.devices import choose_device
-from ptnl.provenance import fingerprint, made_by
+from ptnl.provenance import fingerprint, made_by, names_digest
 from ptnl.schemas import NOISY_SHOTS, SHOTS, VIEW_IMAGES
 
 
@@ -88,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             args.transparent_on,
         ),
         unit="view",
+        images=names_digest(names),
     )
     write_parquet(images, args.images, VIEW_IMAGES, made)
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptnl.analysis.aggregate import ensemble_accuracy
+from ptnl.analysis.metrics import read_metrics
 from ptnl.cli.entry import parser, start
-from ptnl.io import read_json, read_parquet, write_parquet
+from ptnl.io import read_parquet, write_parquet
 from ptnl.provenance import made_by
 from ptnl.schemas import ENSEMBLES, MANIFEST
 from ptnl.training.run_files import read_logits, split_of
@@ -24,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         path.stem: split_of(read_parquet(path, MANIFEST), "test")[1].numpy()
         for path in args.manifests
     }
-    runs = [(read_json(folder / "metrics.json"), folder) for folder in args.runs]
+    runs = [(read_metrics(folder / "metrics.json"), folder) for folder in args.runs]
     ensembles = ensemble_accuracy(
         [metrics for metrics, _ in runs],
         (read_logits(folder) for _, folder in runs),

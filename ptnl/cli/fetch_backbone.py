@@ -8,8 +8,6 @@ Nothing that a file of weights holds is run.
 from collections.abc import Sequence
 from pathlib import Path
 
-from safetensors.torch import save_file
-
 from ptnl.backbones.assets import sha256
 from ptnl.backbones.configuration import configuration_of, outline, tag_of
 from ptnl.backbones.origins import Found, check_sha256, find, origins_of
@@ -17,7 +15,7 @@ from ptnl.backbones.registry import OpenClip
 from ptnl.backbones.text import check_shapes
 from ptnl.backbones.weights import model_weights, read_weights
 from ptnl.cli.entry import add_fetch, parser, start
-from ptnl.io import atomic_path, write_json
+from ptnl.io import write_json, write_tensors
 from ptnl.provenance import made_by
 
 
@@ -45,8 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     state = model_weights(read_weights(found.path))
     shapes = {name: weight.shape for name, weight in outline(config).state_dict().items()}
     check_shapes(found.path, shapes, state)
-    with atomic_path(args.weights) as temporary:
-        save_file(state, temporary)
+    write_tensors(state, args.weights)
     write_json(config, args.config)
     receipt = {
         "backbone": args.backbone,

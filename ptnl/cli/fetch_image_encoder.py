@@ -6,15 +6,13 @@ this order. Nothing that a file of weights holds is run, and its head is left ou
 
 from collections.abc import Sequence
 
-from safetensors.torch import save_file
-
 from ptnl.backbones.assets import sha256
 from ptnl.backbones.image_encoders import checked_weights, published_config
 from ptnl.backbones.origins import find, on_the_hub
 from ptnl.backbones.registry import IMAGE_ENCODERS, Timm
 from ptnl.backbones.weights import read_weights
 from ptnl.cli.entry import add_fetch, parser, start
-from ptnl.io import atomic_path, write_json
+from ptnl.io import write_json, write_tensors
 from ptnl.provenance import made_by
 
 HUB_FILE = "model.safetensors"
@@ -30,8 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     origin = on_the_hub(IMAGE_ENCODERS[args.encoder].repository, HUB_FILE)
     found = find(args.encoder, [origin], args.downloads, args.manual)
     config = published_config(args.encoder)
-    with atomic_path(args.weights) as temporary:
-        save_file(checked_weights(read_weights(found.path), config, found.path), temporary)
+    write_tensors(checked_weights(read_weights(found.path), config, found.path), args.weights)
     write_json(config, args.config)
     receipt = {
         "image_encoder": args.encoder,

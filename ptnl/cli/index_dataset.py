@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_background(arguments)
     args = arguments.parse_args(argv)
 
-    receipt = read_json(args.receipt)
+    receipt = read_json(args.receipt, sealed=True)
     if receipt.get("options", {}) != image_options(args.options):
         raise InputError(f"{args.receipt}: made with other options; get the data set anew")
     dataset = dataset_of(args.dataset, args.options)

@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
-    features = read_features(args.features, len(manifest)).to(device)
+    features = read_features(args.features, manifest.image).to(device)
     draws = [read_draw(path) for path in args.shots]
     is_test, test_labels = split_of(manifest, "test")
     backbone = read_text_backbone(

@@ -31,7 +31,7 @@ def check_place(receipt: Path, name: str) -> None:
 def is_receipt(path: Path) -> bool:
     """Whether a file is a receipt of ptnl's."""
     try:
-        return "made_by" in read_json(path)
+        return "made_by" in read_json(path, sealed=True)
     except (InputError, TypeError):
         return False
 
@@ -65,7 +65,7 @@ def refresh(receipt: Path) -> None:
     """Have the next run get and index a data set anew."""
     if not receipt.parent.is_dir():
         raise InputError(f"{receipt.parent}: there is no such data set yet")
-    write_text(f"{time.time_ns()}\n", refreshed_path(receipt))
+    write_text(f"{time.time_ns()}\n", refreshed_path(receipt), replaces=True)
 
 
 def _listed(folder: str) -> Iterator[str]:

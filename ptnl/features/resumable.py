@@ -7,13 +7,16 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from ptnl.fetch.disk import require_space
 from ptnl.fetch.ownership import discard, is_scratch, make_scratch, scratch_path
-from ptnl.io import write_json
+from ptnl.io import end_array, naming, read_json, require_own, write_json
 
+ENDING = 4096  # bytes reserved for what stands behind the numbers
 PERIOD = 10.0  # seconds of work that a killed call does again at most
 
 
@@ -23,6 +26,7 @@ def write_features(
     identity: str,
     parts: Callable[[int], Iterable[np.ndarray]],
     unit: str,
+    **about: Any,
 ) -> None:
     """Write features (..., images, D) to `out` (NPY, float16), part by part and flat in memory.
 
@@ -36,7 +40,14 @@ def write_features(
     parts : done -> the features (..., n, D) of the images from `done` on, in order; `done` is 0 or
         where a part ended in an earlier call
     unit : what one feature is of, for the display
+    about : what the file says of itself (`ptnl.io.end_array`)
+
+    Raises
+    ------
+    InputError : where the disk has no room for all of it, before anything is computed; or where
+        something at `out` is not ptnl's
     """
+    require_own(out)
     partial = scratch_path(out)
     array, checkpoint = partial / "features.npy", partial / "checkpoint.json"
     identity = json.dumps([identity, shape])
@@ -44,7 +55,7 @@ def write_features(
     if not done:
         discard(make_scratch(out))
         make_scratch(out)
-        np.lib.format.open_memmap(array, "w+", np.float16, shape).flush()
+        _reserve(array, shape)
     an_image = math.prod(shape[:-2])
     saved = time.monotonic()
     with tqdm(
@@ -60,20 +71,35 @@ def write_features(
             progress.update(part.shape[-2] * an_image)
             if time.monotonic() - saved > PERIOD:
                 _to_disk(array)
-                write_json({"identity": identity, "images": done}, checkpoint)
+                write_json({"identity": identity, "images": done}, checkpoint, replaces=True)
                 saved = time.monotonic()
     if done != shape[-2]:
         raise ValueError(f"{out}: features of {done} images instead of {shape[-2]}")
-    _to_disk(array)
-    array.replace(out)
+    with naming(out):
+        end_array(array, **about)
+        _to_disk(array)
+        array.replace(out)
     discard(partial)
+
+
+def _reserve(array: Path, shape: tuple[int, ...]) -> None:
+    """Make an array of zeros for which the disk has room.
+
+    Without the blocks, the map of a file on a full disk ends the process by SIGBUS.
+    """
+    size = 2 * math.prod(shape)
+    require_space(array.parent, size, str(array))
+    with naming(array):
+        np.lib.format.open_memmap(array, "w+", np.float16, shape).flush()
+        with array.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, array.stat().st_size + ENDING)
 
 
 def _images_done(array: Path, checkpoint: Path, identity: str) -> int:
     """Images whose features a killed call with the same identity has left."""
     if not (is_scratch(array.parent) and array.exists() and checkpoint.exists()):
         return 0
-    left = json.loads(checkpoint.read_text())
+    left = read_json(checkpoint, sealed=True)
     return left["images"] if left["identity"] == identity else 0
 
 

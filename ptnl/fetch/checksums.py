@@ -80,7 +80,7 @@ def read_receipt(path: Path) -> Receipt | None:
     if not receipt_path(path).exists():
         return None
     try:
-        return Receipt(**read_json(receipt_path(path)))
+        return Receipt(**read_json(receipt_path(path), sealed=True))
     except TypeError as error:
         raise InputError(f"{receipt_path(path)}: not a receipt ({error}); delete it") from error
 
@@ -88,7 +88,7 @@ def read_receipt(path: Path) -> Receipt | None:
 def write_receipt(path: Path, digests: Digests, origin: str) -> None:
     """Record that the file at `path` has these checksums now."""
     receipt = Receipt(origin, digests.bytes, path.stat().st_mtime_ns, digests.md5, digests.sha256)
-    write_json(asdict(receipt), receipt_path(path))
+    write_json(asdict(receipt), receipt_path(path), replaces=True)
 
 
 def is_verified(source: Source, path: Path) -> bool:

@@ -141,7 +141,7 @@ def put(made: Path, place: Path) -> None:
     """Move what was made, a folder or a link, to `place`, where only ptnl's own may give way."""
     remove(place)
     # Before the move: if the process is killed between the two, the list is of nothing.
-    write_text(json.dumps(_listing(made)), listing_path(place))
+    write_text(json.dumps(_listing(made)), listing_path(place), replaces=True)
     made.rename(place)
 
 

@@ -101,7 +101,7 @@ class Part:
         self.file.truncate(0)
         self.digests, self.is_continued = Digests(), False
         self.url, self.validator = url, validator
-        write_json({"url": url, "validator": validator}, self.note_path)
+        write_json({"url": url, "validator": validator}, self.note_path, replaces=True)
 
     def write(self, chunk: bytes) -> None:
         """Append `chunk`."""

@@ -11,11 +11,21 @@ import numpy as np
 import pandas as pd
 import psutil
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ptnl.errors import InputError
-from ptnl.io import atomic_path, read_metadata, read_parquet, write_json, write_parquet
+from ptnl.io import (
+    array_about,
+    damaged,
+    read_array,
+    read_metadata,
+    read_parquet,
+    write_array,
+    write_json,
+    write_parquet,
+    write_tensors,
+)
+from ptnl.provenance import names_digest
 from ptnl.schemas import HISTORY, NOISY_SHOTS, VIEW_IMAGES
 from ptnl.training.run import Run
 from ptnl.training.tuning import TunedRun, top1_accuracy
@@ -56,30 +66,34 @@ def split_of(manifest: pd.DataFrame, split: str) -> tuple[Tensor, Tensor]:
 def draw_rows(manifest: pd.DataFrame, draws: list[pd.DataFrame]) -> Tensor:
     """Rows of the manifest (R, N) at which the N images of R draws stand."""
     position = dict(zip(manifest.image, range(len(manifest)), strict=True))
+    unknown = [image for draw in draws for image in draw.image if image not in position]
+    if unknown:
+        raise InputError(f"{unknown[0]}: in a draw, but not in the manifest; make the draw anew")
     return torch.tensor([[position[image] for image in draw.image] for draw in draws])
 
 
-def _mapped(path: Path, images: int) -> np.ndarray:
-    """Features (..., images, D) as they lie on the disk."""
-    try:
-        features = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable as an array ({error})") from error
-    if features.shape[-2] != images:
-        raise InputError(f"{path}: {features.shape[-2]} features for {images} images")
+def _mapped(path: Path, ndim: int, images: Sequence[str]) -> np.ndarray:
+    """Features (..., images, D) of images by name, as they lie on the disk."""
+    features = read_array(path, ndim, mapped=True)
+    if features.shape[-2] != len(images):
+        raise InputError(f"{path}: {features.shape[-2]} features for {len(images)} images")
+    if array_about(path).get("images") != names_digest(images):
+        raise damaged(path, "it holds features of other images, or in another order")
     return features
 
 
-def read_features(path: Path, images: int) -> Tensor:
-    """Features (images, D) in float32, in the manifest's order.
+def read_features(path: Path, images: Sequence[str]) -> Tensor:
+    """Features (images, D) in float32, of images by name in the manifest's order.
 
     One that is not finite (an image encoder left float16's range) is an `InputError`.
     """
-    features = torch.from_numpy(_mapped(path, images).astype(np.float32))
+    features = torch.from_numpy(_mapped(path, 2, images).astype(np.float32))
     if not features.isfinite().all():
         raise InputError(
             f"{path}: features that are not finite; encode the images with precision float32"
         )
+    if (empty := (features == 0).all(dim=1)).any():
+        raise damaged(path, f"the features of image {int(empty.nonzero()[0]) + 1} are all zero")
     return features
 
 
@@ -104,7 +118,7 @@ def read_views(
     for path, index in files:
         images = read_parquet(index, VIEW_IMAGES).image
         position = dict(zip(images, range(len(images)), strict=True))
-        views[read_metadata(index)["settings"]["seed"]] = _mapped(path, len(images)), position
+        views[read_metadata(index)["settings"]["seed"]] = _mapped(path, 3, images), position
     runs = []
     for seed, draw in zip(seeds, draws, strict=True):
         if seed not in views:
@@ -150,22 +164,17 @@ def job_cost(runs: int, device: torch.device) -> JobCost:
 
 def write_logits(logits: Tensor, folder: Path) -> None:
     """Test logits (T, C) in float16."""
-    with atomic_path(folder / "logits.npy") as temporary:
-        np.save(temporary, logits.half().cpu().numpy())
+    write_array(logits.half().cpu().numpy(), folder / "logits.npy")
 
 
 def read_logits(folder: Path) -> np.ndarray:
     """Test logits (T, C) of a run, in float16."""
-    try:
-        return np.load(folder / "logits.npy", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder / 'logits.npy'}: not readable as an array ({error})") from error
+    return read_array(folder / "logits.npy", 2)
 
 
 def write_weights(weights: dict[str, Tensor], folder: Path) -> None:
     """The trained tensors."""
-    with atomic_path(folder / "weights.safetensors") as temporary:
-        save_file({name: w.cpu().contiguous() for name, w in weights.items()}, temporary)
+    write_tensors(weights, folder / "weights.safetensors")
 
 
 def write_history(history: pd.DataFrame, folder: Path, made: dict) -> None:

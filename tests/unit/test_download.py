@@ -31,6 +31,7 @@ from ptnl.fetch.download import fetch
 from ptnl.fetch.ownership import make_scratch
 from ptnl.fetch.sources import Source
 from ptnl.fetch.transfer import Patience, part_path
+from ptnl.io import read_json, write_json
 from tests.faulty_server import Fault, serving
 
 CONTENT = random.Random(0).randbytes(20_000)
@@ -416,8 +417,8 @@ def test_a_changed_file_is_hashed_again(server, tmp_path, said):
     was = path.stat()
     path.write_bytes(OTHER)
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))  # a disk that lost bits
-    receipt = json.loads(receipt_path(path).read_text())
-    receipt_path(path).write_text(json.dumps({**receipt, "sha256": "0" * 64}))
+    receipt = read_json(receipt_path(path))
+    write_json({**receipt, "sha256": "0" * 64}, receipt_path(path), replaces=True)
     assert fetch(source, tmp_path, report=said, patience=HASTY).read_bytes() == CONTENT
     assert f"{path}: sha256 is" in said
 
@@ -498,7 +499,7 @@ def test_a_short_file_dropped_by_hand_is_refused(tmp_path, said):
 def test_a_receipt_that_is_none_is_named(server, tmp_path, said):
     path = fetch(source_of(server.url("a.tar")), tmp_path, report=said)
     (tmp_path / "a.tar.receipt.json").write_text('{"bytes": 1}')
-    with pytest.raises(InputError, match=r"a\.tar\.receipt\.json: not a receipt .*delete it"):
+    with pytest.raises(InputError, match=r"a\.tar\.receipt\.json: damaged, .*; delete it"):
         is_verified(source_of(), path)
 
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from torch import nn
 from ptnl.errors import InputError
 from ptnl.features import encode as features
 from ptnl.features.encode import ImageEncoder, encoded_batches, prepared
+from ptnl.io import write_array
+from ptnl.provenance import names_digest
 from ptnl.training.run_files import class_names_of, read_features
 from tests.unit.pictures import photograph, tensor
 
@@ -112,13 +115,30 @@ def test_an_unreadable_image_is_named(tiny_backbone, pictures):
 
 
 def test_features_that_do_not_fit_the_manifest_are_refused(tmp_path):
-    np.save(tmp_path / "f.npy", np.zeros((3, 2), np.float16))
-    assert read_features(tmp_path / "f.npy", 3).shape == (3, 2)
+    def written(numbers: np.ndarray, names: str = "abc") -> Path:
+        path = tmp_path / "f.npy"
+        write_array(numbers, path, images=names_digest(names))
+        return path
+
+    path = written(np.ones((3, 2), np.float16))
+    assert read_features(path, "abc").shape == (3, 2)
     with pytest.raises(InputError, match=r"f\.npy: 3 features for 4 images"):
-        read_features(tmp_path / "f.npy", 4)
-    np.save(tmp_path / "f.npy", np.array([[1, np.inf]], np.float16))
+        read_features(path, "abcd")
+    with pytest.raises(InputError, match=r"f\.npy: damaged, .* other images, or in another order"):
+        read_features(path, "acb")
     with pytest.raises(InputError, match=r"f.npy: features that are not finite; .*float32"):
-        read_features(tmp_path / "f.npy", 1)
+        read_features(written(np.array([[1, np.inf]], np.float16), "a"), "a")
+    with pytest.raises(InputError, match=r"f\.npy: damaged, .* image 2 are all zero"):
+        read_features(written(np.array([[1, 2], [0, 0]], np.float16), "ab"), "ab")
+    for numbers, sentence in (
+        (np.ones((3, 2), np.float32), "float32 of 2 dimensions, not float16 of 2"),
+        (np.ones((1, 3, 2), np.float16), "float16 of 3 dimensions, not float16 of 2"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            read_features(written(numbers), "abc")
+    np.save(path, np.ones((3, 2), np.float16))
+    with pytest.raises(InputError, match=r"f\.npy: damaged, its checksum"):
+        read_features(path, "abc")
 
 
 def test_a_label_without_images_is_refused():

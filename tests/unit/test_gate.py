@@ -1,13 +1,12 @@
 """The zero-shot gate: a warning where data may be wrong, and only there."""
 
-import json
-
 import pandas as pd
 import pytest
 
 from ptnl.analysis.published import published
 from ptnl.analysis.zero_shot_check import CAUSES, SOURCE, against_published, markdown, warnings
 from ptnl.cli import check_zeroshot
+from ptnl.io import write_json
 from tests.unit.markdown import unpadded
 from tests.unit.test_results import metrics
 
@@ -75,7 +74,7 @@ def test_what_nobody_published_is_said_to_be_so():
 def test_the_command_warns_and_goes_on(tmp_path, capsys, monkeypatch):
     icons = zero_shot("icons", 40.0)
     file = tmp_path / "metrics.json"
-    file.write_text(json.dumps(icons))
+    write_json(icons, file)
     numbers = PRINTED.assign(dataset=PRINTED.dataset.replace("dtd", "icons"))
     monkeypatch.setattr(check_zeroshot, "published", lambda: numbers)
     out = {kind: tmp_path / f"zeroshot.{kind}" for kind in ("csv", "md")}

@@ -1,8 +1,26 @@
+import json
+
+import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from ptnl.errors import InputError
-from ptnl.io import atomic_path, read_json, read_metadata, read_parquet, write_parquet
+from ptnl.features.resumable import write_features
+from ptnl.io import (
+    array_about,
+    atomic_path,
+    read_json,
+    read_metadata,
+    read_parquet,
+    write_array,
+    write_json,
+    write_parquet,
+    write_tensors,
+    write_text,
+)
+from tests.snapshot import snapshot
 
 SCHEMA = {"name": "string", "count": "int64", "share": "double"}
 FRAME = pd.DataFrame({"name": ["a", "b"], "count": [1, 2], "share": [0.5, float("nan")]})
@@ -33,13 +51,75 @@ def test_a_broken_contract_writes_nothing(tmp_path, broken):
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "file.txt"
-    path.write_text("old")
+    path = tmp_path / "file.json"
+    write_json({"is": "old"}, path)
     with pytest.raises(RuntimeError), atomic_path(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError
-    assert path.read_text() == "old"
+    assert read_json(path) == {"is": "old"}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling link"])
+def test_an_output_that_somebody_else_wrote_stays(tmp_path, kind):
+    """Of whatever kind; what ptnl wrote gives way, but a link to it does not."""
+    path = tmp_path / "out.json"
+    write_json({"is": "ours"}, tmp_path / "ours.json")
+    if kind == "file":
+        path.write_text('{"is": "mine"}')
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(tmp_path / ("ours.json" if kind == "link" else "nowhere"))
+    before = snapshot(tmp_path)
+    for write in (
+        lambda: write_json({}, path),
+        lambda: write_text("new", path),
+        lambda: write_parquet(FRAME, path, SCHEMA),
+        lambda: write_array(np.ones(2, np.float16), path),
+        lambda: write_tensors({"w": torch.ones(2)}, path),
+        lambda: write_features(path, (1, 2), "identity", lambda _: [], "image"),
+    ):
+        with pytest.raises(InputError, match=r"out\.json: is there already, and nothing in it"):
+            write()
+    assert snapshot(tmp_path) == before
+
+
+def test_every_kind_of_artefact_is_ours_to_replace(tmp_path):
+    for _ in range(2):
+        write_json({}, tmp_path / "a.json")
+        write_parquet(FRAME, tmp_path / "a.parquet", SCHEMA)
+        write_array(np.ones(2, np.float16), tmp_path / "a.npy")
+        write_tensors({"w": torch.ones(2)}, tmp_path / "a.safetensors")
+
+
+def test_other_tools_read_what_is_sealed(tmp_path):
+    write_json({"ä": 1}, tmp_path / "a.json")
+    assert json.loads((tmp_path / "a.json").read_text())["ä"] == 1
+    write_parquet(FRAME, tmp_path / "a.parquet", SCHEMA)
+    assert pd.read_parquet(tmp_path / "a.parquet").name.tolist() == ["a", "b"]
+    numbers = np.arange(6, dtype=np.float16).reshape(3, 2)
+    write_array(numbers, tmp_path / "a.npy", of="numbers")
+    assert np.array_equal(np.load(tmp_path / "a.npy"), numbers)
+    assert np.array_equal(np.load(tmp_path / "a.npy", mmap_mode="r"), numbers)
+    assert array_about(tmp_path / "a.npy") == {"of": "numbers"}
+    write_tensors({"w": torch.ones(2)}, tmp_path / "a.safetensors")
+    assert load_file(tmp_path / "a.safetensors")["w"].tolist() == [1, 1]
+
+
+def test_a_full_disk_is_named_by_the_path_that_was_written(small_disk):
+    big = np.random.default_rng(0).random(1 << 20).astype(np.float16)
+    names = [np.random.default_rng(n).bytes(32).hex() for n in range(60_000)]
+    for write in (
+        lambda path: write_text("x" * (2 << 20), path),
+        lambda path: write_array(big, path),
+        lambda path: write_tensors({"w": torch.from_numpy(big)}, path),
+        lambda path: write_parquet(pd.DataFrame({"image": names}), path, {"image": "string"}),
+        lambda path: write_features(path, (1000, 1000), "identity", lambda _: [], "image"),
+    ):
+        with pytest.raises(InputError, match=r"out.*(No space left|bytes more|requested and)"):
+            write(small_disk / "out")
+        assert [path.name for path in small_disk.iterdir() if path.is_file()] == []
 
 
 def test_unreadable_files_are_named(tmp_path):

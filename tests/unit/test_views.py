@@ -16,7 +16,8 @@ from ptnl.features.views import (
     encoded_views,
     random_numbers,
 )
-from ptnl.io import write_parquet
+from ptnl.io import write_array, write_parquet
+from ptnl.provenance import names_digest
 from ptnl.schemas import VIEW_IMAGES
 from ptnl.training.run_files import read_views
 from tests.unit.pictures import photograph, tensor
@@ -165,7 +166,8 @@ def test_every_epoch_has_its_views(tiny_backbone, pictures, tmp_path):
 
     files = []
     for seed in (2, 1):
-        np.save(tmp_path / f"{seed}.npy", encode(tiny_backbone, pictures, seed=seed))
+        encoded = encode(tiny_backbone, pictures, seed=seed)
+        write_array(encoded, tmp_path / f"{seed}.npy", images=names_digest(pictures[1]))
         index = tmp_path / f"{seed}.parquet"
         made = {"settings": {"seed": seed}}
         write_parquet(pd.DataFrame({"image": pictures[1]}), index, VIEW_IMAGES, made)

@@ -1,0 +1,36 @@
+"""Damage files of every kind at random, and count what readers make of them.
+
+    python -m tests.benchmarks.damaged_files [COUNT]
+
+Every bit flip, truncation and swap of blocks must be found, with the file named, or be without
+effect on what is read.
+"""
+
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.damage import WAYS, artefacts, outcome
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    stream = random.Random(0)
+    found: dict[tuple[str, str], Counter] = {}
+    with TemporaryDirectory() as folder:
+        made = artefacts(Path(folder))
+        for number in range(count):
+            artefact, way = made[number % len(made)], stream.choice(WAYS)
+            key = artefact.path.name, way.__name__
+            found.setdefault(key, Counter())[outcome(artefact, way, stream)] += 1
+    for (name, way), outcomes in sorted(found.items()):
+        print(f"{name:22} {way:10} {dict(outcomes)}")
+    total = sum(found.values(), Counter())
+    print(dict(total))
+    sys.exit(set(total) > {"named", "without effect"})
+
+
+if __name__ == "__main__":
+    main()
