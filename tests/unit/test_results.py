@@ -23,6 +23,7 @@ from ptnl.analysis.figures.confusion import (
 )
 from ptnl.analysis.figures.gradients import gradient_ratio
 from ptnl.analysis.figures.style import LINES, line_style, spread_labels
+from ptnl.analysis.published import published
 from ptnl.analysis.tables import Origin, latex, markdown, table_rows, with_published
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.summary import lines
@@ -206,7 +207,7 @@ def test_the_papers_numbers_stand_beside_ours():
     rows = table_rows(study(TABLES[1]), TABLES[1], 1, "mini-rn")
     assert rows.published_mean.isna().all()
     paper = rows.drop(columns=["published_mean", "published_sd"]).iloc[:8]
-    paper = with_published(paper.assign(dataset="oxford_pets", backbone="RN50"), 1)
+    paper = with_published(paper.assign(dataset="oxford_pets", backbone="RN50"), 1, published())
     text = unpadded_markdown(paper, TABLES[1], 1, TOY)
     assert "| **92.00** ± 1.00 [74.82] | **84.00** ± 1.00 [36.63] |" in text
     assert "in brackets the paper's" in text

@@ -47,4 +47,4 @@ def test_the_image_is_one_of_the_data_set(root, page):
     image = re.search(r"`([\w-]+/[\w-]+)\.png`", page).group(1)
     images = pd.read_parquet(root / "ptnl/assets/symbols.parquet").set_index("image")
     row = images.loc[image]
-    assert (row.label, row.split, row.class_name) == (0, "train", "align center")
+    assert (row.label, row.split, row.class_name) == (0, "train", "arrow down")

@@ -43,7 +43,7 @@ def nothing_ran(study: Study, said) -> bool:
 def test_a_folder_and_its_classes(tmp_path, monkeypatch):
     """All of them as names of classes, and some as the folder's, the data root's, the results'."""
     monkeypatch.setenv("IFS", " ")
-    folder = tmp_path / "it's $(touch ran); `touch ran` \"&& touch ran\""
+    folder = tmp_path / 'it\'s $(touch ran); `touch ran` "&& touch ran"'
     images(folder, [*HOSTILE, "new\nline; touch ran"])
     study = Study.create(
         tmp_path / "study",

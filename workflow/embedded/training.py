@@ -37,7 +37,7 @@ class Checkpoint:
         if time.monotonic() - self.saved < self.seconds:
             return
         state = {name: part.state_dict() for name, part in self.parts.items()}
-        with atomic_path(self.path) as temporary:
+        with atomic_path(self.path, replaces=True) as temporary:
             torch.save({**state, "step": step}, temporary)
         self.saved = time.monotonic()
 
