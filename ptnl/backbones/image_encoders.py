@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ptnl.backbones.assets import intact, verified
 from ptnl.backbones.registry import IMAGE_ENCODERS
-from ptnl.backbones.text import check_shapes
+from ptnl.backbones.text import check_weights
 from ptnl.errors import InputError
 from ptnl.io import check_seal, read_json
 
@@ -61,7 +61,7 @@ def without_head(state: Mapping[str, Tensor], config: dict[str, Any], path: Path
         model = build(config, classes=1)
     head = {name for name, _ in model.named_parameters() if name not in _body(model)}
     kept = {name: value.contiguous() for name, value in state.items() if name not in head}
-    check_shapes(path, {name: value.shape for name, value in _body(model).items()}, kept)
+    check_weights(path, {name: value.shape for name, value in _body(model).items()}, kept)
     return kept
 
 
@@ -114,5 +114,5 @@ def _load_weights(model: nn.Module, path: Path) -> None:
         stored = load_file(intact(path))
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: not readable as safetensors ({error})") from error
-    check_shapes(path, {name: value.shape for name, value in _body(model).items()}, stored)
+    check_weights(path, {name: value.shape for name, value in _body(model).items()}, stored)
     model.load_state_dict(stored, strict=False)
