@@ -305,7 +305,8 @@ def write_tensors(tensors: Mapping[str, "Tensor"], path: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    whole = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    # Each in memory of its own: some formats let tensors share it, this one does not.
+    whole = {name: tensor.cpu().clone().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         try:
             save_file(whole, temporary, {SEAL_KEY: UNSEALED})

@@ -17,12 +17,15 @@ from open_clip import CLIP
 from open_clip.model import CLIPTextCfg
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 
+from ptnl.backbones.bounds import check_preparation, check_sizes
 from ptnl.backbones.registry import OpenClip
 from ptnl.backbones.text import KNOWN as TEXT_KEYS
 from ptnl.errors import InputError
 from ptnl.io import read_json
 
 Configuration = dict[str, Any]
+
+LOCAL_FOLDER = "local-dir:"  # open_clip's word for a folder that holds a model
 
 # What may be said of a model, and of its text tower, for it to be CLIP.
 MODEL_KEYS = {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "init_logit_scale"}
@@ -39,33 +42,63 @@ def configuration_of(source: OpenClip) -> Configuration:
     Raises `InputError` where open_clip knows no such model or tag, and where the model is none that
     can be used.
     """
-    if source.model.endswith(".json"):
-        config = read_json(Path(source.model))
+    if file := configuration_file(source.model):
+        config = read_json(file)
         if source.pretrained:
             raise InputError(
                 f"{source.model}: a model of your own has no tag {source.pretrained!r}; "
                 "give its weights"
             )
+        if not isinstance(config, dict):
+            raise InputError(f"{file}: holds no configuration of a model")
         config = {"model_cfg": config} if "model_cfg" not in config else config
         config.setdefault("preprocess_cfg", {})
+    elif source.model.startswith("hf-hub:"):
+        raise InputError(
+            f"{source.model}: get the files of this repository, say model: local-dir:FOLDER, and "
+            "give its weights"
+        )
     else:
         config = {"model_cfg": _architecture(source.model), "preprocess_cfg": {}}
     if source.pretrained:
         trained = tag_of(source)
         config["model_cfg"]["quick_gelu"] = trained.get("quick_gelu", False)
         config["preprocess_cfg"] = merge_preprocess_dict({}, trained)
-    model = config["model_cfg"]
-    # It asks for open_clip's class for text towers of any kind; with one of CLIP's kind, and no
-    # other passes the check, that is the same model.
-    model.pop("custom_text", None)
-    if "text_cfg" in model:
-        model["text_cfg"] = _telling(model["text_cfg"])
     try:
+        model = _told(config)
+        # It asks for open_clip's class for text towers of any kind; with one of CLIP's kind, and no
+        # other passes the check, that is the same model.
+        model.pop("custom_text", None)
+        model["text_cfg"] = _telling(model["text_cfg"])
         check(model)
         outline(config)
     except InputError as error:
         raise InputError(f"{source.model}: {error}") from error
     return config
+
+
+def configuration_file(model: str) -> Path | None:
+    """The file that a model is described in; None where open_clip knows it by its name.
+
+    In a folder it has the name that open_clip gives it.
+    """
+    if model.startswith(LOCAL_FOLDER):
+        return Path(model.removeprefix(LOCAL_FOLDER)) / "open_clip_config.json"
+    return Path(model) if model.endswith(".json") else None
+
+
+def _told(config: Configuration) -> dict[str, Any]:
+    """The `model_cfg` of a configuration, once it is one that can be built."""
+    model = config["model_cfg"]
+    if not isinstance(model, dict):
+        raise InputError(f"its model_cfg is {model!r}, and not a table")
+    if missing := {"embed_dim", "vision_cfg", "text_cfg"} - model.keys():
+        raise InputError(
+            f"cannot be used, for its configuration misses {', '.join(sorted(missing))}"
+        )
+    check_sizes(model)
+    check_preparation(config.get("preprocess_cfg", {}))
+    return model
 
 
 def _telling(text: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,9 +134,7 @@ def check(model: Mapping[str, Any]) -> None:
     """Refuse what is no CLIP with a causal text tower, an end token and CLIP's tokenizer."""
     text = model.get("text_cfg", {})
     reason = None
-    if missing := {"embed_dim", "vision_cfg", "text_cfg"} - model.keys():
-        reason = f"its configuration misses {', '.join(sorted(missing))}"
-    elif "multimodal_cfg" in model:
+    if "multimodal_cfg" in model:
         reason = "it is a captioner"
     elif text.get("hf_model_name"):
         reason = f"its text tower is {text['hf_model_name']}, of Hugging Face"
@@ -130,13 +161,14 @@ def outline(config: Configuration) -> CLIP:
 
 
 def build(config: Configuration) -> CLIP:
-    """The model with random weights."""
+    """The model with random weights; an `InputError` where it cannot be built."""
+    _told({**config, "model_cfg": config.get("model_cfg", config)})
     arguments = copy.deepcopy(config.get("model_cfg", config))
     # A timm image encoder would otherwise fetch weights of its own.
     arguments["vision_cfg"]["timm_model_pretrained"] = False
     try:
         return CLIP(**arguments)
-    except (TypeError, KeyError) as error:
+    except Exception as error:  # of many kinds, from open_clip and timm
         raise InputError(f"cannot be used, for open_clip's CLIP refuses it ({error})") from error
 
 

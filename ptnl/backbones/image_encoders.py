@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ptnl.backbones.assets import intact, verified
 from ptnl.backbones.registry import IMAGE_ENCODERS
-from ptnl.backbones.text import check_shapes
+from ptnl.backbones.text import check_weights
 from ptnl.errors import InputError
 from ptnl.io import check_seal, read_json
 
@@ -74,7 +74,7 @@ def checked_weights(state: Mapping[str, Tensor], config: dict[str, Any], path: P
     with torch.device("meta"):
         model = build(config, config["num_classes"])
     weights = {name: value.contiguous() for name, value in state.items()}
-    check_shapes(path, {n: value.shape for n, value in model.state_dict().items()}, weights)
+    check_weights(path, {n: value.shape for n, value in model.state_dict().items()}, weights)
     return weights
 
 
@@ -122,7 +122,7 @@ def read_image_encoder(
     model = build(described, outputs if keeps_head else classes)
     wanted = model.state_dict() if keeps_head else _body(model)
     kept = {n: value for n, value in stored.items() if n in wanted or n not in model.state_dict()}
-    check_shapes(weights, {name: value.shape for name, value in wanted.items()}, kept)
+    check_weights(weights, {name: value.shape for name, value in wanted.items()}, kept)
     model.load_state_dict(kept, strict=False)
     if not keeps_head:
         for parameter in model.get_classifier().parameters():

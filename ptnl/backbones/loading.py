@@ -14,7 +14,7 @@ from torch import nn
 from ptnl.backbones.assets import FOLDER, intact
 from ptnl.backbones.configuration import build, preprocessing
 from ptnl.backbones.registry import shipped
-from ptnl.backbones.text import check_shapes, expand_state_dict
+from ptnl.backbones.text import check_weights, expand_state_dict
 from ptnl.backbones.weights import read_weights
 from ptnl.errors import InputError
 from ptnl.io import read_json
@@ -120,7 +120,7 @@ def load_files(
     model = build(described)
     state = expand_state_dict(read_weights(intact(weights)), model.vocab_size)
     shapes = {name: value.shape for name, value in model.state_dict().items()}
-    check_shapes(weights, shapes, state)
+    check_weights(weights, shapes, state)
     model.load_state_dict(state)
     model.eval().requires_grad_(False)
     return LoadedBackbone(

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ptnl.backbones.assets import FOLDER, intact
+from ptnl.backbones.bounds import check_sizes
 from ptnl.backbones.registry import shipped
 from ptnl.errors import InputError
 from ptnl.io import check_seal, read_json
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 TOKEN_ROWS, TOKEN_IDS = "token_embedding.rows", "token_embedding.ids"
 
 IMAGE_ENCODER = "visual."
+
+GREATEST_LOGIT_SCALE = 10.0  # CLIP's own is at most ln 100 = 4.6
 
 # What open_clip's configuration of a text tower may say; another key makes it another tower.
 DEFAULTS = {"mlp_ratio": 4.0, "ls_init_value": None}
@@ -71,12 +74,18 @@ def read_text_backbone(
     except (OSError, SafetensorError) as error:
         raise InputError(f"{weights}: not readable as safetensors ({error})") from error
     said = read_json(intact(config))
-    said = said.get("model_cfg", said)
+    said = said.get("model_cfg", said) if isinstance(said, dict) else {}
+    try:
+        check_sizes(said)
+    except InputError as error:
+        raise InputError(f"{config}: {error}") from error
     text = {**DEFAULTS, **said["text_cfg"]}
     if unknown := text.keys() - KNOWN:
         raise InputError(f"{config}: a text tower with {', '.join(sorted(unknown))} is not CLIP's")
+    if missing := KNOWN - text.keys() or {"embed_dim"} - said.keys():
+        raise InputError(f"{config}: misses {', '.join(sorted(missing))}")
     state = expand_state_dict(stored, text["vocab_size"])
-    check_shapes(weights, _shapes(text, said["embed_dim"]), state)
+    check_weights(weights, _shapes(text, said["embed_dim"]), state)
     state = {name: value.to(device) for name, value in state.items()}
     scale = float(state.pop("logit_scale").exp())
     tower = TextTower(
@@ -103,15 +112,24 @@ def expand_state_dict(stored: Mapping[str, Tensor], vocabulary_size: int) -> dic
     }
     if TOKEN_ROWS in state:
         rows, ids = state.pop(TOKEN_ROWS), state.pop(TOKEN_IDS).long()
+        if (
+            ids.ndim != 1
+            or len(ids) != len(rows)
+            or not 0 <= ids.min() <= ids.max() < vocabulary_size
+        ):
+            raise InputError(f"its {TOKEN_IDS} are not the tokens of its {TOKEN_ROWS}")
         state["token_embedding.weight"] = torch.zeros(vocabulary_size, rows.shape[1])
         state["token_embedding.weight"][ids] = rows
     return state
 
 
-def check_shapes(
+def check_weights(
     path: Path, expected: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor]
 ) -> None:
-    """Refuse weights that are not those of a model, whose names and shapes are `expected`."""
+    """Refuse weights that are not those of a model, whose names and shapes are `expected`.
+
+    All are finite and of a floating type, but for the counts that batch normalisation keeps.
+    """
     for name in sorted(expected.keys() | state.keys()):
         if name not in state:
             raise InputError(f"{path}: misses the weights {name!r}")
@@ -122,6 +140,15 @@ def check_shapes(
                 f"{path}: {name!r} has shape {tuple(state[name].shape)}, "
                 f"the model needs {tuple(expected[name])}"
             )
+        if name.endswith("num_batches_tracked"):
+            continue
+        if not state[name].is_floating_point():
+            kind = str(state[name].dtype).removeprefix("torch.")
+            raise InputError(f"{path}: {name!r} is of type {kind}, and not of a floating one")
+        if not state[name].float().isfinite().all():
+            raise InputError(f"{path}: {name!r} holds values that are not finite")
+    if "logit_scale" in state and abs(state["logit_scale"]) > GREATEST_LOGIT_SCALE:
+        raise InputError(f"{path}: its logit scale is exp({float(state['logit_scale']):g})")
 
 
 def _shapes(text: Mapping[str, Any], dimensions: int) -> dict[str, tuple[int, ...]]:

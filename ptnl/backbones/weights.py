@@ -5,6 +5,7 @@ A TorchScript archive, as OpenAI publishes CLIP, is a pickle of modules beside t
 modules become containers without behaviour, and its code is never run.
 """
 
+import argparse
 import pickle
 import re
 import zipfile
@@ -18,10 +19,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ptnl.backbones.checkpoints import (
+    StateDict,
+    foreign_format,
+    is_safetensors,
+    kind_of,
+    state_dict_in,
+)
 from ptnl.errors import InputError
 from ptnl.io import check_seal
-
-StateDict = dict[str, Tensor]
 
 # The names of storages in pickles -> the type of their numbers.
 STORAGES = {
@@ -44,46 +50,62 @@ DECLARED = re.compile(r"^  __(parameters|buffers)__ = \[(.*)\]", flags=re.M)
 def read_weights(path: Path) -> StateDict:
     """The weights in a file, by their names, in the types in which they are stored.
 
-    Of a training checkpoint it gives the model's weights.
+    Its kind is seen by its content. Of a training checkpoint it gives the model's weights.
 
     Raises `InputError` where the file is of no known kind, or asks for more than tensors.
     """
-    if path.suffix == ".safetensors":
-        try:
-            check_seal(path)
-            return load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise InputError(f"{path}: not readable as safetensors ({error})") from error
-    if _is_torchscript(path):
-        return read_torchscript(path)
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:
+            beginning = file.read(1024)
+    except OSError as error:
+        raise InputError(f"{path}: not readable ({error.strerror})") from error
+    if kind := kind_of(beginning):
+        raise InputError(f"{path}: is {kind}")
+    if path.suffix == ".safetensors" or is_safetensors(beginning):
+        stored = _read_safetensors(path)
+    elif _is_torchscript(path):
+        stored = read_torchscript(path)
+    else:
+        stored = _read_pickle(path)
+    state = state_dict_in(stored)
+    if state is None:
+        raise InputError(f"{path}: holds no state dict")
+    if kind := foreign_format(state):
+        raise InputError(f"{path}: is {kind}")
+    return state
+
+
+def _read_safetensors(path: Path) -> StateDict:
+    try:
+        check_seal(path)
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: not readable as safetensors ({error})") from error
+
+
+def _read_pickle(path: Path) -> Any:
+    """What `torch.load` gives of a file that may ask for tensors, and for options of a command."""
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(f"{path}: {_refusal(error)}") from error
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(f"{path}: not readable as weights of PyTorch ({error})") from error
-    return _state_dict(path, stored)
+    except Exception as error:  # a broken pickle can ask for anything that cannot be done
+        reason = str(error) or type(error).__name__
+        reason = " ".join(reason.split())
+        raise InputError(f"{path}: not readable as weights of PyTorch ({reason})") from error
 
 
 def model_weights(stored: StateDict) -> StateDict:
-    """Stored weights under the names of open_clip's CLIP class, each in memory of its own.
+    """Stored weights under the names of open_clip's CLIP class.
 
     open_clip's class for other text towers calls the tower `text`, of whatever kind it is.
     """
     return {
-        name.removeprefix("text."): weight.clone(memory_format=torch.contiguous_format)
+        name.removeprefix("text."): weight
         for name, weight in stored.items()
         if name not in NO_WEIGHTS
     }
-
-
-def _state_dict(path: Path, stored: Any) -> StateDict:
-    """The state dict in what `torch.load` gave: a checkpoint of training holds it among others."""
-    state = stored.get("state_dict", stored) if isinstance(stored, dict) else None
-    if not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise InputError(f"{path}: holds no state dict")
-    parallel = all(name.startswith("module.") for name in state)  # trained on several GPUs
-    return {name.removeprefix("module.") if parallel else name: w for name, w in state.items()}
 
 
 def _refusal(error: pickle.UnpicklingError) -> str:
@@ -153,7 +175,10 @@ class _TensorsOnly(pickle.Unpickler):
         dtype = STORAGES[kind]
         if not count:
             return torch.empty(0, dtype=dtype)
-        stored = bytearray(self._archive.read(f"{self._root}data/{key}"))
+        member = self._archive.getinfo(f"{self._root}data/{key}")
+        if member.compress_type != zipfile.ZIP_STORED:  # as PyTorch writes none; it may be a bomb
+            raise InputError(f"{self._path}: refused, for its weights are compressed")
+        stored = bytearray(self._archive.read(member))
         return torch.frombuffer(stored, dtype=dtype, count=count)
 
 

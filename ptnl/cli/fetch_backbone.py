@@ -12,7 +12,7 @@ from ptnl.backbones.assets import sha256
 from ptnl.backbones.configuration import configuration_of, outline, tag_of
 from ptnl.backbones.origins import Found, check_sha256, find, origins_of
 from ptnl.backbones.registry import OpenClip
-from ptnl.backbones.text import check_shapes
+from ptnl.backbones.text import check_weights
 from ptnl.backbones.weights import model_weights, read_weights
 from ptnl.cli.entry import add_fetch, parser, start
 from ptnl.io import write_json, write_tensors
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         found = find(args.backbone, origins, args.downloads, args.manual)
     state = model_weights(read_weights(found.path))
     shapes = {name: weight.shape for name, weight in outline(config).state_dict().items()}
-    check_shapes(found.path, shapes, state)
+    check_weights(found.path, shapes, state)
     write_tensors(state, args.weights)
     write_json(config, args.config)
     receipt = {

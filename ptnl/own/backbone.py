@@ -11,7 +11,7 @@ from ptnl.backbones.configuration import configuration_of, outline, tag_of
 from ptnl.backbones.loading import LoadedBackbone, load_files
 from ptnl.backbones.origins import find, origins_of
 from ptnl.backbones.registry import BACKBONES, OpenClip, Shipped
-from ptnl.backbones.text import TextBackbone, check_shapes, read_text_backbone
+from ptnl.backbones.text import TextBackbone, check_weights, read_text_backbone
 from ptnl.backbones.weights import model_weights, read_weights
 from ptnl.errors import InputError
 from ptnl.io import atomic_path, write_json
@@ -93,7 +93,7 @@ def _fetch(name: str, source: OpenClip, files: BackboneFiles, cache: Path) -> No
     found = find(name, origins_of(tag_of(source)), cache / "downloads", cache / "manual")
     state = model_weights(read_weights(found.path))
     shapes = {name: weight.shape for name, weight in outline(config).state_dict().items()}
-    check_shapes(found.path, shapes, state)
+    check_weights(found.path, shapes, state)
     with atomic_path(files.weights) as temporary:
         save_file(state, temporary)
     write_json(config, files.config)

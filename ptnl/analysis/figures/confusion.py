@@ -10,6 +10,7 @@ from matplotlib.image import AxesImage
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from ptnl.analysis.figures.scripts import families_for, labels, numbers_note
 from ptnl.analysis.figures.style import STYLE, caption, panels
 from ptnl.analysis.tables import Origin
 from ptnl.data import in_order
@@ -41,8 +42,9 @@ def draw_matrix(axes: Axes, matrix: np.ndarray, names: list[str], labelled: int)
     image = axes.imshow(matrix, cmap="Blues", norm=SCALE, interpolation="nearest")
     places = range(0, len(names), -(-len(names) // labelled)) if labelled else ()
     texts = [names[place] for place in places]
-    axes.set_xticks(places, texts, rotation=90)
-    axes.set_yticks(places, texts)
+    how = {"fontfamily": families_for(texts), "parse_math": False}
+    axes.set_xticks(places, texts, rotation=90, **how)
+    axes.set_yticks(places, texts, **how)
     axes.tick_params(length=2 if labelled else 0, labelsize=6, pad=1)
     return image
 
@@ -61,8 +63,9 @@ def confusion_matrices(confusion: pd.DataFrame, layout: Layout, origin: Origin) 
             names = list(dict.fromkeys(part.true_class))
             matrix = part.percent.to_numpy().reshape(len(names), len(names))
             order = confusion_order(matrix)
+            texts = labels(names)
             image = draw_matrix(
-                axes, matrix[np.ix_(order, order)], [names[place] for place in order], NAMES
+                axes, matrix[np.ix_(order, order)], [texts[place] for place in order], NAMES
             )
             axes.set_xlabel("Predicted class")
             axes.set_ylabel("True class")
@@ -72,6 +75,7 @@ def confusion_matrices(confusion: pd.DataFrame, layout: Layout, origin: Origin) 
         caption(
             figure,
             "Mean over prompts of random context tokens; classes that are taken for each other "
-            f"stand side by side, of many every nth has its name; {origin}",
+            f"stand side by side, of many every nth has its name; {numbers_note(rows.true_class)}"
+            f"{origin}",
         )
     return figure

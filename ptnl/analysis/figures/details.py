@@ -15,6 +15,7 @@ from ptnl.analysis.figures.confusion import (
     confusion_order,
     draw_matrix,
 )
+from ptnl.analysis.figures.scripts import families_for, labels, numbers_note
 from ptnl.analysis.figures.style import STYLE, caption, seeds_text
 from ptnl.analysis.tables import Origin
 from ptnl.data import title_of
@@ -55,7 +56,8 @@ def class_figure(accuracy: pd.DataFrame, noise: str, origin: Origin) -> Figure:
     methods = _in_order(rows.method)
     wide = rows.pivot(index="method", columns="class_name", values="mean").loc[methods]
     wide = wide[wide.mean().sort_values(ascending=False).index]
-    names = list(wide.columns)
+    names, by_label = list(wide.columns), list(dict.fromkeys(rows.class_name))
+    text_of = dict(zip(by_label, labels(by_label), strict=True))
     width = 2.2 + min(0.16 * len(names), 12)
     with mpl.rc_context(CONFUSION_STYLE):
         figure = Figure(figsize=(max(width, 6), 0.2 * len(methods) + 1.9), layout="constrained")
@@ -69,7 +71,9 @@ def class_figure(accuracy: pd.DataFrame, noise: str, origin: Origin) -> Figure:
             interpolation="nearest",
         )
         places = range(0, len(names), -(-len(names) // (2 * NAMES)))
-        axes.set_xticks(places, [names[place] for place in places], rotation=90, fontsize=6.5)
+        texts = [text_of[names[place]] for place in places]
+        how = {"fontfamily": families_for(texts), "parse_math": False}
+        axes.set_xticks(places, texts, rotation=90, fontsize=6.5, **how)
         axes.set_yticks(range(len(methods)), [METHODS[name].title for name in methods])
         axes.tick_params(length=0)
         bar = figure.colorbar(image, ax=axes, pad=0.01)
@@ -78,7 +82,8 @@ def class_figure(accuracy: pd.DataFrame, noise: str, origin: Origin) -> Figure:
         caption(
             figure,
             f"{_what(rows.dataset.iloc[0], noise, rows.rate.max())}, mean over "
-            f"{int(rows.n.max())} seeds; classes from the easiest to the hardest; {origin}",
+            f"{int(rows.n.max())} seeds; classes from the easiest to the hardest; "
+            f"{numbers_note(names)}{origin}",
         )
     return figure
 

@@ -53,7 +53,7 @@ LINES = {
     "prompt_nce_rce": LineStyle("#CC79A7", ":", "P"),
     "prompt_double_softmax": LineStyle("#56B4E9", ":", "P"),
     "nlprompt": LineStyle("#009E73", "-", "D"),
-    "tecoprompt": LineStyle("#009E73", "-.", "X"),
+    "tecoprompt": LineStyle("#E69F00", "-.", "X"),
     "joapr": LineStyle("#CC79A7", "-", "s"),
     "early_learning": LineStyle("#D55E00", "-.", "<"),
     "clap": LineStyle("#8c6d00", ":", "v"),
