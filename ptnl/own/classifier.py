@@ -104,7 +104,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely label (N) of images or features."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        chances = self.predict_proba(X)
+        return self.classes_[chances.argmax(axis=1)]
 
     def _features(self, X: Any, y: Any) -> tuple[torch.Tensor, Any]:
         """Features (N, D) in float32, and y as it was checked with them."""

@@ -1,5 +1,7 @@
 """`PromptClassifier` keeps scikit-learn's contract, and learns."""
 
+from unittest import SkipTest
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,8 @@ def test_it_keeps_the_contract_of_scikit_learn(short):
         name = check.func.__name__
         try:
             check(estimator)
+        except SkipTest:
+            continue
         except Exception as error:
             failed[name] = error
     unexpected = {name: error for name, error in failed.items() if name not in EXCEPTIONS}

@@ -6,6 +6,7 @@ from functools import cache
 from matplotlib.font_manager import fontManager, get_font
 
 FAMILY = "DejaVu Sans"  # matplotlib's own, which is always there
+LAST_RESORT = "Last Resort"  # has a box for every character and a picture of none
 LONGEST = 40  # characters of a label
 
 
@@ -15,7 +16,9 @@ def _fonts() -> list[tuple[str, str]]:
     plain = {
         (font.name, font.fname)
         for font in fontManager.ttflist
-        if font.style == "normal" and str(font.weight) in ("400", "normal")
+        if font.style == "normal"
+        and str(font.weight) in ("400", "normal")
+        and not font.name.startswith(LAST_RESORT)
     }
     return sorted(plain, key=lambda font: (font[0] != FAMILY, font))
 
