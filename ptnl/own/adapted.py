@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ptnl.backbones.assets import sha256
 from ptnl.errors import InputError
-from ptnl.io import atomic_path, read_json, write_json, write_text
+from ptnl.io import read_json, write_json, write_tensors, write_text
 from ptnl.own.names import Classes
 from ptnl.own.output import KIND
 
@@ -50,11 +50,9 @@ def write_adapted(model: AdaptedModel, folder: Path, card: str) -> None:
         "contexts": model.contexts,
         "logit_scale": torch.tensor(model.logit_scale),
     }
-    with atomic_path(folder / TENSORS) as temporary:
-        save_file({name: t.float().cpu().contiguous() for name, t in tensors.items()}, temporary)
-    with atomic_path(folder / COUNTS) as temporary:
-        model.counts.to_csv(temporary, index=False)
-    write_text(card, folder / CARD)
+    write_tensors({name: tensor.float() for name, tensor in tensors.items()}, folder / TENSORS)
+    write_text(model.counts.to_csv(index=False), folder / COUNTS, replaces=True)
+    write_text(card, folder / CARD, replaces=True)
     mark = {
         KIND: MARKED_AS,
         "classes": model.classes.names,

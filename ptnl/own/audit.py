@@ -172,8 +172,8 @@ def write_audit(
     tables = {**vars(result.findings), "labels": labels_table(labels)}
     for name, table in tables.items():
         write_csv(table, folder / f"{name}.csv")
-    write_text(f"{summary(result.report, result.findings)}\n", folder / SUMMARY)
-    write_text(page, folder / REVIEW)
+    write_text(f"{summary(result.report, result.findings)}\n", folder / SUMMARY, replaces=True)
+    write_text(page, folder / REVIEW, replaces=True)
     mark = {KIND: MARKED_AS, "folder": str(images.resolve()), **result.report}
     write_json(mark, folder / MARK)
 
@@ -196,6 +196,6 @@ def labels_table(labels: dict[str, str]) -> pd.DataFrame:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV, whole or not at all."""
-    with atomic_path(path) as temporary:
+    """Write a table as CSV into a folder of ours, whole or not at all."""
+    with atomic_path(path, replaces=True) as temporary:
         table.to_csv(temporary, index=False)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from ptnl.backbones.assets import FOLDER, sha256
 from ptnl.backbones.configuration import configuration_of, outline, tag_of
@@ -14,7 +13,7 @@ from ptnl.backbones.registry import BACKBONES, OpenClip, Shipped
 from ptnl.backbones.text import TextBackbone, check_weights, read_text_backbone
 from ptnl.backbones.weights import model_weights, read_weights
 from ptnl.errors import InputError
-from ptnl.io import atomic_path, write_json
+from ptnl.io import write_json, write_tensors
 from ptnl.provenance import fingerprint, libraries
 
 DEFAULT = "mini-rn"
@@ -94,6 +93,5 @@ def _fetch(name: str, source: OpenClip, files: BackboneFiles, cache: Path) -> No
     state = model_weights(read_weights(found.path))
     shapes = {name: weight.shape for name, weight in outline(config).state_dict().items()}
     check_weights(found.path, shapes, state)
-    with atomic_path(files.weights) as temporary:
-        save_file(state, temporary)
+    write_tensors(state, files.weights)
     write_json(config, files.config)

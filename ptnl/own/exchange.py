@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from ptnl.errors import InputError
-from ptnl.io import write_bytes, write_json, write_text
+from ptnl.io import write_bytes, write_text
 from ptnl.own.audit import read_audit
 from ptnl.own.names import read_table
 from ptnl.provenance import commit
@@ -75,8 +75,9 @@ def label_studio(labelled: Labelled, out: Path) -> str:
                 {"model_version": f"ptnl {commit()}", "score": score, "result": [result(name)]}
             ]
         tasks.append(task)
-    write_json(tasks, out / "tasks.json")
-    write_text(ET.tostring(choices, encoding="unicode") + "\n", out / "config.xml")
+    text = json.dumps(tasks, indent=1, ensure_ascii=False)
+    write_text(text + "\n", out / "tasks.json", replaces=True)
+    write_text(ET.tostring(choices, encoding="unicode") + "\n", out / "config.xml", replaces=True)
     root = labelled.images.parent
     return (
         f"{out / 'tasks.json'}: import it into a Label Studio project with {out / 'config.xml'}; "
@@ -101,7 +102,7 @@ def cvat(labelled: Labelled, out: Path) -> str:
         ET.SubElement(entry, "tag", label=label, source="manual")
     ET.indent(root)
     content = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    write_bytes(content, out / "annotations.xml")
+    write_bytes(content, out / "annotations.xml", replaces=True)
     return f"{out / 'annotations.xml'}: upload it to a CVAT task of the images"
 
 
@@ -120,7 +121,7 @@ def fiftyone(labelled: Labelled, out: Path) -> str:
             sample["suggested"] = {"_cls": "Classification", "label": name, "confidence": score}
         samples.append(sample)
     text = json.dumps({"samples": samples}, indent=1, ensure_ascii=False)
-    write_text(text + "\n", out / "samples.json")
+    write_text(text + "\n", out / "samples.json", replaces=True)
     return f"{out / 'samples.json'}: fo.Sample.from_dict takes each of its samples"
 
 

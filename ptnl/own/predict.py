@@ -108,8 +108,8 @@ def _is_ours(table: Path) -> bool:
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV or Parquet, whole or not at all."""
-    with atomic_path(path) as temporary:
+    """Write a table as CSV or Parquet in the place of one of ours, whole or not at all."""
+    with atomic_path(path, replaces=True) as temporary:
         if path.suffix.lower() == ".parquet":
             table.to_parquet(temporary, index=False)
         else:

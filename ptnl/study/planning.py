@@ -347,7 +347,8 @@ def _summaries(config: Config) -> Iterator[Job]:
         f"<results>/random_prompts/{dataset}/{backbone}/confusion.parquet"
         for dataset, backbone in random_prompts(config)
     ]
-    yield Job("collect_runs", _metrics(runs(config)), (table, summary))
+    copies = ("<results>/runs.csv", "<results>/summary.csv")
+    yield Job("collect_runs", _metrics(runs(config)), (table, summary, *copies))
     tables = layouts.fillable(layouts.TABLES, config)
     figures = layouts.fillable(layouts.FIGURES, config)
     for number in tables:

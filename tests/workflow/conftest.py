@@ -1,6 +1,5 @@
 """Running the real workflow, with results of its own."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ptnl.io import write_json
 from ptnl.study.config import read_study
 from ptnl.study.planning import study_jobs
 
@@ -80,7 +80,10 @@ class Study:
         for job in study_jobs(read_study(ROOT, [self.overlay], {})):
             for path in map(self.path, job.outputs):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(json.dumps({"made_by": {}}) if path.name == "receipt.json" else "")
+                if path.name == "receipt.json":
+                    write_json({"made_by": {}}, path)
+                else:
+                    path.write_text("")
         said = self.snakemake("--touch", "--forceall")
         assert said.returncode == 0, said.stdout + said.stderr
 

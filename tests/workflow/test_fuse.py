@@ -11,15 +11,18 @@ from ptnl.data import DATASETS
 from ptnl.io import read_json, read_parquet
 from ptnl.methods import METHODS
 from ptnl.schemas import HISTORY, RUN_FILES
-from tests.workflow.conftest import Study
+from ptnl.study.config import read_study
+from tests.workflow.conftest import ROOT, SMOKE, Study
+
+STUDY = read_study(ROOT, [SMOKE], {})
 
 # The methods of the smoke study that have sweeps over noise rates, on features.
 SWEPT = [
     name
     for name, method in METHODS.items()
-    if method.is_trained
+    if name in STUDY["methods"]
+    and method.is_trained
     and (method.labels, method.trains_on) == ("noise", "features")
-    and name != "prompt_mae"
 ]
 
 

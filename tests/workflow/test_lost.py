@@ -13,16 +13,18 @@ from ptnl.study.planning import Job, study_jobs, to_do
 from tests.workflow.conftest import Study
 
 REPORT = {"write_report": 1}
-SUMMARIES = {
+RUN_TABLE = {
     "collect_runs": 1,
     "check_claims": 1,
-    "make_table": 9,
-    "plot_figure": 5,
+    "make_table": 6,
+    "make_overview": 1,
+    "plot_figure": 4,
     "report_cost": 1,
     "report_noise": 1,
     **REPORT,
 }
-GRADIENTS = {"collect_gradients": 1, "plot_figure": 6}
+SUMMARIES = {**RUN_TABLE, "collect_details": 1, "plot_details": 1}
+GRADIENTS = {"collect_gradients": 1, "plot_figure": 5}
 PSEUDO_LABELS = {
     "sample_pseudolabels": 2,
     "tune_method_pseudo_confident": 1,
@@ -37,7 +39,8 @@ FEATURES = {
     "evaluate_random_prompts": 1,
     **ZERO_SHOT,
     **TRAININGS,
-    "plot_figure": 7,
+    "report_data": 1,
+    "plot_figure": 6,
 }
 MANIFEST = {
     "index_dataset": 1,
@@ -58,6 +61,7 @@ LOST = {
         "pseudolabel_zeroshot": 1,
         "check_zeroshot": 1,
         "tune_method_symmetric": 2,
+        "report_data": 1,
         **SUMMARIES,
     },
     "<results>/noise/symbols/symmetric/fp-8": {
@@ -79,13 +83,13 @@ LOST = {
     "<results>/random_prompts": {
         "evaluate_random_prompts": 1,
         "make_table": 1,
+        "make_overview": 1,
         "plot_figure": 1,
         **REPORT,
     },
-    "<results>/runs.parquet": SUMMARIES,
-    "<results>/tables": {"make_table": 9, **REPORT},
+    "<results>/runs.parquet": RUN_TABLE,
+    "<results>/tables": {"make_table": 6, "make_overview": 1, **REPORT},
     "<results>/report.html": REPORT,
-    "<results>/benchmarks": {},
     "<results>/logs": {},
 }
 

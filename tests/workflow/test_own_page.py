@@ -43,7 +43,7 @@ def test_the_tour_corrects_most_of_the_labels(followed):
     after = pd.read_csv(followed / "audit/labels.corrected.csv").set_index("image").label
     wrong_before = (before != manifest[before.index]).sum()
     wrong_after = (after != manifest[after.index]).sum()
-    assert wrong_before == 127
+    assert wrong_before == 68  # every tenth
     assert wrong_after < wrong_before / 2
 
 

@@ -26,10 +26,10 @@ HOSTILE = (
 )
 
 
-def images(folder: Path, classes) -> None:
+def images(folder: Path, classes, count: int = 40) -> None:
     for label, name in enumerate(classes):
         (folder / name).mkdir(parents=True)
-        for number in range(40):
+        for number in range(count):
             (folder / name / f"{number} $(touch ran).jpg").write_bytes(
                 picture("own", label, number)
             )
@@ -66,12 +66,12 @@ def test_a_folder_and_its_classes(tmp_path, monkeypatch):
 
 def test_a_table_and_its_path(tmp_path):
     folder = tmp_path / "images $(touch ran)"
-    images(folder, ["a"])
+    images(folder, ["a"], 120)
     table = tmp_path / "ta'ble; touch ran; `touch ran`.csv"
     with table.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["image", "class_name"])
-        for number in range(40):
+        for number in range(120):
             name = HOSTILE[number % 2] + "; touch ran\n$(touch ran)" * (number % 2)
             rows.writerow([f"a/{number} $(touch ran).jpg", name])
     own = {"manifest": str(table), "images": str(folder), "template": "{}."}
@@ -105,5 +105,5 @@ def test_a_name_of_the_config(tmp_path, name):
         said = Study.create(tmp_path / "study", **changes).snakemake("--dry-run")
         assert said.returncode != 0
         assert "Traceback" not in said.stderr
-        assert "config: " in said.stderr
+        assert "config: " in said.stdout + said.stderr
     assert not list(tmp_path.rglob("ran"))

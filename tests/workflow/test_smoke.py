@@ -93,7 +93,9 @@ def test_every_artefact_is_there(smoke):
     assert len(pd.read_csv(smoke.results / "runs.csv")) == EXPECTED_RUNS
     results = ptnl.results(smoke.results)
     for run in results.runs[results.runs.method == "prompt_gce"].itertuples():
-        assert 100 * results.predictions(run).correct.mean() == pytest.approx(run.accuracy)
+        # Stored logits are rounded to float16: of two that become equal, either may come first.
+        right = 100 * results.predictions(run).correct.mean()
+        assert right == pytest.approx(run.accuracy, abs=0.5)
     shown = results.classes.groupby(["backbone", "method", "noise", "fp"]).apply(
         lambda rows: np.average(rows["mean"], weights=rows.images)
     )
@@ -204,12 +206,12 @@ def test_killed_and_restarted_it_redoes_what_was_not_finished_and_gives_the_same
     ("breaks", "sentence"),
     [
         ("image", "not readable as an image"),
-        ("class", "fewer than the 25 to draw"),
+        ("class", "fewer than the 100 to draw"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(smoke, tmp_path, breaks, sentence):
     shutil.copytree(smoke.folder / "data", tmp_path / "data")
-    changes = {"shots": 25} if breaks == "class" else {}
+    changes = {"shots": 100} if breaks == "class" else {}
     study = Study.create(tmp_path, **changes)
     if breaks == "image":
         next((tmp_path / "data/symbols/images").rglob("*.png")).write_bytes(b"not a picture")
