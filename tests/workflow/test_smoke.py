@@ -100,7 +100,10 @@ def test_every_artefact_is_there(smoke):
         lambda rows: np.average(rows["mean"], weights=rows.images)
     )
     means = results.summary.set_index(["backbone", "method", "noise", "fp"])["mean"]
-    pd.testing.assert_series_equal(shown.sort_index(), means.sort_index(), check_names=False)
+    # Per-class accuracy is that of stored logits, in float16.
+    pd.testing.assert_series_equal(
+        shown.sort_index(), means.sort_index(), check_names=False, atol=0.5
+    )
     noise = pd.read_csv(smoke.results / "noise.csv").set_index(["noise", "fp"])
     found = noise.loc["symmetric", ["rate_realised", "shots_per_class", "draws"]]
     assert found.to_numpy().tolist() == [[0, 16, 2], [50, 16, 2]]
