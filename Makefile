@@ -20,8 +20,10 @@ demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
 	@ptnl summary --results results/embedded
 
-test: lint ## format, lint, unit tests, dry runs, a smoke run of the whole DAG
-	@pytest
+# Tests of a file share what they build, so they stay with one worker.
+WORKERS ?= 2
+test: lint ## format, lint, unit tests, dry runs, real runs of small studies
+	@pytest --numprocesses $(WORKERS) --dist loadfile
 
 test-slurm: slurm ## a study on a real SLURM of one node, installed first (Debian, root)
 	@pytest tests/slurm
