@@ -21,8 +21,9 @@ from ptnl.schemas import RUN_FILES
 from ptnl.study import grid, layouts
 from ptnl.study.config import REPOSITORY, study_of
 from ptnl.study.disk import existence
-from ptnl.study.planning import missing_files, study_jobs
+from ptnl.study.jobs import study_jobs
 from ptnl.study.places import backbone_place, dataset_place
+from ptnl.study.planning import missing_files
 from ptnl.study.source_code import (
     ASSETS,
     as_line,

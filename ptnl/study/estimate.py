@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ptnl.fetch.sources import Source
+from ptnl.study.job_files import Job
 from ptnl.study.job_records import Measured
+from ptnl.study.jobs import study_jobs
 from ptnl.study.operation_counts import Config, Work, unsized, work_of
-from ptnl.study.planning import Job, study_jobs, to_do
+from ptnl.study.planning import to_do
 
 # Assumed, not measured.
 STARTUP_SECONDS = 10  # until a command computes: importing torch, reading weights
@@ -97,7 +99,7 @@ def make_plan(
 
     Parameters
     ----------
-    exists : whether a file is there, in the workflow's notation (see `ptnl.study.planning`)
+    exists : whether a file is there, in the workflow's notation (see `ptnl.study.jobs`)
     measured : see `ptnl.study.job_records.read_records`
     here : this machine where its rate was measured, for jobs of which no like has run
     """

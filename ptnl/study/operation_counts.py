@@ -10,7 +10,7 @@ from typing import Any
 
 from ptnl.data import datasets_of, expected_sizes, options_of
 from ptnl.study.grid import tpt_starts
-from ptnl.study.planning import Job
+from ptnl.study.job_files import Job
 
 Config = Mapping[str, Any]
 

@@ -16,8 +16,8 @@ from ptnl.methods import METHODS
 from ptnl.schemas import HISTORY, RANKS, SPLITS
 from ptnl.study.config import read_study
 from ptnl.study.grid import runs, split_runs
+from ptnl.study.jobs import study_jobs
 from ptnl.study.layouts import BOUNDED, FIGURES, TABLES, fillable
-from ptnl.study.planning import study_jobs
 from tests.unit.test_results import metrics
 
 ORIGIN = Origin("toy", "embedded", "mini-rn")

@@ -21,8 +21,9 @@ from ptnl.study.estimate import (
     of_peak,
 )
 from ptnl.study.job_records import Measured
+from ptnl.study.jobs import study_jobs
 from ptnl.study.operation_counts import Work, work_of
-from ptnl.study.planning import missing_files, study_jobs, to_do
+from ptnl.study.planning import missing_files, to_do
 
 NOWHERE = frozenset()
 

@@ -9,7 +9,7 @@ import yaml
 from ptnl.errors import InputError
 from ptnl.study import layouts
 from ptnl.study.config import Rules, read_study, study_config
-from ptnl.study.planning import study_jobs
+from ptnl.study.jobs import study_jobs
 from ptnl.study.protocol_table import protocol_table
 from ptnl.study.protocols import apply_protocol, hyper_parameters, protocol_values, statements
 

@@ -16,7 +16,7 @@ from ptnl.methods.tpt import marginal_entropy, starting_tokens, tune_at_test
 from ptnl.schemas import TPT
 from ptnl.study.config import read_study
 from ptnl.study.grid import sweeps, tpt_evaluations, tpt_starts
-from ptnl.study.planning import study_jobs
+from ptnl.study.jobs import study_jobs
 from ptnl.text import PromptEncoder, context_prompts
 from ptnl.training.tuning import cosine_logits
 from tests.unit.reference import CLASSES

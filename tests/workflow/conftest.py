@@ -11,7 +11,7 @@ import yaml
 
 from ptnl.io import write_json
 from ptnl.study.config import read_study
-from ptnl.study.planning import study_jobs
+from ptnl.study.jobs import study_jobs
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "workflow/studies/smoke.yaml"

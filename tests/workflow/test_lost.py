@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from ptnl.study.config import REPOSITORY, read_study
-from ptnl.study.planning import Job, study_jobs, to_do
+from ptnl.study.job_files import Job
+from ptnl.study.jobs import study_jobs
+from ptnl.study.planning import to_do
 from tests.workflow.conftest import Study
 
 REPORT = {"write_report": 1}
