@@ -14,7 +14,7 @@ NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptn
 	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
 	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
-.PHONY: demo test test-slurm slurm rehearsal lint format clean lock embedded gpu-bench wheels
+.PHONY: demo test check test-slurm slurm rehearsal lint format clean lock embedded gpu-bench wheels
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -24,6 +24,10 @@ demo: $(READY) ## the embedded study: every stage, then its tables and figures
 WORKERS ?= 2
 test: lint ## format, lint, unit tests, dry runs, real runs of small studies
 	@pytest --numprocesses $(WORKERS) --dist loadfile
+
+check: lint ## lint, and the unit tests that what you edited concerns: a quick loop
+	@tests=$$(python -m tests.changed); \
+	  [ -z "$$tests" ] || pytest --numprocesses $(WORKERS) $$tests
 
 test-slurm: slurm ## a study on a real SLURM of one node, installed first (Debian, root)
 	@pytest tests/slurm
