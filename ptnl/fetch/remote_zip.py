@@ -16,8 +16,8 @@ Read = Callable[[int, int], tuple[bytes, int]]
 class _Remote(AbstractBufferedFile):
     """A file on a server that can be read anywhere.
 
-    fsspec's own over HTTP, like remotezip's, hides the status of a request that failed, on which
-    another attempt depends. So `read` asks the server.
+    `read` asks the server, because the status of a failure decides whether another attempt makes
+    sense: remotezip hides it, and fsspec's own files over HTTP need a second client, aiohttp.
     """
 
     def __init__(self, read: Read) -> None:

@@ -1,9 +1,10 @@
 """One URL to one file on disk, however often the connection breaks.
 
-No library does what the tests ask for: urllib3's Retry ends where an answer's body begins,
-pooch starts a file over, huggingface_hub and fsspec append whatever range a server sends, curl
-gives up on a server that knows no ranges, and gdown continues in a later process a file that has
-changed on its server meanwhile. So requests asks, and the attempts are counted here.
+No library passes the tests against a faulty server. urllib3's Retry ends where the body of an
+answer begins. pooch starts a file over after each failure. huggingface_hub appends another range
+than it asked for. curl gives up on a server that sends no ranges. gdown joins the beginning of an
+old file to the rest of a new one when a later process continues. So the requests are made by
+`requests`, and what follows a failure is decided here.
 """
 
 import random

@@ -1,7 +1,7 @@
 """A web page that comes in place of a file.
 
-gdown reads Google Drive's page line by line, so it finds a form over several lines without its
-fields, and it brings two more dependencies.
+gdown parses Google Drive's page too, but line by line: of a form over several lines it loses the
+fields, and it does not tell the title of a page that refuses the file.
 """
 
 from html.parser import HTMLParser
