@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ptnl.errors import InputError
 from ptnl.fetch.checksums import is_verified
+from ptnl.fetch.part import part_path
 from ptnl.fetch.sources import Source
-from ptnl.fetch.transfer import part_path
 
 
 def archives_folder(data_root: Path, dataset: str) -> Path:

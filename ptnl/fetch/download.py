@@ -10,12 +10,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ptnl.errors import InputError
+from ptnl.fetch.answers import PATIENCE, Patience, UrlFailed
 from ptnl.fetch.checksums import digests_of, is_verified, receipt_path, record, write_receipt
 from ptnl.fetch.disk import is_full, require_space
 from ptnl.fetch.locking import locked
 from ptnl.fetch.ownership import move, remove_fetched, scratch
+from ptnl.fetch.part import Part
 from ptnl.fetch.sources import Source
-from ptnl.fetch.transfer import PATIENCE, Part, Patience, UrlFailed, transfer
+from ptnl.fetch.transfer import transfer
 
 
 def say(sentence: str) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ptnl.errors import InputError
+from ptnl.fetch.answers import Patience
 from ptnl.fetch.download import fetch
 from ptnl.fetch.sources import Source
-from ptnl.fetch.transfer import Patience
 from tests.faulty_server import Fault, serving
 from tests.inputs.rows import Row, read, refused, write
 

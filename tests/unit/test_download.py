@@ -1,6 +1,7 @@
 """Files come whole and verified, or not at all: against a real server with faults."""
 
 import errno
+import fcntl
 import hashlib
 import io
 import json
@@ -25,12 +26,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptnl.errors import InputError
-from ptnl.fetch import locking, transfer
+from ptnl.fetch import answers, transfer
+from ptnl.fetch.answers import Patience
 from ptnl.fetch.checksums import is_verified, read_receipt, receipt_path, verify
 from ptnl.fetch.download import fetch
 from ptnl.fetch.ownership import make_scratch
+from ptnl.fetch.part import part_path
 from ptnl.fetch.sources import Source
-from ptnl.fetch.transfer import Patience, part_path
 from ptnl.io import read_json, write_json
 from tests.faulty_server import Fault, serving
 
@@ -246,16 +248,17 @@ def test_a_busy_server_is_asked_again(server, tmp_path, said, status):
     assert f"HTTP {status}" in said
 
 
-@pytest.mark.parametrize("form", ["seconds", "date", "never"])
+@pytest.mark.parametrize("form", ["seconds", "date", "never", "year"])
 def test_a_server_says_how_long_to_wait(server, tmp_path, said, form, monkeypatch):
     pauses = []
     monkeypatch.setattr(transfer.time, "sleep", pauses.append)
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=7.9), usegmt=True)
-    value = {"seconds": "7", "date": later, "never": "sometime"}[form]
+    year = "Wed, 01 Nov 99999 00:00:00 GMT"
+    value = {"seconds": "7", "date": later, "never": "sometime", "year": year}[form]
     server.faults["a.tar"] = [Fault(status=503, headers={"Retry-After": value})]
     patience = Patience(attempts=2, pause=0.5, longest_pause=30)
     fetch(source_of(server.url("a.tar")), tmp_path, report=said, patience=patience)
-    low, high = (0.25, 0.5) if form == "never" else (5, 8)
+    low, high = (0.25, 0.5) if form in ("never", "year") else (5, 8)
     assert len(pauses) == 1
     assert low <= pauses[0] <= high
 
@@ -337,7 +340,7 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 
 def test_drive_asks_and_is_answered(server, tmp_path, said, monkeypatch):
-    monkeypatch.setattr(transfer, "DRIVE", server.url("drive"))
+    monkeypatch.setattr(answers, "DRIVE", server.url("drive"))
     page = PAGE.format(action="/a.tar").encode()
     server.always["drive"] = Fault(headers=HTML, body=page, ignores_range=True)
     server.faults["a.tar"] = [Fault(cut=100)]
@@ -352,7 +355,7 @@ def test_drive_asks_and_is_answered(server, tmp_path, said, monkeypatch):
 
 @pytest.mark.parametrize("url", ["drive:ID", "plain"])
 def test_a_web_page_is_not_the_file(server, tmp_path, said, monkeypatch, url):
-    monkeypatch.setattr(transfer, "DRIVE", server.url("drive"))
+    monkeypatch.setattr(answers, "DRIVE", server.url("drive"))
     page = b"<html><title>Google Drive -\n Quota exceeded</title></html>"
     server.always["drive"] = server.always["plain"] = Fault(headers=HTML, body=page)
     source = source_of(server.url(url) if url == "plain" else url, optional=True)
@@ -386,6 +389,7 @@ def test_one_file_of_a_zip(server, tmp_path, said, fault):
     [
         ("set/none", ZIP.getvalue(), Fault(), "There is no item named 'set/none'"),
         ("set/a.tar", OTHER, Fault(), "File is not a zip file"),
+        ("set/a.tar", b"shorter", Fault(), "File is not a zip file"),
         ("set/a.tar", ZIP.getvalue(), Fault(ignores_range=True), "sends no ranges"),
     ],
 )
@@ -508,7 +512,7 @@ import sys
 from pathlib import Path
 from ptnl.fetch.download import fetch
 from ptnl.fetch.sources import Source
-from ptnl.fetch.transfer import Patience
+from ptnl.fetch.answers import Patience
 url, sha256, folder = sys.argv[1:]
 source = Source("a.tar", "set", (url,), sha256=sha256)
 fetch(source, Path(folder), patience=Patience(pause=0.001))
@@ -527,11 +531,12 @@ def until(condition) -> None:
         time.sleep(0.01)
 
 
-def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
-    def lockf(*_):
-        raise OSError(errno.ENOLCK, "No locks available")
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch, code):
+    def flock(*_):
+        raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(locking.fcntl, "lockf", lockf)
+    monkeypatch.setattr(fcntl, "flock", flock)
     with pytest.raises(InputError, match=rf"{tmp_path}: its file system has no locks .*flock"):
         fetch(source_of(), tmp_path)
 

@@ -201,7 +201,10 @@ def test_targets_by_name(tmp_path, target):
         ("figure2", "Figure 2 needs prompt_gce, linear_probe_gce."),
         ("table7", "Table 7 needs more data sets than Table 2 shows."),
         ("{results}/figures/figure5.svg", "Figure 5 needs prompt_ctx0, prompt_ctx4, prompt_ctx8, "),
-        ("{results}/figures/figure3.svg", "There is no Figure 3; there are 1, 2, 4, 5, 6, 8, 9."),
+        (
+            "{results}/figures/figure3.svg",
+            "There is no Figure 3; there are 1, 2, 4, 5, 6, 8, 9, 10, 11.",
+        ),
         ("{results}/tables/table12.md", "There is no Table 12; there are 1, 2, 3, 4, 5, 6, 7, "),
     ],
 )
