@@ -12,13 +12,14 @@ from ptnl.fetch.web_page import page_of
 
 DRIVE = "https://drive.usercontent.google.com/download"
 
-# Of a compressed answer neither length nor ranges would be those of the file.
+# Ask for the file uncompressed: with compression, Content-Length and Content-Range would describe
+# the compressed bytes.
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"ptnl/{__version__}"}
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a server is borne with. Times in seconds."""
+    """Timeouts and retries, in seconds."""
 
     attempts: int = 6  # in a row that bring less than `CHUNK` bytes
     pause: float = 1.0  # before the second attempt; doubles from one to the next

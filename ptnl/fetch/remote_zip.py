@@ -9,7 +9,7 @@ from fsspec.spec import AbstractBufferedFile
 
 READ_AHEAD = 1 << 20  # bytes
 
-# Of the first byte and the one behind the last: those bytes, and the length of the whole file.
+# Reads bytes `first` to `end` (exclusive) of the remote file; also gives its total size.
 Read = Callable[[int, int], tuple[bytes, int]]
 
 

@@ -37,7 +37,7 @@ from ptnl.fetch.sources import Source
 def transfer(
     source: Source, url: str, part: Part, report: Callable[[str], None], patience: Patience
 ) -> None:
-    """Bring `part` to the whole of the file at `url`.
+    """Download the rest of the file at `url` into `part`, resuming where it stopped.
 
     It is continued where it ends, if the server can. That the beginning is of the same file, a
     checksum will show; without one it must be from this URL, and the server must say that its file
@@ -141,7 +141,7 @@ def _attempt_member(
 
 @contextmanager
 def _network_errors(part: Part) -> Iterator[None]:
-    """What a network may do, as an attempt that failed or a URL that does."""
+    """Translate network errors: try the same URL again, or move on to the next one."""
     hopeless = (
         requests.exceptions.InvalidURL,
         requests.exceptions.SSLError,

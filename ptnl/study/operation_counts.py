@@ -74,7 +74,7 @@ class _Sizes:
 
 
 def unsized(config: Config) -> list[str]:
-    """Data sets and backbones of the study whose sizes nobody told: their work is not known."""
+    """Data sets and backbones of the study whose sizes, and so whose work, are not known."""
     return [name for name in config["datasets"] if _images(config, name) is None] + [
         name for name in config["backbones"] if name not in MODELS
     ]

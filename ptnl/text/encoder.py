@@ -15,8 +15,8 @@ from ptnl.text.prompts import Tokens, tokenise
 from ptnl.text.tokenizer import clip_tokenizer
 from ptnl.text.tower import Row, TextTower, Weights, project_first, run_tower
 
-# Numbers that a token leaves behind in a layer, in widths of the tower, as measured with QuickGELU
-# (with GELU 4 fewer), and how many more where the weights are trained.
+# Activations kept for the backward pass, per token and layer, in multiples of the tower's width, as
+# measured with QuickGELU (4 fewer with GELU), and how many more where the weights are trained.
 FROZEN_WIDTHS, TRAINED_WIDTHS = 18, 9
 
 
@@ -69,7 +69,8 @@ class PromptEncoder:
         is_end = np.arange(layout.ends.shape[1]) < layout.counts[:, None]
         self._real_ends = on_device(np.flatnonzero(is_end))  # (C) of KE
         self._ends_before = [0, *np.cumsum(layout.counts).tolist()]
-        # What a training that learns only tokens of the prefix cannot change in the first layer.
+        # If only prefix tokens are trained, the first layer's queries, keys and values of the
+        # suffixes never change, so they are computed once.
         self._first_qkv = None
         if not (learnt >= self._prefix).any():
             places = tower.weights["positional_embedding"][self._positions[self._prefix :]]

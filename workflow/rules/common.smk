@@ -13,7 +13,7 @@ def checked(said):
 
 
 def doubled(amount):
-    """An amount of a resource that doubles whenever a job is tried again, lest it ran out of it."""
+    """An amount of a resource that doubles with every attempt, in case the last one ran out of it."""
 
     def of_attempt(wildcards, attempt):
         return amount * 2 ** (attempt - 1)
@@ -100,7 +100,7 @@ def backbone_assets(wildcards):
 def backbone_options(wildcards, input):
     """The files of a backbone, fetched or shipped.
 
-    Of `input` it depends, so that Snakemake does not compare it with the last run's: the package
+    It takes `input`, so that Snakemake does not compare the result with the last run's: the package
     may have moved.
     """
     source = BACKBONES[wildcards.backbone].source
