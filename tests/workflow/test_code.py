@@ -14,8 +14,11 @@ SUMMARIES = {
     "all": 1,
     "collect_runs": 1,
     "check_claims": 1,
-    "make_table": 9,
-    "plot_figure": 5,  # not those of gradients and of random prompts
+    "make_table": 6,
+    "make_overview": 1,
+    "collect_details": 1,
+    "plot_details": 1,
+    "plot_figure": 4,  # not those of gradients and of random prompts
     "report_cost": 1,
     "report_noise": 1,
     "write_report": 1,
@@ -80,4 +83,4 @@ def test_what_the_page_on_extending_adds_runs_and_nothing_else(edited):
     assert planned.pop("tune_method_lazy") == 3  # prompt_ce with both backbones, and the new one
     assert planned.pop("inject_noise_lazy") == 2  # seeds
     # Every figure knows the titles of the study's methods.
-    assert planned == {**SUMMARIES, "plot_figure": 7}
+    assert planned == {**SUMMARIES, "plot_figure": 6, "write_config": 1}
