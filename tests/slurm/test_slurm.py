@@ -128,7 +128,7 @@ def test_a_failing_job_is_tried_with_more_memory_and_reported(cluster, study, tm
     before = len(cluster.records())
     said = snakemake(cluster, broken, str(target), "--retries", "1")
     assert said.returncode != 0
-    assert "mini-rn.npy: not readable as an array" in said.stdout + said.stderr
+    assert "mini-rn.npy: damaged" in said.stdout + said.stderr
     tried = [(record.state, record.mem_mb) for record in cluster.records()[before:]]
     assert tried == [("FAILED", 4000), ("FAILED", 8000)]
     assert not target.exists()
