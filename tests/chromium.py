@@ -50,6 +50,7 @@ class Browser:
         )
         self._session = attached["sessionId"]
         self._send("Page.enable")
+        self._send("Page.setLifecycleEventsEnabled", enabled=True)
         self._send("Network.enable")
 
     def __enter__(self) -> Self:
@@ -66,8 +67,19 @@ class Browser:
     def open(self, path: Path) -> None:
         """Open a file, and wait until it has loaded."""
         self._events.clear()
-        self._send("Page.navigate", url=path.resolve().as_uri())
-        self.wait_for("Page.loadEventFired")
+        loader = self._send("Page.navigate", url=path.resolve().as_uri())["loaderId"]
+        self.wait_for("Page.lifecycleEvent", name="load", loaderId=loader)
+
+    def reload(self) -> None:
+        """Load the page anew in the same process, and wait until it has loaded.
+
+        What a page stores reaches other processes of the browser a moment later, without a sign
+        that one could wait for; opening the file again may start such a process.
+        """
+        self._events.clear()
+        self._send("Page.reload")
+        loader = self.wait_for("Page.lifecycleEvent", name="init")["loaderId"]
+        self.wait_for("Page.lifecycleEvent", name="load", loaderId=loader)
 
     def press(self, key: str) -> None:
         """Press a key: a character, or a name such as Enter."""
