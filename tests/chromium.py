@@ -57,7 +57,9 @@ class Browser:
         return self
 
     def __exit__(self, *error) -> None:
-        self._process.terminate()
+        # Closed as a reader closes it: what pages have stored is then on disk.
+        self._session = None
+        self._send("Browser.close")
         self._process.wait()
         os.close(self._in)
         os.close(self._out)
@@ -68,17 +70,6 @@ class Browser:
         """Open a file, and wait until it has loaded."""
         self._events.clear()
         loader = self._send("Page.navigate", url=path.resolve().as_uri())["loaderId"]
-        self.wait_for("Page.lifecycleEvent", name="load", loaderId=loader)
-
-    def reload(self) -> None:
-        """Load the page anew in the same process, and wait until it has loaded.
-
-        What a page stores reaches other processes of the browser a moment later, without a sign
-        that one could wait for; opening the file again may start such a process.
-        """
-        self._events.clear()
-        self._send("Page.reload")
-        loader = self.wait_for("Page.lifecycleEvent", name="init")["loaderId"]
         self.wait_for("Page.lifecycleEvent", name="load", loaderId=loader)
 
     def press(self, key: str) -> None:
