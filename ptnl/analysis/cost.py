@@ -7,7 +7,7 @@ import pandas as pd
 
 from ptnl.analysis.text_tables import markdown_table
 from ptnl.methods import METHODS
-from ptnl.schemas import COST
+from ptnl.schemas import COST, rows_of
 
 RUN_STAGES = {"features": "tune_method", "images": "finetune_backbone"}
 ZERO_SHOT_STAGE = "pseudolabel_zeroshot"
@@ -73,7 +73,7 @@ def markdown(table: pd.DataFrame, study: str) -> str:
             _gib(row.memory_gib),
             _gib(row.device_gib),
         )
-        for row in table.itertuples()
+        for row in rows_of(table)
     ]
     peaks = (_gib(table.memory_gib.max()), _gib(table.device_gib.max()))
     rows.append(

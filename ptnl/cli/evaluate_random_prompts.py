@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = choose_device(args.device, args.gpu_share)
     backbone = read_text_backbone(args.backbone, args.model_config, args.weights, device)
     is_test, labels = split_of(manifest, "test")
-    features = read_features(args.features, manifest.image)[is_test].to(backbone.device)
+    features = read_features(args.features, manifest.image.tolist())[is_test].to(backbone.device)
     names = class_names_of(manifest)
     accuracy, confusion = random_prompts(
         backbone, features, labels, names, args.context_length, args.draws

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifest = read_parquet(args.manifest, MANIFEST)
     device = choose_device(args.device, args.gpu_share)
     backbone = read_text_backbone(args.backbone, args.model_config, args.weights, device)
-    features = read_features(args.features, manifest.image).to(backbone.device)
+    features = read_features(args.features, manifest.image.tolist()).to(backbone.device)
     logits = zero_shot_logits(backbone, features, class_names_of(manifest), args.template).cpu()
     confidence, pseudo = logits.softmax(dim=-1).max(dim=-1)
     true = torch.tensor(manifest.label.tolist())[:, None]

@@ -1,6 +1,6 @@
 """Train all runs of a sweep side by side, one folder a run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
-    features = read_features(args.features, manifest.image).to(device)
+    features = read_features(args.features, manifest.image.tolist()).to(device)
     draws = [read_draw(path) for path in args.shots]
     is_test, test_labels = split_of(manifest, "test")
     backbone = read_text_backbone(
@@ -65,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     class_names = class_names_of(manifest)
     method = METHODS[args.method]
-    tune = import_module(f"ptnl.methods.{method.module}").tune
+    tune: Callable[[SweepData], list[TunedRun]] = import_module(
+        f"ptnl.methods.{method.module}"
+    ).tune
     view_files = list(zip(args.views, args.view_images, strict=True))
 
     def train(together: list[int]) -> list[TunedRun]:

@@ -67,6 +67,7 @@ class Memory:
 
         Where those in between are fewer than a batch, they count as clean.
         """
+        assert self.confidence is not None  # `see` came before
         agrees = self._classes == self.labels
         clean = agrees & (self.confidence >= SURE)
         between = agrees & (self.confidence >= UNSURE) & ~clean

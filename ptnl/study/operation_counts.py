@@ -88,10 +88,9 @@ def work_of(config: Config, job: Job) -> Work | None:
     stage = _STAGES.get(job.record.split("/")[0])
     if stage is None:
         return Work()
-    images = _images(config, job.dataset)
-    if images is None or job.backbone not in MODELS:
+    images, classes = _images(config, job.dataset), datasets_of(config)[job.dataset].classes
+    if images is None or classes is None or job.backbone not in MODELS:
         return None
-    classes = datasets_of(config)[job.dataset].classes
     drawn = images[0] if config["shots"] == "all" else config["shots"] * classes
     sizes = _Sizes(MODELS[job.backbone], classes, sum(images), images[-1], drawn)
     return stage(config, job, sizes)
@@ -203,7 +202,7 @@ def _proda(settings: Mapping[str, Any], sizes: _Sizes, steps: int) -> float:
     tokens = at_end / 2 + in_middle / 4 + in_front / 4  # of a prompt, in the mean
     nameless = settings["prompts"] * (context + 2)
     step = 2 * _text(sizes, settings["prompts_together"] * tokens + nameless)
-    return steps * step + settings["prompts"] * _text(sizes, tokens)
+    return steps * step + float(settings["prompts"]) * _text(sizes, tokens)
 
 
 def _text(sizes: _Sizes, tokens: float) -> float:

@@ -94,14 +94,11 @@ def train_sgd(
     def step_of(images: Tensor) -> Step:
         return plain_step(images, labels, loss, score)
 
-    if plan_of is None:
+    def plain_plan() -> Callable[[int], Epoch]:
         ordered = shared_batches(seeds, labels, settings)
+        return lambda epoch: Epoch([step_of(images) for images in ordered[epoch]])
 
-        def plan(epoch: int) -> Epoch:
-            return Epoch([step_of(images) for images in ordered[epoch]])
-
-    else:
-        plan = plan_of(score)
+    plan = plain_plan() if plan_of is None else plan_of(score)
     leaves = [parameters] if isinstance(parameters, Tensor) else list(parameters.values())
     buffers: list[Tensor | None] = [None] * len(leaves)
     decay = {name: settings[name] for name in ("momentum", "weight_decay")}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -116,7 +117,7 @@ def read_views(
     """
     views = {}
     for path, index in files:
-        images = read_parquet(index, VIEW_IMAGES).image
+        images = read_parquet(index, VIEW_IMAGES).image.tolist()
         position = dict(zip(images, range(len(images)), strict=True))
         views[read_metadata(index)["settings"]["seed"]] = _mapped(path, 3, images), position
     runs = []
@@ -177,7 +178,7 @@ def write_weights(weights: dict[str, Tensor], folder: Path) -> None:
     write_tensors(weights, folder / "weights.safetensors")
 
 
-def write_history(history: pd.DataFrame, folder: Path, made: dict) -> None:
+def write_history(history: pd.DataFrame, folder: Path, made: dict[str, Any]) -> None:
     """The history of a run, one row an epoch."""
     write_parquet(history, folder / "history.parquet", HISTORY, made)
 
@@ -193,7 +194,7 @@ def run_metrics(
     epochs: int,
     parameters: int,
     cost: JobCost,
-    made: dict,
+    made: dict[str, Any],
 ) -> None:
     """The run's row of the run table, and what made it; written last of a run's files."""
     metrics = {
@@ -224,7 +225,7 @@ def write_runs(
     classes: int,
     epochs: int,
     cost: JobCost,
-    made: dict,
+    made: dict[str, Any],
 ) -> None:
     """Every file of the runs of a job; says how good each run is.
 
