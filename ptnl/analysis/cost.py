@@ -70,8 +70,8 @@ def markdown(table: pd.DataFrame, study: str) -> str:
     caption = (
         f"**Cost.** Wall time of all jobs, one after the other, and peak memory, study {study!r}. "
         "Runs that a job trained side by side share its time. An encoding is one of the prompts of "
-        "all classes, by the text tower, forward and backward. Stages without a device are known by "
-        "records of other jobs, which do not tell it."
+        "all classes by the text tower, forward and backward. Stages without a device are known "
+        "by records of other jobs, which do not tell it."
     )
     heads = ["Stage", "Method", "Device", "Jobs", "Runs", "Time (h:min:s)"]
     heads += ["Seconds a run", "Encodings a step", "Memory (GiB)", "Device memory (GiB)"]

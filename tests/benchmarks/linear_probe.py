@@ -32,7 +32,7 @@ def draws_of(
 ) -> tuple[torch.Tensor, torch.Tensor, int]:
     """Features (R, N, D) and labels (R, N) of a sweep, and the number of classes."""
     manifest = read_parquet(results / f"manifests/{dataset}.parquet", MANIFEST)
-    features = read_features(results / f"features/{dataset}/{backbone}.npy", len(manifest))
+    features = read_features(results / f"features/{dataset}/{backbone}.npy", manifest.image)
     draws = [
         read_parquet(results / f"noise/{dataset}/symmetric/fp-{fp}/seed-{s}.parquet", NOISY_SHOTS)
         for fp in fps

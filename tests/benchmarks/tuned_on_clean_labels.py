@@ -58,7 +58,7 @@ def sweep_of(results: Path, dataset: str, fp: int, config: dict, method: str) ->
     """The runs of a cell, over all seeds, tested on val and on test: sweep, both sets of labels."""
     backbone = config["primary_backbone"]
     manifest = read_parquet(results / f"manifests/{dataset}.parquet", MANIFEST)
-    features = read_features(results / f"features/{dataset}/{backbone}.npy", len(manifest))
+    features = read_features(results / f"features/{dataset}/{backbone}.npy", manifest.image)
     noise = config["random_noise"]
     folder = results / f"noise/{dataset}/{noise}/fp-{fp}"
     draws = [read_draw(folder / f"seed-{seed}.parquet") for seed in config["seeds"]]
