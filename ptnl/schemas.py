@@ -63,7 +63,7 @@ HISTORY: Schema = {
     "gradient_noisy_mean": "double",
     "gradient_clean_mean": "double",
     # How the epoch splits the shots by whether their label is taken as right, in percent; NaN where
-    # the method makes no split.
+    # the method makes no split. A label that the method has rewritten is judged as rewritten.
     "taken_as_clean": "double",  # share of the shots
     "split_precision": "double",  # of those, the share whose label is right
     "split_recall": "double",  # of the shots whose label is right, the share taken as clean
@@ -218,6 +218,8 @@ COST: Schema = {
     "jobs": "int64",
     "runs": "int64",
     "hours": "double",  # wall time of all jobs
+    "seconds_a_run": "double",  # NaN where the stage makes no runs
+    "encodings_a_step": "int64",  # of the prompts of all classes, in training; 0 where none
     "memory_gib": "double",  # peak of a process
     "device_gib": "double",  # peak of tensors on the GPU
 }

@@ -37,8 +37,8 @@ class ModelSize:
 MODELS = {
     "RN50": ModelSize(12.22, 1024, 512, 12, tuned_gflops=8.18, tuned_parameters=25_557_032),
     "ViT-B-32": ModelSize(8.82, 512, 512, 12, tuned_gflops=8.82, tuned_parameters=88_224_232),
-    "mini-rn": ModelSize(0.0392, 128, 128, 2, tuned_gflops=0.00593, tuned_parameters=320_488),
-    "mini-vit": ModelSize(0.170, 128, 128, 2),
+    "mini-rn": ModelSize(0.0392, 128, 192, 2, tuned_gflops=0.00593, tuned_parameters=320_488),
+    "mini-vit": ModelSize(0.170, 128, 192, 2),
 }
 
 # Tokens of a class alone: name, full stop and end token, as OxfordPets has them.
@@ -71,6 +71,16 @@ class _Sizes:
     images: int
     test: int
     draw: int  # images of a few-shot draw
+
+
+def encodings_a_step(method: str, settings: Mapping[str, Any]) -> int:
+    """How often a step of training encodes the prompts of all classes, of one run."""
+    if method == "cocoop":
+        return settings["batch_size"]  # every image has prompts of its own
+    if method == "proda":
+        return settings["prompts_together"]
+    encodes = settings.get("context_length", 0) > 0 or method in ("cls_tuning", "text_finetune")
+    return int(encodes)
 
 
 def unsized(config: Config) -> list[str]:

@@ -149,7 +149,8 @@ def train_sgd(
             tally = torch.zeros(COUNTS, runs, device=device, dtype=torch.float64)
             for step in chosen.steps:
                 tally += advance(step, features, rate)
-        split = _split_row(chosen.clean, labels == labels_clean)
+        judged = labels if chosen.labels is None else chosen.labels
+        split = _split_row(chosen.clean, judged == labels_clean)
         history.append(torch.cat([_epoch_row(tally), pulls, split]))
         taken.append(tally[-1])
     return _histories(torch.stack(history).cpu().numpy(), torch.stack(taken).cpu().numpy(), rates)

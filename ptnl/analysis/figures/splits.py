@@ -53,7 +53,12 @@ def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> 
                     mean, spread = epochs[column].mean(), epochs[column].std().fillna(0)
                     axes.plot(mean.index, mean, dashes, color=colour)
                     axes.fill_between(
-                        mean.index, mean - spread, mean + spread, color=colour, alpha=0.1, lw=0
+                        mean.index,
+                        (mean - spread).clip(lower=0),
+                        (mean + spread).clip(upper=100),
+                        color=colour,
+                        alpha=0.1,
+                        lw=0,
                     )
                     label = f"{METHODS[method].title}, {word}"
                     ends[axes].append((part.epoch.max(), mean.iloc[-1], label, colour))
