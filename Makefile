@@ -14,7 +14,7 @@ NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptn
 	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
 	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
-.PHONY: demo test check coverage test-faults test-slurm slurm rehearsal lint format clean lock embedded gpu-bench wheels
+.PHONY: demo test check coverage test-faults test-slurm slurm rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -70,11 +70,19 @@ wheels: $(READY) ## the wheels that an offline machine lacks: make wheels ONLY="
 	  $(if $(ONLY),$(PINS),--requirement envs/requirements.lock)
 	@echo "$(WHEELS)/: there, pip install --no-index --no-deps --target SITE $(WHEELS)/*.whl"
 
-lint: $(READY) ## format and lint checks
-	@echo "ruff, snakefmt, snakemake --lint"
+docs: $(READY) ## these pages: results/docs/index.html
+	@sphinx-build --builder html --fail-on-warning --quiet workflow/docs results/docs
+	@echo "results/docs/index.html"
+
+check-links: $(READY) ## ask the servers that the docs link to; needs a network
+	@sphinx-build --builder linkcheck --quiet workflow/docs results/docs-links
+
+lint: $(READY) ## format, lint and type checks
+	@echo "ruff, snakefmt, mypy, snakemake --lint"
 	@ruff check .
 	@ruff format --check .
 	@snakefmt --check Snakefile workflow
+	@mypy
 	@snakemake --lint
 
 format: $(READY) ## rewrite the code in its format

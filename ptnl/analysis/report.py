@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -12,6 +13,7 @@ from markupsafe import Markup
 
 from ptnl.analysis.text_tables import markdown_table
 from ptnl.data import title_of
+from ptnl.schemas import rows_of
 from ptnl.study.layouts import FIGURES
 
 CLAIMS_DETAIL = "\n## How a verdict is reached"  # what stands before it fits on a screen
@@ -52,7 +54,7 @@ class Report:
 def environment(runs: pd.DataFrame) -> str:
     """What computed the runs: code, torch, device; as Markdown."""
     by = runs.groupby(["commit", "torch", "device"], as_index=False).size()
-    rows = by.itertuples(index=False)
+    rows = rows_of(by)
     return markdown_table(["Commit", "torch", "Device", "Runs"], rows, "lllr")
 
 
@@ -71,7 +73,7 @@ def introduction(runs: pd.DataFrame) -> str:
     )
 
 
-def _picture(title: str, svg: bytes, number: int | None = None) -> dict:
+def _picture(title: str, svg: bytes, number: int | None = None) -> dict[str, Any]:
     return {"number": number, "title": title, "data": base64.b64encode(svg).decode()}
 
 

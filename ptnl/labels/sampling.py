@@ -1,6 +1,7 @@
 """The few-shot draw, exactly as CoOp's data sets make it."""
 
 import random
+from typing import Any
 
 import pandas as pd
 from pandas.core.groupby import DataFrameGroupBy
@@ -29,7 +30,8 @@ def draw_shots(manifest: pd.DataFrame, shots: int | None, seed: int) -> pd.DataF
 
     Raises
     ------
-    InputError : a class has too few training images
+    InputError
+        A class has too few training images.
     """
     stream = random.Random(seed)
     drawn: list[int] = []
@@ -54,5 +56,5 @@ def images_per_class(manifest: pd.DataFrame) -> int:
     return round((manifest.split == "train").sum() / manifest.label.nunique())
 
 
-def _classes(manifest: pd.DataFrame, split: str) -> DataFrameGroupBy:
+def _classes(manifest: pd.DataFrame, split: str) -> "DataFrameGroupBy[Any, Any]":
     return manifest[manifest.split == split].groupby("label", sort=False)

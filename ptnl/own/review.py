@@ -13,6 +13,7 @@ import pandas as pd
 
 from ptnl.features.decoding import read_image
 from ptnl.own.encode import Images
+from ptnl.schemas import rows_of
 
 THUMBNAIL_SIDE = 144  # pixels; small images stay as they are
 QUALITY = 80  # of WebP
@@ -46,7 +47,7 @@ def review_page(
     of_class = [np.flatnonzero(labels == label) for label in range(len(names))]
     pictures = _Pictures(images, rows)
     items = []
-    for row in ranking.head(count).itertuples():
+    for row in rows_of(ranking.head(count)):
         place = position[row.image]
 
         def nearest(name: str, place: int = place) -> list[int]:

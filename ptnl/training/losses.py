@@ -5,7 +5,8 @@ epsilon: at the ends of CLIP's scale, logits of -100 and 100, losses and gradien
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -41,8 +42,9 @@ def generalised_cross_entropy(
 
 
 def mean_absolute_error(logits: Tensor, labels: Tensor) -> Tensor:
-    """MAE: 1 - p(label), half of |p - onehot|_1 (Ghosh et al. 2017). logits (..., C) -> (...).
+    """MAE: 1 - p(label) (Ghosh et al. 2017). logits (..., C), labels (...) -> (...).
 
+    That is half the L1 distance between p and the one-hot label.
     It is the generalised cross-entropy with q = 1, as NLPrompt has it (Pan et al. 2025).
     """
     return generalised_cross_entropy(logits, labels, 1.0)
@@ -89,7 +91,7 @@ def double_softmax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 # Name -> function of a method's hyper-parameters that gives its loss.
-LOSSES: dict[str, Callable[[dict], Loss]] = {
+LOSSES: dict[str, Callable[[Mapping[str, Any]], Loss]] = {
     "ce": lambda settings: cross_entropy,
     "gce": lambda settings: (
         lambda logits, labels: generalised_cross_entropy(
