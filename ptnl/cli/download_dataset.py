@@ -12,7 +12,7 @@ from ptnl.data.archives import Archives
 from ptnl.data.changes import check_place, is_receipt, state_of
 from ptnl.errors import InputError
 from ptnl.fetch.locking import locked
-from ptnl.fetch.ownership import put, require_free, scratch
+from ptnl.fetch.ownership import put, require_free, require_scratch, scratch
 from ptnl.fetch.sources import load_sources
 from ptnl.io import read_json, write_json
 from ptnl.provenance import made_by
@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     dataset = None if is_own else dataset_of(args.dataset, args.options)
     check_place(args.out, args.dataset)
     require_free(images)
+    require_scratch(images)
     if folder:
         _check_folder(Path(folder), images)
     was_there = args.out.exists()

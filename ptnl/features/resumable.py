@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from ptnl.fetch.disk import require_space
 from ptnl.fetch.locking import locked
-from ptnl.fetch.ownership import discard, is_scratch, make_scratch, scratch_path
+from ptnl.fetch.ownership import discard, is_scratch, make_scratch, require_scratch, scratch_path
 from ptnl.io import end_array, naming, read_json, require_own, write_json
 
 ENDING = 4096  # bytes reserved for what stands behind the numbers
@@ -50,6 +50,7 @@ def write_features(
         something at `out` is not ptnl's
     """
     require_own(out)
+    require_scratch(out)
     lock = out.with_name(f".{out.name}.lock")
     with locked(lock, lambda: print(f"{out}: another process writes it; waiting"), stays=False):
         _write_locked(out, shape, identity, parts, unit, about)

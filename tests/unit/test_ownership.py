@@ -54,16 +54,16 @@ def test_images_that_another_process_got_meanwhile_are_not_got_again(tmp_path, d
     def after_another(path, waiting, **options):
         monkeypatch.setattr(download_dataset, "locked", alone)
         get(tmp_path, "dtd", dtd)
-        seen.append(snapshot(tmp_path))
+        seen.append(snapshot(tmp_path / "dtd/images"))
         with alone(path, waiting, **options):
             yield
 
     seen = []
     monkeypatch.setattr(download_dataset, "locked", after_another)
     get(tmp_path, "dtd", dtd)
-    assert [snapshot(tmp_path)] == seen
+    assert [snapshot(tmp_path / "dtd/images")] == seen
     get(tmp_path, "dtd", dtd)  # said again, it is done again
-    assert snapshot(tmp_path) != seen[0]
+    assert snapshot(tmp_path / "dtd/images") != seen[0]
 
 
 def coop_layout(data_root: Path) -> None:
