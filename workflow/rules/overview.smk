@@ -70,6 +70,50 @@ rule collect_details:
         "> {log:q} 2>&1"
 
 
+rule collect_predictions:
+    """What each method makes of each test image, with the study's first seed."""
+    input:
+        metrics=run_file("metrics.json", grid.predicted_runs(config)),
+        logits=run_file("logits.npy", grid.predicted_runs(config)),
+        manifests=collect("<results>/manifests/{dataset}.parquet", dataset=config["datasets"]),
+    output:
+        "<results>/predictions.parquet",
+    log:
+        "<logs>/collect_predictions.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        *code("collect_predictions"),
+        folders=lambda wildcards, input: folders_of(input.metrics),
+    shell:
+        "python -m ptnl.cli.job collect_predictions --runs {params.folders:q} "
+        "--manifests {input.manifests:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule select_hard_images:
+    """The test images that every method gets wrong, as thumbnails."""
+    input:
+        predictions="<results>/predictions.parquet",
+        receipts=[f"<data>/{dataset_place(config, name)}/receipt.json" for name in config["datasets"]],
+    output:
+        "<results>/hard_images.parquet",
+    log:
+        "<logs>/select_hard_images.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        *code("select_hard_images"),
+        datasets=config["datasets"],
+        backbone=config["primary_backbone"],
+        transparent_on=config["transparent_on"],
+    shell:
+        "python -m ptnl.cli.job select_hard_images --predictions {input.predictions:q} "
+        "--datasets {params.datasets:q} --receipts {input.receipts:q} --backbone {params.backbone:q} "
+        "--transparent-on {params.transparent_on:q} --out {output:q} > {log:q} 2>&1"
+
+
 rule plot_details:
     """Single classes, confusion matrices and learning curves of every method on a data set."""
     input:

@@ -243,11 +243,14 @@ rule write_report:
         confusion=collect("<results>/figures/confusion_{dataset}.svg", dataset=config["datasets"]),
         learning=collect("<results>/figures/learning_{dataset}.svg", dataset=config["datasets"]),
         mistakes=collect("<results>/details/{dataset}/mistakes.md", dataset=config["datasets"]),
+        by_class=collect("<results>/details/{dataset}/classes.parquet", dataset=config["datasets"]),
+        hard_images="<results>/hard_images.parquet",
         tables=collect("<results>/tables/table{number}.md", number=TABLES),
         ranks="<results>/ranks.md" if layouts.RANKED in TABLES else [],
         tpt="<results>/tpt.md" if TUNED_AT_TEST else [],
         figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),
         claims="<results>/claims.md",
+        verdicts="<results>/claims.csv",
         data="<results>/datasets.md",
         zeroshot="<results>/zeroshot.md" if grid.zero_shot_runs(config) else [],
         noise="<results>/noise.md",
@@ -262,13 +265,15 @@ rule write_report:
     params:
         *code("write_report", shows=True),
         template=shipped_file("analysis/templates/report.html.jinja"),
+        script=shipped_file("analysis/templates/sortable-tablesort.min.js"),
     shell:
         "python -m ptnl.cli.job write_report --config {input.config:q} --runs {input.runs:q} "
         "--overview {input.overview:q} --overview-figure {input.overview_figure:q} "
         "--class-figures {input.classes:q} --confusion-figures {input.confusion:q} "
         "--learning-figures {input.learning:q} --mistakes {input.mistakes:q} "
+        "--classes {input.by_class:q} --hard-images {input.hard_images:q} "
         "--tables {input.tables:q} --ranks {input.ranks:q} {input.tpt:q} --figures {input.figures:q} "
-        "--claims {input.claims:q} "
+        "--claims {input.claims:q} --verdicts {input.verdicts:q} "
         "--data {input.data:q} {input.zeroshot:q} --noise {input.noise:q} --cost {input.cost:q} "
         "--out {output:q} > {log:q} 2>&1"
 
