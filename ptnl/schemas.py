@@ -370,7 +370,9 @@ KEYS: tuple[tuple[Schema, tuple[str, ...]], ...] = (
 
 # Least and greatest value of a column, in whatever schema it stands. Its values are finite.
 RANGES = {
-    **dict.fromkeys(("label", "label_clean", "label_pseudo", "label_confused", "predicted"), (0, math.inf)),
+    **dict.fromkeys(
+        ("label", "label_clean", "label_pseudo", "label_confused", "predicted"), (0, math.inf)
+    ),
     **dict.fromkeys(("fp", "draw", "epoch", "epochs", "parameters", "n"), (0, math.inf)),
     **dict.fromkeys(("job_seconds", "learning_rate", "sd"), (0, math.inf)),
     **dict.fromkeys(("shots", "job_runs"), (1, math.inf)),

@@ -47,7 +47,7 @@ def _table(tokens: Sequence[Token], caption: Sequence[Token]) -> list[Token]:
     """The tokens of a table that scrolls where it is wider than the page."""
     text = re.sub(r"[*`]", "", caption[0].content) if caption else "Table"
     opened = Token("scroll_open", "div", 1, attrs={"class": "scroll", "tabindex": "0"})
-    opened.attrs |= {"role": "region", "aria-label": text.partition(":")[0]}
+    opened.attrs |= {"role": "group", "aria-label": text.partition(":")[0]}
     tokens[0].attrs["class"] = "sortable asc n-last"
     # The span stays in view while a wide table is scrolled below it.
     said = [
@@ -63,7 +63,7 @@ def _table(tokens: Sequence[Token], caption: Sequence[Token]) -> list[Token]:
 
 def _cells(tokens: Sequence[Token]) -> Iterator[Token]:
     heads = _columns_of_heads(tokens)
-    above, column = tokens[0], 0
+    above, column, tag = tokens[0], 0, "td"
     for place, token in enumerate(tokens):
         if token.type == "tr_open":
             column = 0
@@ -73,18 +73,19 @@ def _cells(tokens: Sequence[Token]) -> Iterator[Token]:
             continue
         elif token.type == "th_close":
             yield Token("html_inline", "", 0, content="</button>")
-        elif token.type == "td_open" and column < heads:
-            token.tag, token.attrs = "th", {"scope": "row"}
-            text = tokens[place + 1]
+        elif token.type == "td_open":
+            text, side = tokens[place + 1], _side(token)
+            token.attrs = side | (_key(text.content) if side else {})
             if column == 0 and not text.content:
                 text.content, text.children = above.content, above.children
-                token.attrs["class"] = "again"
+                token.attrs = {"class": "again"}
+            if column < heads and text.content:
+                token.tag = "th"
+                token.attrs["scope"] = "row"
             above = text if column == 0 else above
-        elif token.type == "td_open":
-            side = _side(token)
-            token.attrs = side | (_key(tokens[place + 1].content) if side else {})
+            tag = token.tag
         elif token.type == "td_close":
-            token.tag = "th" if column < heads else "td"
+            token.tag = tag
             column += 1
         yield token
 

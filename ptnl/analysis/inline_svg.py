@@ -1,4 +1,4 @@
-"""Matplotlib's SVG made fit to stand in a page: it follows the page's theme, and its names are its own.
+"""Matplotlib's SVG as part of a page: in the page's colours, with ids that no other figure has.
 
 As an image, a figure would keep its white ground on a dark page, and its text could be neither
 searched nor read aloud. Pure functions of strings.
@@ -7,7 +7,7 @@ searched nor read aloud. Pure functions of strings.
 import colorsys
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 # What the style of figures says -> what the page's theme says.
@@ -17,10 +17,11 @@ THEMED = {
     "#e3e3e3": "var(--line)",
     "#ffffff": "var(--page)",
 }
-COLOUR = re.compile(r"#[0-9a-f]{6}\b")
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 NUMBER = re.compile(r"-?\d+\.\d{3,}")
-REFERENCE = re.compile(r"url\(#([^)]+)\)")
-FONT = re.compile(r"font-family: [^;]*'DejaVu Sans'[^;]*;? ?")
+ROUNDED = ("d", "x", "y", "width", "height", "transform")
+REFERENCE = re.compile(r"""(?:url\(|href=["'])#([^"')]+)""")
+FONT = re.compile(r"font-family: [^;]*;? ?")  # the page's own will do
 SMALLEST = 620  # pixels of width, below which a wide figure is scrolled and not shrunk
 DARK_PAGE = "#15171a"  # as in the page's template
 CONTRAST = 4.5  # of text with its ground, as WCAG 2 asks for
@@ -36,38 +37,48 @@ def inline_svg(svg: bytes, name: str, title: str) -> str:
     title : what it is called where it is read aloud
     """
     root = ElementTree.fromstring(svg)
-    for parent in list(root.iter()):
-        for child in [c for c in parent if c.tag in (f"{SVG}metadata", f"{SVG}style")]:
-            parent.remove(child)
+    used = set(REFERENCE.findall(svg.decode()))
+    _remove_unused(root, used)
     for element in root.iter():
         element.tag = element.tag.removeprefix(SVG)
         element.attrib = dict(_attribute(element.tag, *item, name) for item in element.items())
-    width = float(root.attrib.pop("width", "0").removesuffix("pt")) * 4 / 3
-    root.attrib.pop("height", None)
-    root.attrib.pop("version", None)
-    shown = f"width: 100%; max-width: {width:.0f}px; min-width: {min(width, SMALLEST):.0f}px"
-    root.attrib |= {"role": "img", "aria-label": title, "fill": "currentColor", "style": shown}
-    for element in root.iter():
+        element.tail = None
         if element.tag != "text":
-            element.text = element.text and element.text.strip()
-        element.tail = element.tail and element.tail.strip()
+            element.text = None
+    width = float(root.attrib["width"].removesuffix("pt")) * 4 / 3
+    shown = f"width: 100%; max-width: {width:.0f}px; min-width: {min(width, SMALLEST):.0f}px"
+    root.attrib = {
+        "viewBox": root.attrib["viewBox"],
+        **{"role": "img", "aria-label": title, "fill": "currentColor", "style": shown},
+    }
     return ElementTree.tostring(root, encoding="unicode", short_empty_elements=False)
+
+
+def _remove_unused(parent: ElementTree.Element, used: Collection[str]) -> None:
+    """Remove what a page has no use for: metadata, styles, unused ids, empty groups."""
+    for child in list(parent):
+        _remove_unused(child, used)
+        if child.get("id") not in used:
+            child.attrib.pop("id", None)
+        empty = child.tag in (f"{SVG}g", f"{SVG}defs") and not len(child) and not child.attrib
+        if empty or child.tag in (f"{SVG}metadata", f"{SVG}style"):
+            parent.remove(child)
 
 
 def _attribute(tag: str, key: str, value: str, name: str) -> tuple[str, str]:
     """An attribute of an element as the page has it."""
     key = key.removeprefix(XLINK)
     if key == "id":
-        return key, f"{name}-{value}"
-    if key == "href" and value.startswith("#"):
-        return key, f"#{name}-{value[1:]}"
-    if key == "style":
-        value = COLOUR.sub(lambda found: _themed(found.group(), tag), FONT.sub("", value.lower()))
-    if key == "d":
+        value = f"{name}-{value}"
+    elif key == "href" and value.startswith("#"):
+        value = f"#{name}-{value[1:]}"
+    elif key == "clip-path":
+        value = value.replace("#", f"#{name}-")
+    elif key == "style":
+        value = COLOUR.sub(lambda found: _themed(found.group().lower(), tag), FONT.sub("", value))
+    elif key in ROUNDED:
         value = " ".join(NUMBER.sub(lambda found: f"{float(found.group()):.2f}", value).split())
-    if key in ("x", "y", "width", "height") and NUMBER.fullmatch(value):
-        value = f"{float(value):.2f}"
-    return key, REFERENCE.sub(rf"url(#{name}-\1)", value)
+    return key, value
 
 
 def _themed(colour: str, tag: str) -> str:
@@ -79,7 +90,9 @@ def _themed(colour: str, tag: str) -> str:
 
 def palette(figures: Iterable[str]) -> dict[str, tuple[str, str]]:
     """The colours that inline figures name: name -> as drawn, and on a dark page."""
-    names = sorted({name for figure in figures for name in re.findall(r"var\(--x(\w{6})\)", figure)})
+    names = sorted(
+        {name for figure in figures for name in re.findall(r"var\(--x(\w{6})\)", figure)}
+    )
     return {f"--x{name}": (f"#{name}", on_dark(f"#{name}")) for name in names}
 
 

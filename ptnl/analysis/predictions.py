@@ -1,6 +1,6 @@
 """What each method makes of each test image, and which images all of them get wrong. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ def predictions_of(
 
 
 def hard_images(predictions: pd.DataFrame, backbone: str) -> pd.DataFrame:
-    """The test images that every method gets wrong with a backbone, at every rate: `MOST` a data set.
+    """The test images that every method gets wrong at every rate, `MOST` of a data set at most.
 
     The clearest mistakes come first: those with the largest share of predictions that agree on one
     class, and among equals those of the lowest mean margin.
@@ -45,6 +45,7 @@ def hard_images(predictions: pd.DataFrame, backbone: str) -> pd.DataFrame:
     Parameters
     ----------
     predictions : see `ptnl.schemas.PREDICTIONS`
+    backbone : whose predictions count
 
     Returns
     -------

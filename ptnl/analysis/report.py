@@ -115,14 +115,15 @@ def verdicts_at_a_glance(verdicts: pd.DataFrame) -> list[dict]:
 def summary(verdicts: pd.DataFrame) -> str:
     """How many of the paper's claims hold, in one sentence."""
     counts = verdicts.verdict.value_counts()
+    words = {
+        HOLDS: ("holds here", "hold here"),
+        FAILS: ("does not hold", "do not hold"),
+        UNDECIDED: ("is undecided", "are undecided"),
+        UNJUDGED: ("needs more runs than this study has", "need more runs than this study has"),
+    }
     said = [
-        f"{counts[verdict]} {words}"
-        for verdict, words in (
-            (HOLDS, "hold here"),
-            (FAILS, "do not hold"),
-            (UNDECIDED, "are undecided"),
-            (UNJUDGED, "need more runs than this study has"),
-        )
+        f"{counts[verdict]} {several if counts[verdict] > 1 else one}"
+        for verdict, (one, several) in words.items()
         if verdict in counts
     ]
     return f"Of the paper's {len(verdicts)} claims, {', '.join(said)}."

@@ -152,7 +152,9 @@ def _titles(layout: Table) -> dict[str, Callable]:
     }
 
 
-def _grid(rows: pd.DataFrame, layout: Table, plus_minus: str, bold: str, minus: str) -> pd.DataFrame:
+def _grid(
+    rows: pd.DataFrame, layout: Table, plus_minus: str, bold: str, minus: str
+) -> pd.DataFrame:
     """Text cells: one row a (data set, row of the layout), one column a column of the layout."""
 
     def cell(row: pd.Series) -> str:
@@ -197,7 +199,9 @@ def caption(rows: pd.DataFrame, layout: Table, origin: Origin) -> str:
     said.append(origin.run if layout.rows == "backbone" else str(origin))
     across = "row" if layout.columns == "method" else "column"
     whose = "the paper's" if layout.is_papers else "what later work printed under this protocol"
-    printed = f"; in brackets {whose} and ours minus it" if rows.published_mean.notna().any() else ""
+    printed = (
+        f"; in brackets {whose} and ours minus it" if rows.published_mean.notna().any() else ""
+    )
     return ", ".join(said) + f"; best mean per {across} of a data set in bold{printed}"
 
 

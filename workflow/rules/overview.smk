@@ -1,9 +1,6 @@
 # What every study shows, whatever it runs: all methods, single classes, learning curves, its config.
 
 
-FORMATS = (".svg", ".pdf", ".png")
-
-
 rule write_config:
     """The study's config, with defaults and protocol, as its jobs have seen it."""
     output:
@@ -26,8 +23,24 @@ rule make_overview:
         runs="<results>/runs.parquet",
         random_prompts=random_prompt_files("accuracy.parquet"),
     output:
-        tables=multiext("<results>/tables/overview", ".csv", ".md", ".tex"),
-        figures=multiext("<results>/figures/overview", *FORMATS),
+        tables=[
+            report(
+                "<results>/tables/overview.csv",
+                caption="../report/overview_table.rst",
+                category="Overview",
+                labels={"file": "overview.csv"},
+            ),
+            *multiext("<results>/tables/overview", ".md", ".tex"),
+        ],
+        figures=[
+            report(
+                "<results>/figures/overview.svg",
+                caption="../report/overview_figure.rst",
+                category="Overview",
+                labels={"file": "overview.svg"},
+            ),
+            *multiext("<results>/figures/overview", ".pdf", ".png"),
+        ],
     log:
         "<logs>/make_overview.log",
     localrule: True
@@ -95,7 +108,9 @@ rule select_hard_images:
     """The test images that every method gets wrong, as thumbnails."""
     input:
         predictions="<results>/predictions.parquet",
-        receipts=[f"<data>/{dataset_place(config, name)}/receipt.json" for name in config["datasets"]],
+        receipts=[
+            f"<data>/{dataset_place(config, name)}/receipt.json" for name in config["datasets"]
+        ],
     output:
         "<results>/hard_images.parquet",
     log:
@@ -121,9 +136,33 @@ rule plot_details:
         mistakes="<results>/details/{dataset}/mistakes.parquet",
         curves="<results>/details/{dataset}/curves.parquet",
     output:
-        classes=multiext("<results>/figures/classes_{dataset}", *FORMATS),
-        confusion=multiext("<results>/figures/confusion_{dataset}", *FORMATS),
-        learning=multiext("<results>/figures/learning_{dataset}", *FORMATS),
+        classes=[
+            report(
+                "<results>/figures/classes_{dataset}.svg",
+                caption="../report/classes.rst",
+                category="Classes and training",
+                labels={"data set": "{dataset}", "figure": "classes"},
+            ),
+            *multiext("<results>/figures/classes_{dataset}", ".pdf", ".png"),
+        ],
+        confusion=[
+            report(
+                "<results>/figures/confusion_{dataset}.svg",
+                caption="../report/confusion.rst",
+                category="Classes and training",
+                labels={"data set": "{dataset}", "figure": "confusion"},
+            ),
+            *multiext("<results>/figures/confusion_{dataset}", ".pdf", ".png"),
+        ],
+        learning=[
+            report(
+                "<results>/figures/learning_{dataset}.svg",
+                caption="../report/learning.rst",
+                category="Classes and training",
+                labels={"data set": "{dataset}", "figure": "learning"},
+            ),
+            *multiext("<results>/figures/learning_{dataset}", ".pdf", ".png"),
+        ],
         mistakes="<results>/details/{dataset}/mistakes.md",
     log:
         "<logs>/plot_details/{dataset}.log",
