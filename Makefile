@@ -14,7 +14,7 @@ NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptn
 	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
 	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
-.PHONY: demo test check test-slurm slurm rehearsal lint format clean lock embedded gpu-bench wheels
+.PHONY: demo test check test-slurm slurm rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -57,6 +57,13 @@ wheels: $(READY) ## the wheels that an offline machine lacks: make wheels ONLY="
 	  $(addprefix --platform ,$(PLATFORMS)) --dest $(WHEELS) \
 	  $(if $(ONLY),$(PINS),--requirement envs/requirements.lock)
 	@echo "$(WHEELS)/: there, pip install --no-index --no-deps --target SITE $(WHEELS)/*.whl"
+
+docs: $(READY) ## these pages: results/docs/index.html
+	@sphinx-build --builder html --fail-on-warning --quiet workflow/docs results/docs
+	@echo "results/docs/index.html"
+
+check-links: $(READY) ## ask the servers that the docs link to; needs a network
+	@sphinx-build --builder linkcheck --quiet workflow/docs results/docs-links
 
 lint: $(READY) ## format and lint checks
 	@echo "ruff, snakefmt, snakemake --lint"

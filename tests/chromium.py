@@ -76,6 +76,10 @@ class Browser:
         loader = self._send("Page.navigate", url=path.resolve().as_uri())["loaderId"]
         self.wait_for("Page.lifecycleEvent", name="load", loaderId=loader)
 
+    def run_before_scripts(self, source: str) -> None:
+        """JavaScript that every page opened from now on runs before its own."""
+        self._send("Page.addScriptToEvaluateOnNewDocument", source=source)
+
     def press(self, key: str) -> None:
         """Press a key: a character, or a name such as Enter."""
         code = CODES.get(key) or ord(key.upper())

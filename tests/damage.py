@@ -25,7 +25,7 @@ from ptnl.io import (
 )
 from ptnl.provenance import names_digest
 from ptnl.schemas import HISTORY, MANIFEST, NOISY_SHOTS, PSEUDO_LABELS, RUNS, SUMMARY, Schema
-from ptnl.training.run_files import read_features, read_logits
+from ptnl.training.run_files import open_features, read_logits
 
 IMAGES = 40
 
@@ -80,7 +80,12 @@ def artefacts(folder: Path) -> list[Artefact]:
         made.append(Artefact(path, parquet(schema)))
     numbers = np.random.default_rng(0).random((IMAGES, 16)).astype(np.float16)
     write_array(numbers, folder / "features.npy", images=names_digest(names))
-    made.append(Artefact(folder / "features.npy", lambda path: read_features(path, names)))
+    made.append(
+        Artefact(
+            folder / "features.npy",
+            lambda path: open_features(path, names)(torch.arange(len(names))),
+        )
+    )
     write_array(numbers, folder / "run/logits.npy")
     made.append(Artefact(folder / "run/logits.npy", lambda path: read_logits(path.parent)))
     metrics = frame_of(RUNS).iloc[0].to_dict() | {"libraries": {"torch": "2"}, "rate": 12.5}

@@ -14,7 +14,7 @@ from ptnl.machine.memory import keep_freed_memory
 from ptnl.methods.random_prompt import random_prompts
 from ptnl.provenance import made_by
 from ptnl.schemas import CONFUSION, MANIFEST, RANDOM_PROMPTS
-from ptnl.training.run_files import class_names_of, read_features, split_of
+from ptnl.training.run_files import class_names_of, open_features, split_of
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = choose_device(args.device, args.gpu_share)
     backbone = read_text_backbone(args.backbone, args.model_config, args.weights, device)
     is_test, labels = split_of(manifest, "test")
-    features = read_features(args.features, manifest.image)[is_test].to(backbone.device)
+    features_of = open_features(args.features, manifest.image)
+    features = features_of(is_test.nonzero()[:, 0]).to(backbone.device)
     names = class_names_of(manifest)
     accuracy, confusion = random_prompts(
         backbone, features, labels, names, args.context_length, args.draws

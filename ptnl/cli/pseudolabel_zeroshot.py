@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from ptnl.backbones.text import read_text_backbone
@@ -11,19 +10,21 @@ from ptnl.cli.entry import add_backbone_files, add_device, number_of_shots, pars
 from ptnl.io import read_parquet, write_parquet
 from ptnl.labels.sampling import images_per_class
 from ptnl.machine.devices import choose_device
-from ptnl.methods.zero_shot import zero_shot_logits
+from ptnl.methods.zero_shot import class_embeddings
 from ptnl.provenance import made_by
 from ptnl.schemas import MANIFEST, PSEUDO_LABELS
 from ptnl.training.run import Run
 from ptnl.training.run_files import (
     class_names_of,
     job_cost,
-    read_features,
+    open_features,
     run_metrics,
     split_of,
     write_logits,
 )
-from ptnl.training.tuning import top1_accuracy
+from ptnl.training.tuning import cosine_logits, top1_accuracy
+
+TOGETHER = 2**26  # logits in memory at once, whatever the number of images
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -46,27 +47,30 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifest = read_parquet(args.manifest, MANIFEST)
     device = choose_device(args.device, args.gpu_share)
     backbone = read_text_backbone(args.backbone, args.model_config, args.weights, device)
-    features = read_features(args.features, manifest.image).to(backbone.device)
-    logits = zero_shot_logits(backbone, features, class_names_of(manifest), args.template).cpu()
-    confidence, pseudo = logits.softmax(dim=-1).max(dim=-1)
-    true = torch.tensor(manifest.label.tolist())[:, None]
-    confused = logits.scatter(1, true, -torch.inf).argmax(dim=-1)
-    labels = pd.DataFrame(
-        {
-            "image": manifest.image,
-            "split": manifest.split,
-            "label": manifest.label,
-            "label_pseudo": pseudo.numpy(),
-            "confidence": confidence.double().numpy(),
-            "label_confused": confused.numpy(),
-        }
-    )
+    names = class_names_of(manifest)
+    embeddings = class_embeddings(backbone, names, args.template)
     is_test, test_labels = split_of(manifest, "test")
-    accuracy = top1_accuracy(logits[is_test], test_labels)
+    true = torch.tensor(manifest.label.tolist())
+    features_of = open_features(args.features, manifest.image)
+    predictions, test_logits = [], []
+    for rows in torch.arange(len(manifest)).split(max(1, TOGETHER // len(names))):
+        features = features_of(rows).to(device)
+        logits = cosine_logits(features, embeddings, backbone.logit_scale).cpu()
+        confidence, pseudo = logits.softmax(dim=-1).max(dim=-1)
+        confused = logits.scatter(1, true[rows, None], -torch.inf).argmax(dim=-1)
+        predictions.append((pseudo, confidence.double(), confused))
+        test_logits.append(logits[is_test[rows]])
+    columns = zip(*predictions, strict=True)
+    of_images = zip(("label_pseudo", "confidence", "label_confused"), columns, strict=True)
+    labels = manifest[["image", "split", "label"]].assign(
+        **{name: torch.cat(parts).numpy() for name, parts in of_images}
+    )
+    logits = torch.cat(test_logits)
+    accuracy = top1_accuracy(logits, test_labels)
     print(f"zero-shot accuracy on {int(is_test.sum())} test images: {accuracy:.2f} %")
     made = made_by("torch", "open_clip_torch", template=args.template, backbone=args.backbone)
     write_parquet(labels, args.labels, PSEUDO_LABELS, made)
-    write_logits(logits[is_test], args.run)
+    write_logits(logits, args.run)
     run_metrics(
         args.run,
         Run(args.dataset, args.backbone, "zero_shot", "none", 0, 0),

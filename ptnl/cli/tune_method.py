@@ -19,8 +19,8 @@ from ptnl.training.run_files import (
     class_names_of,
     draw_rows,
     job_cost,
+    open_features,
     read_draw,
-    read_features,
     read_views,
     split_of,
     write_runs,
@@ -57,9 +57,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     device = choose_device(args.device, args.gpu_share)
     manifest = read_parquet(args.manifest, MANIFEST)
-    features = read_features(args.features, manifest.image).to(device)
     draws = [read_draw(path) for path in args.shots]
     is_test, test_labels = split_of(manifest, "test")
+    features_of = open_features(args.features, manifest.image)
+    test_features = features_of(is_test.nonzero()[:, 0]).to(device)
     backbone = read_text_backbone(
         args.backbone, args.model_config, args.weights, device, args.precision
     )
@@ -84,10 +85,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 class_names=class_names,
                 template=args.template,
                 seeds=seeds,
-                features=features[draw_rows(manifest, own).to(device)],
+                features=features_of(draw_rows(manifest, own)).to(device),
                 labels=labels("label"),
                 labels_clean=labels("label_clean"),
-                test_features=features[is_test.to(device)],
+                test_features=test_features,
                 views=read_views(view_files, seeds, own, device) if view_files else None,
                 gradients_of=[
                     at for at, run in enumerate(together) if draws[run].fp == args.gradients_at

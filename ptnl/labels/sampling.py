@@ -29,7 +29,8 @@ def draw_shots(manifest: pd.DataFrame, shots: int | None, seed: int) -> pd.DataF
 
     Raises
     ------
-    InputError : a class has too few training images
+    InputError
+        A class has too few training images.
     """
     stream = random.Random(seed)
     drawn: list[int] = []

@@ -49,7 +49,8 @@ def adapt(
 
     Raises
     ------
-    InputError : something in the input is wrong; the sentence says what
+    InputError
+        Something in the input is wrong; the sentence says what.
     """
     session, folder = session or Session(), Path(images)
     check_template(template)

@@ -63,7 +63,8 @@ def audit(
 
     Raises
     ------
-    InputError : something in the input is wrong; the sentence says what
+    InputError
+        Something in the input is wrong; the sentence says what.
     """
     session, folder, source = session or Session(), Path(images), str(labels)
     check_template(template)

@@ -17,7 +17,9 @@ from ptnl.training.run import Run
 Config = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+# Compared and hashed by identity: some jobs read the files of every run, and hashing their names
+# again for each of those files would take time in the square of the runs.
+@dataclass(frozen=True, eq=False)
 class Job:
     """A job of the workflow."""
 

@@ -6,6 +6,7 @@ notation, below `<results>` and `<data>`.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ptnl.labels.noise import NOISES
 from ptnl.methods import METHODS
@@ -195,8 +196,7 @@ def _trainings(config: Config) -> Iterator[Job]:
             continue
         seeds = [sweep.seeds] if config["fuse"] else [(seed,) for seed in sweep.seeds]
         for together in seeds:
-            of_job = [run for run in sweep.runs if run.seed in together]
-            yield _training(config, sweep, of_job)
+            yield _training(config, sweep, replace(sweep, seeds=together).runs)
 
 
 def _training(config: Config, sweep: Sweep, of_job: list[Run]) -> Job:

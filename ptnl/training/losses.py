@@ -41,8 +41,9 @@ def generalised_cross_entropy(
 
 
 def mean_absolute_error(logits: Tensor, labels: Tensor) -> Tensor:
-    """MAE: 1 - p(label), half of |p - onehot|_1 (Ghosh et al. 2017). logits (..., C) -> (...).
+    """MAE: 1 - p(label) (Ghosh et al. 2017). logits (..., C), labels (...) -> (...).
 
+    That is half the L1 distance between p and the one-hot label.
     It is the generalised cross-entropy with q = 1, as NLPrompt has it (Pan et al. 2025).
     """
     return generalised_cross_entropy(logits, labels, 1.0)

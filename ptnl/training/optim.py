@@ -77,7 +77,8 @@ def train_sgd(
 
     Raises
     ------
-    InputError : a run's loss is no longer finite
+    InputError
+        A run's loss is no longer finite.
     """
     device = labels.device
     runs = len(labels)

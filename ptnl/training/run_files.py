@@ -82,19 +82,27 @@ def _mapped(path: Path, ndim: int, images: Sequence[str]) -> np.ndarray:
     return features
 
 
-def read_features(path: Path, images: Sequence[str]) -> Tensor:
-    """Features (images, D) in float32, of images by name in the manifest's order.
+def open_features(path: Path, images: Sequence[str]) -> Callable[[Tensor], Tensor]:
+    """Features of images by name, in the manifest's order: rows (...) -> (..., D) in float32.
 
-    One that is not finite (an image encoder left float16's range) is an `InputError`.
+    They stay on the disk but for the rows that are asked for: of ImageNet's 1.3 million images, a
+    training job needs 66,000. One that is not finite (an image encoder left float16's range) is an
+    `InputError`.
     """
-    features = torch.from_numpy(_mapped(path, 2, images).astype(np.float32))
-    if not features.isfinite().all():
-        raise InputError(
-            f"{path}: features that are not finite; encode the images with precision float32"
-        )
-    if (empty := (features == 0).all(dim=1)).any():
-        raise damaged(path, f"the features of image {int(empty.nonzero()[0]) + 1} are all zero")
-    return features
+    array = _mapped(path, 2, images)
+
+    def features_of(rows: Tensor) -> Tensor:
+        features = torch.from_numpy(array[rows.numpy()].astype(np.float32))
+        if not features.isfinite().all():
+            raise InputError(
+                f"{path}: features that are not finite; encode the images with precision float32"
+            )
+        if (empty := (features == 0).all(dim=-1)).any():
+            image = int(rows[empty][0]) + 1
+            raise damaged(path, f"the features of image {image} are all zero")
+        return features
+
+    return features_of
 
 
 def read_views(

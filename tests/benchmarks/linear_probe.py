@@ -22,7 +22,7 @@ from ptnl.io import read_parquet
 from ptnl.methods import linear_probe
 from ptnl.schemas import MANIFEST, NOISY_SHOTS
 from ptnl.training.losses import LOSSES
-from ptnl.training.run_files import draw_rows, read_features
+from ptnl.training.run_files import draw_rows, open_features
 
 Fit = Callable[[], tuple[torch.Tensor, torch.Tensor]]  # weights (R, C, D) and biases (R, C)
 
@@ -32,14 +32,14 @@ def draws_of(
 ) -> tuple[torch.Tensor, torch.Tensor, int]:
     """Features (R, N, D) and labels (R, N) of a sweep, and the number of classes."""
     manifest = read_parquet(results / f"manifests/{dataset}.parquet", MANIFEST)
-    features = read_features(results / f"features/{dataset}/{backbone}.npy", len(manifest))
+    features_of = open_features(results / f"features/{dataset}/{backbone}.npy", manifest.image)
     draws = [
         read_parquet(results / f"noise/{dataset}/symmetric/fp-{fp}/seed-{s}.parquet", NOISY_SHOTS)
         for fp in fps
         for s in seeds
     ]
     labels = torch.tensor([draw.label.tolist() for draw in draws])
-    return features[draw_rows(manifest, draws)], labels, int(manifest.label.max()) + 1
+    return features_of(draw_rows(manifest, draws)), labels, int(manifest.label.max()) + 1
 
 
 def main() -> None:

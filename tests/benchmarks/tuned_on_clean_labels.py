@@ -29,8 +29,8 @@ from ptnl.study.config import read_study
 from ptnl.training.run_files import (
     class_names_of,
     draw_rows,
+    open_features,
     read_draw,
-    read_features,
     split_of,
 )
 from ptnl.training.tuning import SweepData, top1_accuracy
@@ -58,7 +58,7 @@ def sweep_of(results: Path, dataset: str, fp: int, config: dict, method: str) ->
     """The runs of a cell, over all seeds, tested on val and on test: sweep, both sets of labels."""
     backbone = config["primary_backbone"]
     manifest = read_parquet(results / f"manifests/{dataset}.parquet", MANIFEST)
-    features = read_features(results / f"features/{dataset}/{backbone}.npy", len(manifest))
+    features_of = open_features(results / f"features/{dataset}/{backbone}.npy", manifest.image)
     noise = config["random_noise"]
     folder = results / f"noise/{dataset}/{noise}/fp-{fp}"
     draws = [read_draw(folder / f"seed-{seed}.parquet") for seed in config["seeds"]]
@@ -71,10 +71,10 @@ def sweep_of(results: Path, dataset: str, fp: int, config: dict, method: str) ->
         class_names=class_names_of(manifest),
         template=DATASETS[dataset].template,
         seeds=[draw.seed for draw in draws],
-        features=features[draw_rows(manifest, rows)],
+        features=features_of(draw_rows(manifest, rows)),
         labels=torch.tensor([draw.label.tolist() for draw in rows]),
         labels_clean=torch.tensor([draw.label_clean.tolist() for draw in rows]),
-        test_features=torch.cat([features[in_val], features[in_test]]),
+        test_features=features_of(torch.cat([part.nonzero()[:, 0] for part in (in_val, in_test)])),
     )
     return sweep, val, test
 

@@ -13,7 +13,7 @@ from ptnl.features import encode as features
 from ptnl.features.encode import ImageEncoder, encoded_batches, prepared
 from ptnl.io import write_array
 from ptnl.provenance import names_digest
-from ptnl.training.run_files import class_names_of, read_features
+from ptnl.training.run_files import class_names_of, open_features
 from tests.unit.pictures import photograph, tensor
 
 
@@ -119,6 +119,9 @@ def test_features_that_do_not_fit_the_manifest_are_refused(tmp_path):
         path = tmp_path / "f.npy"
         write_array(numbers, path, images=names_digest(names))
         return path
+
+    def read_features(path: Path, names: str) -> torch.Tensor:
+        return open_features(path, names)(torch.arange(len(names)))
 
     path = written(np.ones((3, 2), np.float16))
     assert read_features(path, "abc").shape == (3, 2)

@@ -20,6 +20,7 @@ from ptnl.study.estimate import (
     make_plan,
     of_peak,
 )
+from ptnl.study.job_files import Job
 from ptnl.study.job_records import Measured
 from ptnl.study.jobs import study_jobs
 from ptnl.study.operation_counts import Work, work_of
@@ -219,3 +220,23 @@ def test_text_and_json_say_the_same(paper):
 def test_planning_imports_neither_torch_nor_pandas():
     code = "import sys, ptnl.cli.plan; sys.exit(bool({'torch', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class CountedName(str):
+    """A file name that counts how often names are hashed."""
+
+    hashed = 0
+
+    def __hash__(self) -> int:
+        CountedName.hashed += 1
+        return super().__hash__()
+
+
+@pytest.mark.parametrize("runs", [10, 100])
+def test_planning_looks_at_a_file_a_few_times_however_many_there_are(runs):
+    files = [CountedName(f"{run}") for run in range(runs)]
+    jobs = [Job("train", (), (file,)) for file in files]
+    jobs.append(Job("collect", tuple(files), ("table",)))
+    CountedName.hashed = 0
+    assert to_do(jobs, lambda file: False) == set(jobs)
+    assert CountedName.hashed <= 3 * runs

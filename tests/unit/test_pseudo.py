@@ -4,8 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ptnl.backbones.assets import FOLDER
+from ptnl.cli import pseudolabel_zeroshot
+from ptnl.io import read_array, read_parquet, write_array, write_parquet
 from ptnl.labels.pseudo_labels import pseudo_shots
-from ptnl.schemas import NOISY_SHOTS
+from ptnl.provenance import names_digest
+from ptnl.schemas import MANIFEST, NOISY_SHOTS, PSEUDO_LABELS
 
 SHOTS = 4
 
@@ -55,3 +59,35 @@ def test_a_random_choice_depends_on_its_seed_and_class_alone(pseudo):
     without = pseudo[pseudo.label_pseudo != 1]
     again = pseudo_shots(without, "pseudo_random", SHOTS, seed=1)
     assert set(again.image[again.label == 2]) == set(chosen.image[chosen.label == 2])
+
+
+@pytest.mark.parametrize("together", [1, 7, 2**26])
+def test_zero_shot_labels_do_not_depend_on_how_many_images_are_in_memory(
+    tmp_path, monkeypatch, together
+):
+    names = [f"{i}.png" for i in range(20)]
+    label, split = np.arange(20) % 3, np.where(np.arange(20) % 2, "train", "test")
+    called = np.array(["anchor", "bell", "camera"])[label]
+    manifest = pd.DataFrame({"image": names, "label": label, "class_name": called, "split": split})
+    write_parquet(manifest, tmp_path / "manifest.parquet", MANIFEST, {})
+    features = np.random.default_rng(0).normal(size=(20, 128)).astype(np.float16)
+    write_array(features, tmp_path / "features.npy", images=names_digest(names))
+
+    def labelled(folder: str) -> tuple[pd.DataFrame, np.ndarray]:
+        pseudolabel_zeroshot.main(
+            f"--manifest {tmp_path}/manifest.parquet --features {tmp_path}/features.npy "
+            f"--dataset icons --backbone mini-rn --model-config {FOLDER}/mini-rn.json "
+            f"--weights {FOLDER}/mini-rn.safetensors --shots 4 --device cpu --template {{}} "
+            f"--labels {tmp_path}/{folder}.parquet --run {tmp_path}/{folder}".split()
+        )
+        labels = read_parquet(tmp_path / f"{folder}.parquet", PSEUDO_LABELS)
+        return labels, read_array(tmp_path / folder / "logits.npy", 2)
+
+    whole, logits = labelled("whole")
+    monkeypatch.setattr(pseudolabel_zeroshot, "TOGETHER", together)
+    parts, logits_of_parts = labelled("parts")
+    exact = ["image", "split", "label", "label_pseudo", "label_confused"]
+    assert parts[exact].equals(whole[exact])
+    np.testing.assert_allclose(parts.confidence, whole.confidence, rtol=1e-4)
+    np.testing.assert_allclose(logits_of_parts, logits, rtol=1e-3, atol=1e-2)
+    assert len(logits) == 10  # the test images

@@ -1,0 +1,90 @@
+"""The documentation builds without a warning, is whole, and asks no server for anything."""
+
+import re
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ptnl import schemas
+from ptnl.cli.main import commands
+
+
+@pytest.fixture(scope="module")
+def built(root, tmp_path_factory) -> Path:
+    """The pages, built as `make docs` builds them."""
+    pages = tmp_path_factory.mktemp("docs")
+    recipe = (root / "Makefile").read_text()
+    options = re.search(r"sphinx-build (.*) workflow/docs results/docs", recipe).group(1).split()
+    assert "--fail-on-warning" in options
+    command = [sys.executable, "-m", "sphinx", *options, str(root / "workflow/docs"), str(pages)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    return pages
+
+
+def html(built: Path, page: str) -> str:
+    return (built / f"{page}.html").read_text()
+
+
+def test_every_page_is_in_the_index(root, built):
+    """A page that no index names is a warning, too; this says which pages there are."""
+    names = {path.stem for path in (root / "workflow/docs").glob("*.md")}
+    index = html(built, "index")
+    assert {name for name in names - {"index"} if f'href="{name}.html"' not in index} == set()
+
+
+def headings(built: Path, page: str) -> list[str]:
+    """Texts of a page's headings."""
+    found = re.findall(r"<h[1-4]>(.*?)</h[1-4]>", html(built, page), flags=re.S)
+    return [unescape(re.sub(r"<a class=\"headerlink.*?</a>|<[^>]+>", "", text)) for text in found]
+
+
+def test_every_command_key_and_table_has_a_section(root, built):
+    assert {f"ptnl {name}" for name in commands()} <= set(headings(built, "commands"))
+    keys = yaml.safe_load((root / "ptnl/study/config.schema.yaml").read_text())["properties"]
+    sections = set(headings(built, "configuration"))
+    assert set(keys) <= sections
+    assert {f"methods.{method}" for method in keys["methods"]["properties"]} <= sections
+    tables = {name for name, table in vars(schemas).items() if isinstance(table, dict)}
+    assert {"MANIFEST", "RUNS", "CLAIMS"} <= tables & set(headings(built, "columns"))
+
+
+def test_options_and_columns_stand_in_their_sections(built):
+    adapt = html(built, "commands").split('id="ptnl-adapt"', 1)[1].split("<section", 1)[0]
+    for option in ("--classes", "--labels", "--template", "--backbone", "~/.cache/ptnl/features"):
+        assert f">{option}<" in adapt
+    assert ">required<" in adapt.replace("<p>", "").replace("</p>", "")
+    manifest = html(built, "columns").split('id="manifest"', 1)[1].split("<section", 1)[0]
+    assert [column for column in schemas.MANIFEST if f">{column}<" not in manifest] == []
+
+
+def test_functions_are_documented_from_their_docstrings(built):
+    page = html(built, "api")
+    for name in ("ptnl.own.adapt.adapt", "ptnl.training.losses.generalised_cross_entropy"):
+        assert f'id="{name}"' in page
+    assert "Zhang &amp; Sabuncu 2018" in page
+
+
+def test_nothing_is_loaded_from_another_server(built):
+    """Links may lead elsewhere; scripts, styles, fonts and pictures may not."""
+    loads = re.compile(r"""<(?:script|img|iframe|source)[^>]*\ssrc=["'](?:https?:)?//[^"']*""")
+    styles = re.compile(r"""<link[^>]*\srel=["'](?:stylesheet|preload)["'][^>]*//[^>]*""")
+    for page in built.rglob("*.html"):
+        text = page.read_text()
+        assert loads.findall(text) + styles.findall(text) == [], page
+
+
+def test_links_to_files_of_the_repository_lead_to_pages_with_them(built):
+    links = set(re.findall(r'href="(files/[^"#]+)"', html(built, "datasets")))
+    assert "files/ptnl/fetch/sources.yaml.html" in links
+    assert [link for link in links if not (built / link).is_file()] == []
+
+
+def test_links_that_leave_the_pages_are_listed(built):
+    listed = (built / "external-links.txt").read_text().splitlines()
+    assert any(line.startswith("https://github.com/KaiyangZhou/CoOp  (") for line in listed)
+    assert all(line.startswith(("http://", "https://")) for line in listed)
