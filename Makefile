@@ -65,11 +65,12 @@ docs: $(READY) ## these pages: results/docs/index.html
 check-links: $(READY) ## ask the servers that the docs link to; needs a network
 	@sphinx-build --builder linkcheck --quiet workflow/docs results/docs-links
 
-lint: $(READY) ## format and lint checks
-	@echo "ruff, snakefmt, snakemake --lint"
+lint: $(READY) ## format, lint and type checks
+	@echo "ruff, snakefmt, mypy, snakemake --lint"
 	@ruff check .
 	@ruff format --check .
 	@snakefmt --check Snakefile workflow
+	@mypy
 	@snakemake --lint
 
 format: $(READY) ## rewrite the code in its format

@@ -247,13 +247,14 @@ def read_parquet(path: Path, schema: Schema) -> pd.DataFrame:
     return frame
 
 
-def read_metadata(path: Path) -> dict:
+def read_metadata(path: Path) -> dict[str, Any]:
     """What made a Parquet file: the metadata given to `write_parquet`."""
     try:
         check_seal(path)
-        return json.loads((pq.read_schema(path).metadata or {}).get(b"ptnl", b"{}"))
+        made: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {}).get(b"ptnl", b"{}"))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(f"{path}: not readable as Parquet ({error})") from error
+    return made
 
 
 def end_array(path: Path, **about: Any) -> None:
@@ -282,7 +283,7 @@ def read_array(path: Path, ndim: int, mapped: bool = False) -> np.ndarray:
     path = Path(path)
     try:
         check_seal(path, required=True)
-        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        array: np.ndarray = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: not readable as an array ({error})") from error
     if array.dtype != np.float16 or array.ndim != ndim:
@@ -295,7 +296,7 @@ def array_about(path: Path) -> dict[str, Any]:
     with Path(path).open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _ENDS))
         _, _, last = file.read().rpartition(b"\n")
-    about = json.loads(last)
+    about: dict[str, Any] = json.loads(last)
     about.pop(SEAL_KEY)
     return about
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from ptnl import __version__
 
@@ -36,7 +37,7 @@ def libraries(*names: str) -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
-def made_by(*names: str, **settings) -> dict:
+def made_by(*names: str, **settings: Any) -> dict[str, Any]:
     """Provenance for a file's metadata: commit, library versions and the config slice."""
     return {"commit": commit(), "libraries": libraries(*names), "settings": settings}
 
@@ -46,6 +47,6 @@ def names_digest(names: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
-def fingerprint(*decides) -> str:
+def fingerprint(*decides: object) -> str:
     """One short name for all that decides an artefact's content, each writable as JSON."""
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]

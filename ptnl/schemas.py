@@ -4,14 +4,14 @@ Without pandas: the Snakefile imports it.
 """
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Column name -> Arrow type, by Arrow's own alias.
-Schema = Mapping[str, str]
+Schema = Mapping[str, Literal["binary", "bool", "double", "int64", "string"]]
 
 # One row an image, in the order of the data set's own split file: the few-shot draw relies on it.
 MANIFEST: Schema = {
@@ -63,7 +63,7 @@ HISTORY: Schema = {
     "gradient_noisy_mean": "double",
     "gradient_clean_mean": "double",
     # How the epoch splits the shots by whether their label is taken as right, in percent; NaN where
-    # the method makes no split.
+    # the method makes no split. A label that the method has rewritten is judged as rewritten.
     "taken_as_clean": "double",  # share of the shots
     "split_precision": "double",  # of those, the share whose label is right
     "split_recall": "double",  # of the shots whose label is right, the share taken as clean
@@ -218,6 +218,8 @@ COST: Schema = {
     "jobs": "int64",
     "runs": "int64",
     "hours": "double",  # wall time of all jobs
+    "seconds_a_run": "double",  # NaN where the stage makes no runs
+    "encodings_a_step": "int64",  # of the prompts of all classes, in training; 0 where none
     "memory_gib": "double",  # peak of a process
     "device_gib": "double",  # peak of tensors on the GPU
 }
@@ -274,7 +276,7 @@ PREDICTIONS: Schema = {
     "predicted_class": "string",
     # Logit of the true class minus the greatest of the others, in the method's own logits: positive
     # where the image is recognised, and near zero where that is a close call.
-    "margin": "float",
+    "margin": "double",
 }
 
 # One row a test image that every method gets wrong at every rate, the most misleading first.
@@ -389,6 +391,14 @@ ROUNDING = 1e-4  # by which a computed value may leave its range
 NAMES = {"image", "class_name", "predicted_class", "dataset", "backbone", "noise", "claim"}
 
 
+def rows_of(frame: "pd.DataFrame") -> Iterator[Any]:
+    """The rows of a table one by one, with an attribute for each column.
+
+    The declared schemas say of what type a column is, and pandas' own types cannot: here it is Any.
+    """
+    return frame.itertuples(index=False)
+
+
 def fault_in(frame: "pd.DataFrame", schema: Schema) -> str:
     """What is wrong with the values of a frame that has the columns of a schema; empty if nothing.
 
@@ -416,6 +426,6 @@ def fault_in(frame: "pd.DataFrame", schema: Schema) -> str:
             return f"{name} is {column.iloc[row]} in row {row + 1}"
     keys = next((list(keys) for known, keys in KEYS if known is schema), [])
     if keys and (twice := frame.duplicated(keys)).any():
-        told = frame.loc[twice.idxmax(), keys].to_dict()
+        told = frame.loc[twice, keys].iloc[0].to_dict()
         return f"several rows are of {', '.join(f'{key} {value}' for key, value in told.items())}"
     return ""

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ptnl.analysis.metrics import Metrics
 from ptnl.errors import InputError
 from ptnl.methods import METHODS
 from ptnl.schemas import ENSEMBLES, GRADIENTS, RUN_KEYS, RUNS, SPLITS, SUMMARY
@@ -14,7 +16,7 @@ from ptnl.study.grid import RANDOM_PROMPT
 SWEEP_POINT = [key for key in RUN_KEYS if key != "seed"]
 
 
-def runs_table(metrics: Sequence[dict]) -> pd.DataFrame:
+def runs_table(metrics: Sequence[Metrics]) -> pd.DataFrame:
     """One row a run (see `ptnl.schemas.RUNS`), sorted by the run's identity."""
     table = pd.DataFrame([{name: run[name] for name in RUNS} for run in metrics])
     table = table.sort_values(list(RUN_KEYS), ignore_index=True)
@@ -35,7 +37,8 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     for (*sweep, fp), at_rate in trained.groupby(SWEEP_POINT):
         missing = sorted(seeds - set(at_rate.seed))
         if missing:
-            raise InputError(f"{'/'.join(sweep)}, fp {fp}: no run for the seeds {missing}")
+            where = "/".join(map(str, sweep))
+            raise InputError(f"{where}, fp {fp}: no run for the seeds {missing}")
     summary = runs.groupby([*SWEEP_POINT, "rate"], as_index=False).agg(
         rate_realised=("rate_realised", "mean"),
         mean=("accuracy", "mean"),
@@ -56,10 +59,11 @@ def summarise_draws(draws: pd.DataFrame) -> pd.DataFrame:
         "rate": 0.0,
         "rate_realised": 0.0,
     }
-    return summary.assign(**untrained)[list(SUMMARY)]
+    assigned: pd.DataFrame = summary.assign(**untrained)
+    return assigned[list(SUMMARY)]
 
 
-def gradient_ratios(histories: Sequence[pd.DataFrame], metrics: Sequence[dict]) -> pd.DataFrame:
+def gradient_ratios(histories: Sequence[pd.DataFrame], metrics: Sequence[Metrics]) -> pd.DataFrame:
     """Noisy-to-clean ratios of gradient norms, one row an epoch (see `ptnl.schemas.GRADIENTS`).
 
     histories, metrics : of the same runs, which recorded the norms at some of their epochs
@@ -82,7 +86,7 @@ def gradient_ratios(histories: Sequence[pd.DataFrame], metrics: Sequence[dict]) 
     return pd.concat(parts, ignore_index=True)[list(GRADIENTS)]
 
 
-def split_quality(histories: Sequence[pd.DataFrame], metrics: Sequence[dict]) -> pd.DataFrame:
+def split_quality(histories: Sequence[pd.DataFrame], metrics: Sequence[Metrics]) -> pd.DataFrame:
     """What runs took as rightly labelled, one row an epoch with a split (`ptnl.schemas.SPLITS`).
 
     histories, metrics : of the same runs
@@ -97,7 +101,9 @@ def split_quality(histories: Sequence[pd.DataFrame], metrics: Sequence[dict]) ->
 
 
 def ensemble_accuracy(
-    metrics: Sequence[dict], logits: Iterable[np.ndarray], labels: Mapping[str, np.ndarray]
+    metrics: Sequence[Metrics],
+    logits: Iterable[np.ndarray],
+    labels: Mapping[str, np.ndarray],
 ) -> pd.DataFrame:
     """Top-1 accuracy of the mean logits over seeds (UPL; see `ptnl.schemas.ENSEMBLES`).
 
@@ -107,8 +113,8 @@ def ensemble_accuracy(
     logits : (T, C) test logits of the same runs, read one after another
     labels : data set -> (T) true test labels
     """
-    total: dict[tuple, np.ndarray] = {}
-    members: Counter = Counter()
+    total: dict[tuple[Any, ...], np.ndarray] = {}
+    members: Counter[tuple[Any, ...]] = Counter()
     for run, scores in zip(metrics, logits, strict=True):
         point = tuple(run[key] for key in SWEEP_POINT)
         total[point] = total.get(point, 0) + scores.astype(np.float32)

@@ -3,11 +3,13 @@
 Pure functions of DataFrames, without torch.
 """
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from ptnl.analysis.text_tables import markdown_table
 from ptnl.methods import METHODS
-from ptnl.schemas import COST
+from ptnl.schemas import COST, rows_of
 
 RUN_STAGES = {"features": "tune_method", "images": "finetune_backbone"}
 ZERO_SHOT_STAGE = "pseudolabel_zeroshot"
@@ -19,7 +21,9 @@ def stage_of(method: str) -> str:
     return RUN_STAGES[known.trains_on] if known.is_trained else ZERO_SHOT_STAGE
 
 
-def cost_table(runs: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
+def cost_table(
+    runs: pd.DataFrame, records: pd.DataFrame, encodings: Mapping[str, int]
+) -> pd.DataFrame:
     """Jobs, hours and peak memory by stage, method and device (see `ptnl.schemas.COST`).
 
     Parameters
@@ -27,6 +31,8 @@ def cost_table(runs: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
     runs : see `ptnl.schemas.RUNS`. Their seconds run from the start of a command to its end.
     records : one row a job (see `ptnl.study.job_records`): stage, seconds, memory_gib. Those of
         stages that make runs are left out: the runs say more.
+    encodings : how often a step of a method encodes the prompts of all classes; not at all where
+        a method is missing (see `ptnl.study.operation_counts.encodings_a_step`)
     """
     share = runs.assign(
         stage=runs.method.map(stage_of),
@@ -47,7 +53,12 @@ def cost_table(runs: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
         hours=("seconds", lambda seconds: seconds.sum() / 3600),
         memory_gib=("memory_gib", "max"),
     )
-    of_rest = of_rest.assign(method="", device="", runs=0, device_gib=float("nan"))
+    of_rest = of_rest.assign(
+        method="", device="", runs=0, device_gib=float("nan"), seconds_a_run=float("nan")
+    )
+    of_runs["seconds_a_run"] = 3600 * of_runs.hours / of_runs.runs
+    for part in (of_rest, of_runs):
+        part["encodings_a_step"] = part.method.map(lambda method: encodings.get(method, 0))
     order = {name: place for place, name in enumerate(["", *METHODS])}
     of_runs = of_runs.sort_values("method", key=lambda method: method.map(order))
     table = pd.concat([part[list(COST)] for part in (of_rest, of_runs) if len(part)])
@@ -58,10 +69,12 @@ def markdown(table: pd.DataFrame, study: str) -> str:
     """The rows of `cost_table`, and their sum, as GitHub's Markdown."""
     caption = (
         f"**Cost.** Wall time of all jobs, one after the other, and peak memory, study {study!r}. "
-        "Runs that a job trained side by side share its time. Stages without a device are known by "
-        "records of other jobs, which do not tell it."
+        "Runs that a job trained side by side share its time. An encoding is one of the prompts of "
+        "all classes by the text tower, forward and backward. Stages without a device are known "
+        "by records of other jobs, which do not tell it."
     )
-    heads = ["Stage", "Method", "Device", "Jobs", "Runs", "Time (h:min:s)", "Memory (GiB)"]
+    heads = ["Stage", "Method", "Device", "Jobs", "Runs", "Time (h:min:s)"]
+    heads += ["Seconds a run", "Encodings a step", "Memory (GiB)", "Device memory (GiB)"]
     rows = [
         (
             row.stage,
@@ -70,16 +83,17 @@ def markdown(table: pd.DataFrame, study: str) -> str:
             row.jobs,
             row.runs or "",
             _time(row.hours),
+            f"{row.seconds_a_run:.2f}" if row.runs else "",
+            row.encodings_a_step or "",
             _gib(row.memory_gib),
             _gib(row.device_gib),
         )
-        for row in table.itertuples()
+        for row in rows_of(table)
     ]
     peaks = (_gib(table.memory_gib.max()), _gib(table.device_gib.max()))
-    rows.append(
-        ("All", "", "", table.jobs.sum(), table.runs.sum(), _time(table.hours.sum()), *peaks)
-    )
-    return f"{caption}\n\n{markdown_table([*heads, 'Device memory (GiB)'], rows, 'lllrrrrr')}\n"
+    sums = (table.jobs.sum(), table.runs.sum(), _time(table.hours.sum()))
+    rows.append(("All", "", "", *sums, "", "", *peaks))
+    return f"{caption}\n\n{markdown_table(heads, rows, 'lllrrrrrrr')}\n"
 
 
 def _time(hours: float) -> str:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from ptnl.analysis.text_tables import markdown_table
 from ptnl.data import title_of
+from ptnl.schemas import rows_of
 
 SPLITS = ("train", "val", "test")
 
@@ -44,7 +45,7 @@ def markdown(table: pd.DataFrame, skipped: Mapping[str, list[str]], study: str) 
             ["Data set", "Classes", "Train", "Val", "Test", "Skipped"],
             [
                 (title_of(row.dataset), row.classes, row.train, row.val, row.test, row.skipped)
-                for row in table.itertuples()
+                for row in rows_of(table)
             ],
             "lrrrrr",
         ),

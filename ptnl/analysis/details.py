@@ -1,13 +1,15 @@
 """What accuracies hide: single classes, mistakes, and how training went. Pure functions of runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ptnl.analysis.metrics import Metrics
 from ptnl.analysis.text_tables import markdown_table
 from ptnl.methods import METHODS
-from ptnl.schemas import CLASS_ACCURACY, CURVES, MISTAKES
+from ptnl.schemas import CLASS_ACCURACY, CURVES, MISTAKES, rows_of
 from ptnl.study.layouts import noise_title
 
 POINT = ["dataset", "backbone", "method", "noise", "fp"]
@@ -16,7 +18,7 @@ LISTED = 100  # classes of a data set in a table
 
 
 def class_results(
-    metrics: Sequence[Mapping],
+    metrics: Sequence[Metrics],
     predictions: Iterable[np.ndarray],
     labels: np.ndarray,
     names: Sequence[str],
@@ -36,7 +38,7 @@ def class_results(
     out.
     """
     images = np.bincount(labels, minlength=len(names))
-    matrices: dict[tuple, list[np.ndarray]] = {}
+    matrices: dict[tuple[Any, ...], list[np.ndarray]] = {}
     for run, predicted in zip(metrics, predictions, strict=True):
         counts = np.zeros((len(names), len(names)), dtype=np.int64)
         np.add.at(counts, (labels, predicted), 1)
@@ -68,7 +70,7 @@ def class_results(
     return pd.concat(accuracy, ignore_index=True), pd.concat(mistakes, ignore_index=True)
 
 
-def learning_curves(metrics: Sequence[Mapping], histories: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def learning_curves(metrics: Sequence[Metrics], histories: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The epochs of runs one below the other; see `ptnl.schemas.CURVES`."""
     parts = [
         history.assign(**{key: run[key] for key in (*POINT, "seed", "rate")})[list(CURVES)]
@@ -82,7 +84,8 @@ def at_most_noise(rows: pd.DataFrame, backbone: str, noise: str) -> pd.DataFrame
     rows = rows[rows.backbone == backbone]
     noisy = rows[rows.noise == noise]
     zero_shot = rows[rows.method == "zero_shot"]
-    return pd.concat([zero_shot, noisy[noisy.fp == noisy.fp.max()]])
+    most: pd.DataFrame = noisy[noisy.fp == noisy.fp.max()]
+    return pd.concat([zero_shot, most])
 
 
 def classes_markdown(accuracy: pd.DataFrame, title: str, noise: str) -> str:
@@ -120,7 +123,7 @@ def mistakes_markdown(mistakes: pd.DataFrame, title: str, noise: str, rate: floa
                 METHODS[method].title,
                 "; ".join(
                     f"{row.true_class} → {row.predicted_class} {row.percent:.0f} %"
-                    for row in worst.itertuples()
+                    for row in rows_of(worst)
                 ),
             )
         )

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ptnl.analysis.text_tables import markdown_table
 from ptnl.data import title_of
+from ptnl.schemas import rows_of
 
 TOGETHER = 2**16  # images whose norms are computed at once: features stay on the disk
 
@@ -54,7 +55,7 @@ def markdown(table: pd.DataFrame, c: float | None, study: str) -> str:
             f"{row.mean:.3g}",
             f"{row.low:.3g} to {row.high:.3g}",
         ]
-        for row in table.itertuples()
+        for row in rows_of(table)
     ]
     caption = f"**Image features.** Norms over all images, study {study!r}."
     if c is not None:

@@ -1,10 +1,10 @@
 """The confidence interval of a mean over few seeds."""
 
-from collections.abc import Sequence
 from math import nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit  # Student's quantile; scipy.stats takes half a second to import
 
 LEVEL = 0.95
@@ -18,7 +18,7 @@ class Estimate(NamedTuple):
     high: float
 
 
-def mean_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Estimate:
+def mean_interval(values: ArrayLike, level: float = LEVEL) -> Estimate:
     """Mean of independent observations with Student's interval; without ends for a single one.
 
     An observation is a seed. Where several data sets are compared, take the mean over data sets
@@ -26,9 +26,9 @@ def mean_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) ->
     differences may go together, and this interval covers the truth however strongly they do
     (tests/benchmarks/interval_coverage.py).
     """
-    values = np.asarray(values, dtype=float)
-    mean = float(values.mean())
-    if len(values) < 2:
+    observed = np.asarray(values, dtype=float)
+    count, mean = len(observed), float(observed.mean())
+    if count < 2:
         return Estimate(mean, nan, nan)
-    half = stdtrit(len(values) - 1, (1 + level) / 2) * values.std(ddof=1) / sqrt(len(values))
+    half = stdtrit(count - 1, (1 + level) / 2) * observed.std(ddof=1) / sqrt(count)
     return Estimate(mean, mean - float(half), mean + float(half))

@@ -1,5 +1,6 @@
 """Reading what a run measured."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import pandas as pd
 from ptnl.io import damaged, read_json
 from ptnl.schemas import RUNS, fault_in
 
+Metrics = Mapping[str, Any]  # of a run, as `read_metrics` gives them
+
 # Arrow type of a column -> what stands for it in JSON.
-TYPES = {"string": str, "int64": int, "double": (int, float)}
+TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "int64": (int,), "double": (int, float)}
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
@@ -17,7 +20,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
     A file that is damaged, lacks a value or holds an impossible one is an `InputError`.
     """
-    metrics = read_json(path, sealed=True)
+    metrics: dict[str, Any] = read_json(path, sealed=True)
     for name, kind in RUNS.items():
         if name not in metrics:
             raise damaged(path, f"it lacks {name}")

@@ -6,6 +6,7 @@ from ptnl.analysis.text_tables import markdown_table
 from ptnl.data import title_of
 from ptnl.errors import InputError
 from ptnl.labels.noise import NOISES
+from ptnl.schemas import rows_of
 
 DRAW = ["dataset", "noise", "fp", "seed"]  # what decides a labelled draw
 MEASURES = ["rate", "rate_realised", "shots_per_class"]
@@ -51,7 +52,7 @@ def markdown(realised: pd.DataFrame, study: str, protocol: str) -> str:
                 f"{row.shots_per_class:.1f}",
                 row.draws,
             )
-            for row in realised.itertuples()
+            for row in rows_of(realised)
         ],
         "llrrrr",
     )

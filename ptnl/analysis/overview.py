@@ -71,7 +71,7 @@ def _statistics(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
                     accuracy.std(),
                     len(accuracy),
                     "" if method == baseline else baseline,
-                    *_difference(accuracy, base, method, baseline),
+                    *_difference(accuracy, base, str(method), baseline),
                 )
             )
     return pd.DataFrame(rows, columns=list(OVERVIEW))
@@ -122,8 +122,8 @@ def blocks_of(overview: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     overview = overview[~alone] if not alone.all() else overview
     return [
         (
-            (f"{noise_title(kind)} noise" if kind != OWN else "Without given labels")
-            + (f", backbone {registry.title_of(backbone)}" if several else ""),
+            (f"{noise_title(str(kind))} noise" if kind != OWN else "Without given labels")
+            + (f", backbone {registry.title_of(str(backbone))}" if several else ""),
             rows,
         )
         for (kind, backbone), rows in overview.groupby(["noise", "backbone"], sort=False)
@@ -161,8 +161,8 @@ def _rows_by_dataset(grid: pd.DataFrame) -> list[list[list[str]]]:
     """The rows of each data set, whose name stands in its first one only."""
     return [
         [
-            [data.title_of(dataset) if place == 0 else "", METHODS[method].title, *cells]
-            for place, ((_, method), cells) in enumerate(block.iterrows())
+            [data.title_of(str(dataset)) if place == 0 else "", METHODS[str(method)].title, *cells]
+            for place, (method, cells) in enumerate(block.droplevel("dataset").iterrows())
         ]
         for dataset, block in grid.groupby(level="dataset", sort=False)
     ]

@@ -1,6 +1,7 @@
 """What each method makes of each test image, and which images all of them get wrong. Pure."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ RUN = ("dataset", "backbone", "method", "noise", "fp", "rate", "seed")
 
 
 def predictions_of(
-    run: Mapping, logits: np.ndarray, images: pd.DataFrame, names: Sequence[str]
+    run: Mapping[str, Any], logits: np.ndarray, images: pd.DataFrame, names: Sequence[str]
 ) -> pd.DataFrame:
     """The predictions of one run; see `ptnl.schemas.PREDICTIONS`.
 
@@ -32,7 +33,7 @@ def predictions_of(
         **{key: run[key] for key in RUN},
         predicted=predicted,
         predicted_class=np.take(np.asarray(names, dtype=object), predicted),
-        margin=true - scores.max(axis=1),
+        margin=(true - scores.max(axis=1)).astype(np.float64),
     )[list(PREDICTIONS)]
 
 

@@ -59,7 +59,7 @@ def method_ranks(runs: pd.DataFrame, backbone: str) -> pd.DataFrame:
     return table.sort_values(
         ["noise", "rate", "method"],
         key=lambda column: (
-            column.map({"noise": kinds, "method": order}.get(column.name, {}))
+            column.map({"noise": kinds, "method": order}[str(column.name)])
             if column.name != "rate"
             else column
         ),

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -14,6 +15,7 @@ from ptnl.analysis.inline_svg import inline_svg, palette
 from ptnl.analysis.text_tables import markdown_table
 from ptnl.analysis.verdicts import FAILS, HOLDS, UNDECIDED, UNJUDGED
 from ptnl.data import title_of
+from ptnl.schemas import rows_of
 from ptnl.study.layouts import EIGHT, FIGURES
 
 CLAIMS_DETAIL = "\n## How a verdict is reached"  # what stands before it fits on a screen
@@ -57,9 +59,7 @@ class Report:
 def environment(runs: pd.DataFrame, versions: Mapping[str, str]) -> str:
     """What computed the runs and what made the page; as Markdown."""
     by = runs.groupby(["commit", "torch", "device"], as_index=False).size()
-    computed = markdown_table(
-        ["Commit", "torch", "Device", "Runs"], by.itertuples(index=False), "lllr"
-    )
+    computed = markdown_table(["Commit", "torch", "Device", "Runs"], rows_of(by), "lllr")
     libraries = markdown_table(["Library", "Version"], versions.items(), "ll")
     return (
         f"What computed the runs.\n\n{computed}\n\n"
@@ -101,7 +101,7 @@ def world(datasets: Iterable[str]) -> str:
     )
 
 
-def verdicts_at_a_glance(verdicts: pd.DataFrame) -> list[dict]:
+def verdicts_at_a_glance(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
     """The verdicts, those reached first: what they are called, and the claims."""
     groups = []
     for verdict in (HOLDS, FAILS, UNDECIDED, UNJUDGED):
@@ -129,7 +129,7 @@ def summary(verdicts: pd.DataFrame) -> str:
     return f"Of the paper's {len(verdicts)} claims, {', '.join(said)}."
 
 
-def _picture(svg: bytes, name: str, title: str, number: int | None = None) -> dict:
+def _picture(svg: bytes, name: str, title: str, number: int | None = None) -> dict[str, Any]:
     """A figure whose files lie in `figures/`."""
     label = f"Figure {number}: {title}" if number else title
     return {
@@ -141,7 +141,7 @@ def _picture(svg: bytes, name: str, title: str, number: int | None = None) -> di
     }
 
 
-def _hard(images: pd.DataFrame) -> list[dict]:
+def _hard(images: pd.DataFrame) -> list[dict[str, Any]]:
     """The images of one data set that all methods get wrong, as the template shows them."""
     return [
         {
@@ -151,7 +151,7 @@ def _hard(images: pd.DataFrame) -> list[dict]:
             "share": f"{row.agreeing} of {row.predictions}",
             "data": base64.b64encode(row.thumbnail).decode(),
         }
-        for row in images.itertuples()
+        for row in rows_of(images)
     ]
 
 
@@ -163,7 +163,7 @@ def render_report(report: Report) -> str:
     ).from_string((folder / "report.html.jinja").read_text(encoding="utf-8"))
     verdicts, sign, detail = report.claims.partition(CLAIMS_DETAIL)
     headline = _picture(report.overview_figure, "overview", "Every method at every rate")
-    details = []
+    details: list[dict[str, Any]] = []
     for name, part in report.details.items():
         hard = report.hard_images[report.hard_images.dataset == name]
         details.append(

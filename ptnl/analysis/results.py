@@ -44,7 +44,8 @@ class StudyResults:
     @cached_property
     def config(self) -> Mapping[str, Any]:
         """The study's config, with defaults and protocol."""
-        return yaml.safe_load((self.folder / CONFIG).read_text())
+        config: Mapping[str, Any] = yaml.safe_load((self.folder / CONFIG).read_text())
+        return config
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -98,9 +99,10 @@ class StudyResults:
         """Test logits (T, C) of a run, in float32."""
         path = self._run_folder(run) / "logits.npy"
         try:
-            return np.load(path, allow_pickle=False).astype(np.float32)
+            logits: np.ndarray = np.load(path, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: not readable as an array ({error})") from error
+        return logits.astype(np.float32)
 
     def predictions(self, run: Any) -> pd.DataFrame:
         """The test images of a run's data set, with `predicted` and `correct`."""

@@ -28,7 +28,7 @@ def settings_markdown(config: Mapping[str, Any]) -> str:
     """What the study runs with: for all, by kind of noise, data set, backbone and method."""
     datasets = datasets_of(config)
     noise = [
-        (kind, inspect.getdoc(NOISES[kind].label).splitlines()[0], _values(options))
+        (kind, (inspect.getdoc(NOISES[kind].label) or "").splitlines()[0], _values(options))
         for kind, options in config["noise"].items()
     ]
     methods = [

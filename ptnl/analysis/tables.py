@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -138,15 +139,16 @@ def _ordered(rows: pd.DataFrame, layout: Table, datasets: list[str]) -> pd.DataF
     rank = rows[by].apply(
         lambda column: column.map(order[column.name].index) if column.name in order else column
     )
-    return rows.loc[rank.sort_values(by, kind="stable").index].reset_index(drop=True)
+    ordered: pd.DataFrame = rows.loc[rank.sort_values(by, kind="stable").index]
+    return ordered.reset_index(drop=True)
 
 
-def _titles(layout: Table) -> dict[str, Callable]:
+def _titles(layout: Table) -> dict[str, Callable[[Any], str]]:
     """How the keys of rows and columns read."""
     return {
         "method": lambda name: METHODS[name].title,
         "backbone": lambda name: f"{registry.title_of(name)}-PT",
-        "estimate": ESTIMATES.get,
+        "estimate": ESTIMATES.__getitem__,
         "noise": noise_title,
         "rate": lambda rate: f"{rate:g} %",
     }
@@ -177,7 +179,7 @@ def _grid(
     )
     wide = text.pivot(index=["dataset", "row"], columns="column", values="cell").fillna("")
     index = list(dict.fromkeys(zip(text.dataset, text.row, strict=True)))
-    return wide.loc[index, _column_titles(rows, layout)]
+    return wide.loc[index][_column_titles(rows, layout)]
 
 
 def _column_titles(rows: pd.DataFrame, layout: Table) -> list[str]:
@@ -227,8 +229,12 @@ def _blocks(grid: pd.DataFrame, layout: Table) -> list[list[list[str]]]:
     """The rows of each data set, whose name stands in its first one only."""
     return [
         [
-            [data.title_of(dataset) if place == 0 else "", *([row] if layout.rows else []), *cells]
-            for place, ((_, row), cells) in enumerate(block.iterrows())
+            [
+                data.title_of(str(dataset)) if place == 0 else "",
+                *([str(row)] if layout.rows else []),
+                *cells,
+            ]
+            for place, (row, cells) in enumerate(block.droplevel("dataset").iterrows())
         ]
         for dataset, block in grid.groupby(level="dataset", sort=False)
     ]

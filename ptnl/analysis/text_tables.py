@@ -16,13 +16,14 @@ def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[object]], sides
 
     sides : a letter a column, l or r
     """
-    return tabulate(
+    table: str = tabulate(
         [[str(cell).replace("|", r"\|") for cell in row] for row in rows],
         [head.replace("|", r"\|") for head in heads],
         tablefmt="pipe",
         colalign=[SIDES[side] for side in sides],
         disable_numparse=True,
     )
+    return table
 
 
 def latex_text(text: str) -> str:

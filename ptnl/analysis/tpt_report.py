@@ -8,6 +8,7 @@ from ptnl import data
 from ptnl.analysis.tables import Origin
 from ptnl.analysis.text_tables import markdown_table
 from ptnl.methods import METHODS
+from ptnl.schemas import rows_of
 from ptnl.study.layouts import NOISE_TITLES
 
 CELL = ["dataset", "backbone", "method", "noise", "rate"]
@@ -44,7 +45,7 @@ def markdown(table: pd.DataFrame, origin: Origin) -> str:
             spread(row.accuracy, row.sd, "{:.2f}"),
             spread(row.gain, row.gain_sd, "{:+.2f}"),
         ]
-        for row in table.itertuples()
+        for row in rows_of(table)
     ]
     heads = ["Data set", "Start", "Noise", "Start alone", "TPT", "Gain"]
     seeds = f"mean and standard deviation over {table.n.max()} seeds"

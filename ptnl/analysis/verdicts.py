@@ -15,9 +15,11 @@ data sets that the paper does not know count as well. Four verdicts:
 - *not enough runs*: methods are not in the study, or there are fewer than `SEEDS_NEEDED` seeds.
 """
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -40,6 +42,8 @@ HOLDS, FAILS, UNDECIDED, UNJUDGED = "holds", "does not hold", "undecided", "not 
 PAIR = ["dataset", "seed"]
 VALUES = [*PAIR, "backbone", "method", "noise", "rate", "value"]
 
+Values = TypeVar("Values", pd.DataFrame, pd.Series)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -59,7 +63,7 @@ class Outcome:
 
     def on(self, dataset: str) -> Estimate:
         """On one data set."""
-        return mean_interval(self.differences.loc[dataset])
+        return mean_interval(self.differences.loc[dataset].to_numpy())
 
     def words(self, unit: str) -> str:
         """What was found, with its interval; a sentence without its full stop."""
@@ -130,12 +134,17 @@ def values_of(values: pd.DataFrame, condition: Condition) -> pd.Series:
     return found
 
 
+def _total(parts: Iterable[Values]) -> Values:
+    """The sum of at least one table or column."""
+    return reduce(operator.add, parts)
+
+
 def _by_seed(found: pd.Series, datasets: list[str], seeds: Sequence[int]) -> pd.DataFrame:
     """One row a data set, one column a seed; what trains nothing has the same value for all."""
     table = found.unstack("seed").reindex(datasets)
-    if set(table.columns) == {0} and 0 not in seeds:
+    if {int(seed) for seed in table.columns} == {0} and 0 not in seeds:
         table = pd.DataFrame(dict.fromkeys(seeds, table[0]))
-    return table.reindex(columns=seeds)
+    return table.reindex(columns=list(seeds))
 
 
 def _judge(name: str, claim: Claim, values: pd.DataFrame, setting: Setting) -> Finding:
@@ -162,7 +171,7 @@ def _judge(name: str, claim: Claim, values: pd.DataFrame, setting: Setting) -> F
     if len(seeds) < SEEDS_NEEDED:
         missing.append(f"{len(seeds)} of {SEEDS_NEEDED} seeds")
     outcomes = [
-        Outcome(part, sum(tables[c] for c in part.plus) - sum(tables[c] for c in part.minus))
+        Outcome(part, _total(tables[c] for c in part.plus) - _total(tables[c] for c in part.minus))
         for part in comparisons
     ]
     return Finding(name, claim, outcomes, missing, left_out)
@@ -215,9 +224,9 @@ def _of_gradients(gradients: pd.DataFrame | None, unit: str) -> pd.DataFrame:
         return pd.DataFrame(columns=VALUES).astype({"rate": float, "value": float})
     ratio = {NORM_RATIO: "ratio_mean", SUM_RATIO: "ratio"}[unit]
     keys = [*PAIR, "backbone", "method", "noise", "fp", "shots"]
-    table = gradients.groupby(keys, as_index=False)[ratio].agg(lambda of: of.mean(skipna=False))
-    table = table.assign(rate=100 * table.fp / table.shots).rename(columns={ratio: "value"})
-    return table[VALUES]
+    means = gradients.groupby(keys)[ratio].agg(lambda of: of.mean(skipna=False))
+    table = means.rename("value").reset_index()
+    return table.assign(rate=100 * table.fp / table.shots)[VALUES]
 
 
 def printed_difference(
@@ -253,8 +262,8 @@ def printed_difference(
         rows = values_of(cells, Condition(condition.method, "RN50", condition.rate, kind))
         return rows.droplevel("seed")
 
-    difference = sum(map(printed, comparison.plus)) - sum(map(printed, comparison.minus))
-    difference = difference.dropna()
+    plus, minus = (_total(map(printed, side)) for side in (comparison.plus, comparison.minus))
+    difference = (plus - minus).dropna()
     ours = difference[difference.index.isin(datasets)]
     difference = ours if len(ours) else difference
     return (float(difference.mean()), len(difference)) if len(difference) else None

@@ -10,6 +10,7 @@ import pandas as pd
 from ptnl.analysis.published import beside
 from ptnl.analysis.text_tables import markdown_table
 from ptnl.data import title_of
+from ptnl.schemas import rows_of
 
 TABLE = 5  # the paper's, whose first column is zero-shot CLIP
 SOURCE = f"the paper's Table {TABLE}"
@@ -48,7 +49,7 @@ def warnings(compared: pd.DataFrame) -> list[str]:
         f"zero-shot accuracy of {row.backbone} on {row.dataset} is {row.accuracy:.2f} %, "
         f"{abs(row.difference):.2f} points {'above' if row.difference > 0 else 'below'} "
         f"the {row.published:.2f} % of {SOURCE}"
-        for row in compared[compared.verdict == OFF].itertuples()
+        for row in rows_of(compared[compared.verdict == OFF])
     ]
 
 
@@ -61,7 +62,7 @@ def markdown(compared: pd.DataFrame, study: str, protocol: str) -> str:
         "is a sign of wrong data."
     )
     rows = []
-    for row in compared.itertuples():
+    for row in rows_of(compared):
         known = row.verdict != UNKNOWN
         numbers = (f"{row.published:.2f}", f"{row.difference:+.2f}") if known else ("–", "–")
         ours = (title_of(row.dataset), row.backbone, f"{row.accuracy:.2f}")

@@ -29,10 +29,12 @@ RESIZES = ("shortest", "squash")
 
 def check_sizes(model: Mapping[str, Any]) -> None:
     """Refuse a `model_cfg` that no model can be built from in reasonable time and memory."""
-    towers = {name: model.get(f"{name}_cfg") for name in ("text", "vision")}
-    for name, tower in towers.items():
+    towers: dict[str, Mapping[str, Any]] = {}
+    for name in ("text", "vision"):
+        tower = model.get(f"{name}_cfg")
         if not isinstance(tower, Mapping):
             raise InputError(f"its {name}_cfg is {tower!r}, and not a table")
+        towers[name] = tower
     for where, said in (("", model), *((f"{name}_cfg.", t) for name, t in towers.items())):
         for key, bounds in (SIZES | RATIOS).items():
             for value in _numbers(said.get(key)):

@@ -121,7 +121,7 @@ def _architecture(model: str) -> dict[str, Any]:
 
 def tag_of(source: OpenClip) -> dict[str, Any]:
     """What open_clip's table says of the weights of a tag; an unknown one is an `InputError`."""
-    known = open_clip.get_pretrained_cfg(source.model, source.pretrained)
+    known: dict[str, Any] = open_clip.get_pretrained_cfg(source.model, source.pretrained)
     if not known:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(source.model)) or "none"
         raise InputError(

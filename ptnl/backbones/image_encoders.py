@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -11,11 +11,11 @@ from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from timm.data import create_transform
+from timm.data.transforms_factory import create_transform
 from torch import Tensor, nn
 
 from ptnl.backbones.assets import intact, verified
-from ptnl.backbones.registry import IMAGE_ENCODERS
+from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped
 from ptnl.backbones.text import check_weights
 from ptnl.errors import InputError
 from ptnl.io import check_seal, read_json
@@ -57,6 +57,7 @@ def build(config: dict[str, Any], classes: int) -> nn.Module:
 def published_config(name: str) -> dict[str, Any]:
     """The configuration of a model that timm knows by name, as `build` takes it."""
     known = timm.get_pretrained_cfg(name)
+    assert known is not None
     prepared = {key: getattr(known, key) for key in PREPARATION}
     return {
         "architecture": known.architecture,
@@ -84,6 +85,7 @@ def load_image_encoder(name: str, classes: int, device: torch.device) -> ImageEn
     Raises `InputError` where the weights are missing, altered or of the wrong shape.
     """
     source = IMAGE_ENCODERS[name]
+    assert isinstance(source, Shipped)
     return read_image_encoder(verified(source.config), verified(source.weights), classes, device)
 
 
@@ -125,7 +127,7 @@ def read_image_encoder(
     check_weights(weights, {name: value.shape for name, value in wanted.items()}, kept)
     model.load_state_dict(kept, strict=False)
     if not keeps_head:
-        for parameter in model.get_classifier().parameters():
+        for parameter in _head(model).parameters():
             nn.init.zeros_(parameter)
     prepared = described["pretrained_cfg"]
     if preparation == "clip":
@@ -139,13 +141,20 @@ def read_image_encoder(
         crop_pct=prepared["crop_pct"],
         normalize=False,
     )
-    model = model.to(device, memory_format=torch.channels_last)
+    # torch declares no overload for a device and a memory format.
+    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return ImageEncoder(model, prepared["input_size"][-1], transform, mean, std)
+
+
+def _head(model: nn.Module) -> nn.Module:
+    """The linear layer behind a model's features, by the method that every model of timm has."""
+    head: nn.Module = cast("Any", model).get_classifier()
+    return head
 
 
 def _body(model: nn.Module) -> StateDict:
     """What a model is made of but for its head."""
-    head = {id(parameter) for parameter in model.get_classifier().parameters()}
+    head = {id(parameter) for parameter in _head(model).parameters()}
     return {n: v for n, v in model.state_dict(keep_vars=True).items() if id(v) not in head}
 
 

@@ -43,7 +43,9 @@ class LoadedBackbone:
     @property
     def transform(self) -> nn.Module:
         """The test transform: PIL image -> normalised tensor (3, size, size)."""
-        return image_transform_v2(replace(self.preprocess, size=self.image_size), is_train=False)
+        sized = replace(self.preprocess, size=self.image_size)
+        transform: nn.Module = image_transform_v2(sized, is_train=False)
+        return transform
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """What the image encoder takes, of uint8 images (..., 3, size, size)."""
@@ -56,12 +58,13 @@ class LoadedBackbone:
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
         """Features (B, D) of normalised images (B, 3, size, size), not normalised themselves."""
         with computing_in(self.dtype, self.device):
-            return self.model.encode_image(images)
+            features: torch.Tensor = self.model.encode_image(images)
+        return features
 
     @property
     def dimensions(self) -> int:
         """Size of an image feature."""
-        return self.model.text_projection.shape[1]
+        return int(self.model.text_projection.shape[1])
 
     @cached_property
     def tower(self) -> TextTower:

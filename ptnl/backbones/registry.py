@@ -87,6 +87,7 @@ def _backbone(name: str, said: Mapping[str, Any]) -> Backbone:
     if "model" in source:
         described = Backbone(title_of(name), OpenClip(**source))
     else:
+        assert known is not None  # the config was checked
         described = replace(known, source=replace(known.source, **source))
     registered = known.image_encoder if known else ""
     return replace(described, image_encoder=said.get("image_encoder", registered))

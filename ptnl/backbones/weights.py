@@ -12,7 +12,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import torch
 from safetensors import SafetensorError
@@ -150,7 +150,7 @@ class _Module:
 class _TensorsOnly(pickle.Unpickler):
     """An unpickler that knows tensors and modules without behaviour, and refuses all else."""
 
-    def __init__(self, file, archive: zipfile.ZipFile, root: str, path: Path):
+    def __init__(self, file: IO[bytes], archive: zipfile.ZipFile, root: str, path: Path):
         super().__init__(file)
         self._archive, self._root, self._path = archive, root, path
 
@@ -170,7 +170,7 @@ class _TensorsOnly(pickle.Unpickler):
             return lambda values: values
         raise InputError(f"{self._path}: refused, for it asks for {module}.{name}, no weights")
 
-    def persistent_load(self, identifier: tuple) -> Tensor:
+    def persistent_load(self, identifier: Any) -> Tensor:
         _, kind, key, _, count = identifier
         dtype = STORAGES[kind]
         if not count:

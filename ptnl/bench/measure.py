@@ -28,6 +28,7 @@ from ptnl.machine.linear import has_onednn, product
 from ptnl.methods.prompt import CONTEXT_STD
 from ptnl.schemas import BENCH
 from ptnl.text import PromptEncoder, context_prompts
+from ptnl.text.prompts import Prompt
 from ptnl.training.losses import cross_entropy
 from ptnl.training.run_files import device_name
 from ptnl.training.steps import WARM_UP
@@ -200,7 +201,7 @@ def peak_gib(device: torch.device, work: Work) -> float:
     return int(status[status.index("VmHWM:") + 1]) / 2**20
 
 
-def _prompts(backbone: LoadedBackbone, names: Sequence[str], setting: Setting) -> list:
+def _prompts(backbone: LoadedBackbone, names: Sequence[str], setting: Setting) -> list[Prompt]:
     return context_prompts(backbone.tokenizer, names, setting.context_length)
 
 
@@ -259,10 +260,10 @@ def _flops(work: Work) -> int:
     of_linear = {torch.ops.mkldnn._linear_pointwise: _linear_flops} if has_onednn() else {}
     with FlopCounterMode(display=False, custom_mapping=of_linear) as counter:
         work()
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
-def _linear_flops(x: Sequence[int], weight: Sequence[int], *_, **__) -> int:
+def _linear_flops(x: Sequence[int], weight: Sequence[int], *_: object, **__: object) -> int:
     """Floating point operations of a linear layer, by the shapes of its input and weight."""
     return 2 * math.prod(x) * weight[0]
 

@@ -41,7 +41,9 @@ class PlainPrompts:
         x = x + self.model.positional_embedding
         x = self.model.transformer(x, attn_mask=self.model.attn_mask)
         x = self.model.ln_final(x)
-        return x[torch.arange(len(x), device=x.device), self.ends] @ self.model.text_projection
+        ends: Tensor = x[torch.arange(len(x), device=x.device), self.ends]
+        projection: Tensor = self.model.text_projection
+        return ends @ projection
 
     def _at_end(self, context: Tensor) -> Tensor:
         start, rest = self.embeddings[:, :1], self.embeddings[:, 1 + len(context) :]

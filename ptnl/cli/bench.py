@@ -41,15 +41,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="shipped ones, or open_clip's by their names there, with random weights",
     )
     # What small and large backbones do in about a minute each.
-    sizes = {"nargs": "+", "type": positive, "default": argparse.SUPPRESS}
     arguments.add_argument(
         "--classes",
-        **sizes,
+        nargs="+",
+        type=positive,
+        default=argparse.SUPPRESS,
         help="numbers of classes (default: 10 37 101 for shipped backbones, 37 for others)",
     )
     arguments.add_argument(
         "--runs",
-        **sizes,
+        nargs="+",
+        type=positive,
+        default=argparse.SUPPRESS,
         help="numbers of runs that ours trains side by side (default: 1 2 4 16 for shipped "
         "backbones, 1 4 for others)",
     )

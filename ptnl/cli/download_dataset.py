@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             made.symlink_to(Path(folder).resolve())
             said = {"folder": str(Path(folder).resolve())}
         else:
+            assert dataset is not None  # one of the user's own has a folder
             module = import_module(f"ptnl.data.{dataset.module}")
             said = module.download(args.dataset, made, args.options, archives)
         put(made, images)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     _, labels = split_of(manifest, "test")
     views = torch.from_numpy(np.load(args.views, allow_pickle=False)).transpose(0, 1).float()
     here = {"dataset": args.dataset, "backbone": args.backbone}
-    starts = [({"method": "", "noise": "none", "fp": 0, "seed": 0, "rate": 0.0}, None)]
+    starts: list[tuple[dict[str, Any], torch.Tensor | None]] = [
+        ({"method": "", "noise": "none", "fp": 0, "seed": 0, "rate": 0.0}, None)
+    ]
     for folder in args.runs:
         metrics = read_json(folder / "metrics.json")
         run = {name: metrics[name] for name in ("method", "noise", "fp", "seed", "rate")}

@@ -25,7 +25,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_fetch(arguments)
     args = arguments.parse_args(argv)
 
-    origin = on_the_hub(IMAGE_ENCODERS[args.encoder].repository, HUB_FILE)
+    source = IMAGE_ENCODERS[args.encoder]
+    assert isinstance(source, Timm)  # as the choices say
+    origin = on_the_hub(source.repository, HUB_FILE)
     found = find(args.encoder, [origin], args.downloads, args.manual)
     config = published_config(args.encoder)
     write_tensors(checked_weights(read_weights(found.path), config, found.path), args.weights)

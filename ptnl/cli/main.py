@@ -19,7 +19,7 @@ def commands() -> dict[str, str]:
     """Name of every command -> the first line of its docstring, read without importing it."""
     modules = sorted(Path(__file__).parent.glob("*.py"))
     return {
-        module.stem: ast.get_docstring(ast.parse(module.read_text())).splitlines()[0]
+        module.stem: (ast.get_docstring(ast.parse(module.read_text())) or "").splitlines()[0]
         for module in modules
         if module.stem not in NO_COMMANDS
     }

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from ptnl.analysis.cost import cost_table, markdown
 from ptnl.cli.entry import add_statement, parser, start
 from ptnl.io import read_parquet, write_text
 from ptnl.schemas import RUNS
 from ptnl.study.job_records import read_records
+from ptnl.study.operation_counts import encodings_a_step
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -21,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         required=True,
         help="folder of logs and records, one below it a stage",
     )
+    arguments.add_argument(
+        "--config", type=Path, required=True, help="the study's config, as its jobs have seen it"
+    )
     add_statement(arguments)
     args = arguments.parse_args(argv)
 
@@ -31,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         ],
         columns=["stage", "seconds", "memory_gib"],
     )
-    table = cost_table(read_parquet(args.runs, RUNS), recorded)
+    methods = yaml.safe_load(args.config.read_text())["methods"]
+    encodings = {name: encodings_a_step(name, settings) for name, settings in methods.items()}
+    table = cost_table(read_parquet(args.runs, RUNS), recorded, encodings)
     write_text(table.to_csv(index=False), args.csv)
     write_text(markdown(table, args.study), args.markdown)
 

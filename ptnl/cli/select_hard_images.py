@@ -8,7 +8,7 @@ from ptnl.cli.entry import add_background, parser, start
 from ptnl.features.thumbnails import thumbnail
 from ptnl.io import read_parquet, write_parquet
 from ptnl.provenance import made_by
-from ptnl.schemas import HARD_IMAGES, PREDICTIONS
+from ptnl.schemas import HARD_IMAGES, PREDICTIONS, rows_of
 
 SIDE = 64  # pixels of a thumbnail
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     places = dict(zip(args.datasets, args.receipts, strict=True))
     found = hard_images(read_parquet(args.predictions, PREDICTIONS), args.backbone)
-    files = [places[row.dataset].parent / "images" / row.image for row in found.itertuples()]
+    files = [places[row.dataset].parent / "images" / row.image for row in rows_of(found)]
     found = found.assign(thumbnail=[thumbnail(file, SIDE, args.transparent_on) for file in files])
     write_parquet(found, args.out, HARD_IMAGES, made_by("pandas", "pillow"))
 

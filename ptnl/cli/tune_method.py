@@ -1,6 +1,6 @@
 """Train all runs of a sweep side by side, one folder a run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -66,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     class_names = class_names_of(manifest)
     method = METHODS[args.method]
-    tune = import_module(f"ptnl.methods.{method.module}").tune
+    tune: Callable[[SweepData], list[TunedRun]] = import_module(
+        f"ptnl.methods.{method.module}"
+    ).tune
     view_files = list(zip(args.views, args.view_images, strict=True))
 
     def train(together: list[int]) -> list[TunedRun]:

@@ -158,7 +158,8 @@ def datasets_of(config: Mapping[str, Any]) -> dict[str, Dataset]:
 
 def options_of(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """What the config's `dataset_options` holds for a data set."""
-    return config.get("dataset_options", {}).get(name, {})
+    options: Mapping[str, Any] = config.get("dataset_options", {}).get(name, {})
+    return options
 
 
 def title_of(name: str) -> str:
@@ -193,7 +194,8 @@ def image_options(options: Mapping[str, Any]) -> dict[str, Any]:
 def expected_sizes(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, int] | None:
     """Split -> images that the index must find; None where nobody said."""
     official = dataset.sizes and dict(zip(("train", "val", "test"), dataset.sizes, strict=True))
-    return options.get("sizes", official)
+    sizes: dict[str, int] | None = options.get("sizes", official)
+    return sizes
 
 
 def splits_of(dataset: Dataset, options: Mapping[str, Any]) -> str:

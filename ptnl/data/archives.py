@@ -26,7 +26,9 @@ class Archives:
     def file(self, name: str) -> Path:
         """A file of the source table, whole and verified."""
         path = fetch(self.sources[name], self.folder, self.manual)
-        self.fetched[name] = read_receipt(path).sha256
+        receipt = read_receipt(path)
+        assert receipt is not None  # `fetch` leaves one
+        self.fetched[name] = receipt.sha256
         return path
 
     def given(self, path: Path) -> Path:
@@ -62,7 +64,7 @@ class Archives:
 
 def is_coop(options: Mapping[str, Any]) -> bool:
     """Whether a data set is split as CoOp published it, and not anew by CoOp's rule."""
-    return options.get("splits", "coop") == "coop"
+    return bool(options.get("splits", "coop") == "coop")
 
 
 def unpack(archive: Path, folder: Path, top: str = ".") -> None:

@@ -44,7 +44,7 @@ def state_of(receipt: Path, name: str, options: Mapping[str, Any]) -> str:
     """
     folder = user_folder(name, options)
     if folder and not Path(folder).is_dir() and is_receipt(receipt):
-        return read_json(receipt)["state"]
+        return str(read_json(receipt)["state"])
     asked = refreshed_path(receipt)
     digest = hashlib.sha256(asked.read_bytes() if asked.is_file() else b"")
     for line in _listed(folder) if folder else ():

@@ -52,7 +52,9 @@ LAYOUTS = {
 }
 
 
-def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
+def download(
+    dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
+) -> dict[str, Any]:
     """Put what `index` needs below the new folder `images`, laid out as in CoOp.
 
     Parameters

@@ -32,7 +32,9 @@ def _archive(dataset: str) -> Path:
     return verified(asset)
 
 
-def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
+def download(
+    dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
+) -> dict[str, Any]:
     """Unpack the images of `dataset` below the folder `images` (see `ptnl.data.class_folders`).
 
     Returns source, sha256 of the shipped file, number of images.

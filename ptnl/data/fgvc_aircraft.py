@@ -13,7 +13,9 @@ from ptnl.errors import InputError
 ARCHIVE, TOP = "fgvc-aircraft-2013b.tar.gz", "fgvc-aircraft-2013b/data"
 
 
-def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
+def download(
+    dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
+) -> dict[str, Any]:
     """Unpack the archive (see `ptnl.data.class_folders`)."""
     archives.unpack(ARCHIVE, images, TOP)
     return {}

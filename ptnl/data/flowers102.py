@@ -17,7 +17,9 @@ SPLIT = "split_zhou_OxfordFlowers.json"
 PICTURES = "jpg"
 
 
-def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
+def download(
+    dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
+) -> dict[str, Any]:
     """Unpack the images; beside them CoOp's split, or labels and names.
 
     See `ptnl.data.class_folders`.
@@ -51,6 +53,6 @@ def _labels(path: Path) -> list[int]:
     from scipy.io import loadmat  # takes a while to import; only this split needs it
 
     try:
-        return loadmat(path)["labels"][0].astype(int).tolist()
+        return [int(label) for label in loadmat(path)["labels"][0]]
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise InputError(f"{path}: not the labels of the flowers ({error})") from error

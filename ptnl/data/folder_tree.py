@@ -35,7 +35,7 @@ def is_leftover(name: str) -> bool:
     return name.startswith(".") or name.endswith("~") or name.lower() in LEFTOVER_NAMES
 
 
-def entries(folder: Path) -> list[os.DirEntry]:
+def entries(folder: Path) -> list[os.DirEntry[str]]:
     """The entries of a folder by name; an `InputError` where it or a name cannot be read."""
     try:
         with os.scandir(folder) as listing:
@@ -50,7 +50,7 @@ def entries(folder: Path) -> list[os.DirEntry]:
     return found
 
 
-def is_folder(entry: os.DirEntry) -> bool:
+def is_folder(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a folder or a link to one. A link in a circle is none."""
     try:
         return entry.is_dir()
@@ -100,7 +100,8 @@ def scan(root: Path, folder: str) -> Tree:
 
 def _read_folder(tree: Tree, root: Path, folder: str, waiting: deque[str]) -> list[str]:
     """Add a folder's files to the tree, and put its folders first in line; its links to folders."""
-    inside, links = [], []
+    inside: list[str] = []
+    links: list[str] = []
     for entry in entries(root / folder):
         path = _below(folder, entry.name)
         if is_leftover(entry.name):
@@ -113,7 +114,7 @@ def _read_folder(tree: Tree, root: Path, folder: str, waiting: deque[str]) -> li
     return links
 
 
-def _add_file(tree: Tree, entry: os.DirEntry, path: str) -> None:
+def _add_file(tree: Tree, entry: os.DirEntry[str], path: str) -> None:
     is_file = Path(entry.path).is_file()
     if has_image_ending(entry.name) and (is_file or entry.is_symlink()):
         tree.images.append(path)  # if broken, it is refused by name where images are looked at
@@ -127,7 +128,7 @@ def _add_file(tree: Tree, entry: os.DirEntry, path: str) -> None:
         tree.pass_over(f"{Path(entry.name).suffix.lower() or 'files without an ending'}", path)
 
 
-def _all_passed_over(tree: Tree, entry: os.DirEntry, path: str) -> None:
+def _all_passed_over(tree: Tree, entry: os.DirEntry[str], path: str) -> None:
     """Pass over a leftover, or each file below it; its links are not followed."""
     if not entry.is_dir(follow_symlinks=False):
         tree.pass_over(LEFTOVERS, path)

@@ -27,7 +27,9 @@ HELP = (
 )
 
 
-def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
+def download(
+    dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
+) -> dict[str, Any]:
     """Link to the user's folders, or unpack the archives (see `ptnl.data.class_folders`).
 
     Without a `source`, the folder for files dropped by hand is looked into.

@@ -61,7 +61,7 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
             }
         )
     else:
-        manifest = split_at_random([tuple(rest) for _, *rest in classes], groups)
+        manifest = split_at_random([each[1:] for each in classes], groups)
     report_equal(manifest, groups)
     return manifest
 

@@ -5,7 +5,7 @@ import io
 import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from PIL import Image
@@ -28,7 +28,9 @@ COLUMNS = {
 }
 
 
-def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
+def download(
+    dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
+) -> dict[str, Any]:
     """Write the images that the table holds (see `ptnl.data.class_folders`)."""
     table = _read(Path(options["manifest"]))
     if "image" not in table.packed:
@@ -63,7 +65,7 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
         manifest = manifest.loc[order, list(MANIFEST)].reset_index(drop=True)
     else:
         classes = [
-            (label, name, rows.image.tolist())
+            (cast("int", label), cast("str", name), rows.image.tolist())
             for (label, name), rows in manifest.groupby(["label", "class_name"])
         ]
         manifest = split_at_random(classes, groups)
@@ -88,7 +90,7 @@ def _packed_images(table: Table) -> Iterator[tuple[str, bytes]]:
     for row, cell in table.cells("image"):
         content = cell.get("bytes") if isinstance(cell, dict) else cell
         ending = _ending(content) if isinstance(content, bytes) else ""
-        if not ending:
+        if not isinstance(content, bytes) or not ending:
             raise InputError(
                 f"{table.path}: row {row}: image holds no path as text, nor the bytes of an image"
             )
@@ -100,7 +102,7 @@ def _ending(content: bytes) -> str:
     """The ending of a file's name by its format; none where it is no image."""
     try:
         with Image.open(io.BytesIO(content), formats=SIGNED) as image:
-            return f".{image.format.lower()}"
+            return f".{image.format.lower()}" if image.format else ""
     except Exception:  # Pillow's readers raise nearly anything on what is no image
         return ""
 
@@ -170,8 +172,8 @@ def _classes(table: Table) -> tuple[list[int], list[str]]:
         return [int(label) for label in labels], names
     column = "class_name" if "class_name" in table else "label"
     names = [*map(_whole, table.text(column))] if column == "label" else table.text(column)
-    labels = {name: label for label, name in enumerate(ordered(names))}
-    return [labels[name] for name in names], names
+    number_of = {name: label for label, name in enumerate(ordered(names))}
+    return [number_of[name] for name in names], names
 
 
 def _whole(label: str) -> str:

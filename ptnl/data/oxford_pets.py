@@ -14,7 +14,9 @@ SPLIT = "split_zhou_OxfordPets.json"
 PICTURES = "images"
 
 
-def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
+def download(
+    dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
+) -> dict[str, Any]:
     """Unpack images and annotations, and CoOp's split (see `ptnl.data.class_folders`)."""
     archives.unpack("images.tar.gz", images)
     archives.unpack("annotations.tar.gz", images)

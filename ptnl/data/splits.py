@@ -171,7 +171,7 @@ def check_train_images(manifest: pd.DataFrame, reason: str = "") -> None:
     """Refuse a manifest that has a class without train images, by name."""
     counts = manifest.groupby(["label", "class_name", "split"]).size().unstack(fill_value=0)
     without = counts[counts["train"] == 0] if "train" in counts else counts
-    for (_, name), row in without.iterrows():
+    for name, row in without.droplevel("label").iterrows():
         rest = ", ".join(f"{number} {split}" for split, number in row.items() if number)
         raise InputError(f"class {name!r} has no train images, but {rest}{reason}")
 

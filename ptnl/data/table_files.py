@@ -28,7 +28,7 @@ class Table:
 
     path: Path
     rows: list[int]  # the number of each row; 1 is the first below a header
-    columns: Mapping[str, list]
+    columns: Mapping[str, list[Any]]
     class_names: Mapping[str, list[str]] = field(default_factory=dict)  # of a column of numbers
     packed: Mapping[str, list[tuple[Path, str]]] = field(default_factory=dict)  # see `cells`
 

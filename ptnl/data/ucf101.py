@@ -21,7 +21,9 @@ PICTURES = "UCF-101-midframes"
 QUALITY = 95  # of the JPEG files that are cut
 
 
-def download(dataset: str, images: Path, options: Mapping[str, Any], archives: Archives) -> dict:
+def download(
+    dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
+) -> dict[str, Any]:
     """Unpack or cut the frames; beside them CoOp's split or the lists.
 
     See `ptnl.data.class_folders`.

@@ -15,7 +15,7 @@ from ptnl.errors import InputError
 BACKGROUNDS = ("white", "black", "grey")  # that transparent images can stand on
 # Limits that a damaged or malicious file would exceed: pixels of an image, as Pillow sets it, and
 # the ratio of its sides, because the shorter side is scaled to that of the encoder's input.
-MOST_PIXELS = 2 * Image.MAX_IMAGE_PIXELS
+MOST_PIXELS = 2 * 89_478_485
 MOST_ELONGATED = 200
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -99,7 +99,8 @@ def eight_bit(values: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
     """Values (H, W) scaled to uint8, `bounds` to 0 and 255; what is not a number becomes 0."""
     low, high = bounds
     scaled = (values.astype(np.float64) - low) * (255 / ((high - low) or 1))
-    return np.rint(np.nan_to_num(scaled, nan=0, posinf=255, neginf=0).clip(0, 255)).astype(np.uint8)
+    rounded: np.ndarray = np.rint(np.nan_to_num(scaled, nan=0, posinf=255, neginf=0).clip(0, 255))
+    return rounded.astype(np.uint8)
 
 
 def check_size(width: int, height: int) -> None:

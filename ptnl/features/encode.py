@@ -1,12 +1,13 @@
 """Image features: every image through the image encoder once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from open_clip.transform import PreprocessCfg
+from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
@@ -59,7 +60,7 @@ class ImageEncoder:
         layers = [m for m in self.backbone.model.visual.modules() if not list(m.children())]
         largest = 0
 
-        def measure(layer: nn.Module, inputs: tuple, output: object) -> None:
+        def measure(layer: nn.Module, inputs: tuple[object, ...], output: object) -> None:
             nonlocal largest
             outputs = output if isinstance(output, tuple) else (output,)
             tensors = [value for value in (*inputs, *outputs) if isinstance(value, Tensor)]
@@ -85,11 +86,15 @@ def prepared(pixels: Tensor, size: int, preprocess: PreprocessCfg) -> Tensor:
     """
     bilinear = preprocess.interpolation == "bilinear"
     how = InterpolationMode.BILINEAR if bilinear else InterpolationMode.BICUBIC
+    resized: Tensor
     if preprocess.resize_mode == "squash":
-        return F.resize(pixels, [size, size], how, antialias=True)
-    if preprocess.resize_mode == "shortest":
-        return F.center_crop(F.resize(pixels, [size], how, antialias=True), [size, size])
-    raise InputError(f"images for this backbone are resized by {preprocess.resize_mode!r}")
+        resized = F.resize(pixels, [size, size], how, antialias=True)
+    elif preprocess.resize_mode == "shortest":
+        shortest = F.resize(pixels, [size], how, antialias=True)
+        resized = F.center_crop(shortest, [size, size])
+    else:
+        raise InputError(f"images for this backbone are resized by {preprocess.resize_mode!r}")
+    return resized
 
 
 def encoded_batches(
@@ -112,7 +117,11 @@ def encoded_batches(
 
 
 def image_batches(
-    paths: Sequence[Path], transform, batch_size: int, threads: int, background: str = "white"
+    paths: Sequence[Path],
+    transform: Callable[[Image.Image], Tensor],
+    batch_size: int,
+    threads: int,
+    background: str = "white",
 ) -> Iterator[Tensor]:
     """Decoded and transformed batches, one ahead of who takes them."""
     images = computed_ahead(

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +15,8 @@ from simplejpeg import decode_jpeg, decode_jpeg_header
 from ptnl.errors import InputError
 from ptnl.features.decoding import UPRIGHT, check_size, orientation, read_image
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 LIBJPEG_COLOURS = ("Gray", "RGB", "YCbCr")  # that it turns into RGB, and not Pillow
 # One of these stands in a JPEG that says how it is to be turned.
@@ -60,7 +61,7 @@ def computed_ahead(
 ) -> Iterator[Result]:
     """`function` of each item, in order; up to `ahead` results are computed before their turn."""
     with ThreadPoolExecutor(threads) as pool:
-        waiting = deque()
+        waiting: deque[Future[Result]] = deque()
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))

@@ -85,11 +85,10 @@ def augmented_views(image: Tensor, uniform: np.ndarray, augmentation: Augmentati
     boxes = crop_boxes(uniform, *image.shape[-2:])
 
     def view(box: np.ndarray, flip: bool) -> Tensor:
-        if augmentation.squash_first:
-            source = mirrored if flip else image
-            return F.resized_crop(source, *box.tolist(), square, bicubic, antialias=True)
-        cropped = F.resized_crop(image, *box.tolist(), square, bicubic, antialias=True)
-        return F.horizontal_flip(cropped) if flip else cropped
+        source = mirrored if flip and augmentation.squash_first else image
+        cropped: Tensor = F.resized_crop(source, *box.tolist(), square, bicubic, antialias=True)
+        flips_after: bool = flip and not augmentation.squash_first
+        return cropped.flip(-1) if flips_after else cropped
 
     return torch.stack([view(box, flip) for box, flip in zip(boxes, flipped, strict=True)])
 

@@ -82,8 +82,8 @@ def content_range(answer: requests.Response) -> tuple[int | None, int | None]:
     """First byte sent and length of the whole file, each None where the answer does not tell."""
     said = answer.headers.get("Content-Range", "")
     found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)", said)
-    first, total = (group and int(group) for group in found.groups()) if found else (None, None)
-    return first, total
+    first, total = found.groups() if found else (None, None)
+    return (int(first) if first else None), (int(total) if total else None)
 
 
 def validator(answer: requests.Response) -> str:

@@ -63,8 +63,15 @@ class Receipt:
 def digests_of(path: Path) -> Digests:
     """Length and checksums of a file, read whole."""
     digests = Digests()
-    bar = {"unit": "B", "unit_scale": True, "desc": f"checksum of {path.name}", "leave": False}
-    with path.open("rb") as file, tqdm(total=path.stat().st_size, disable=None, **bar) as progress:
+    bar = tqdm(
+        total=path.stat().st_size,
+        disable=None,
+        unit="B",
+        unit_scale=True,
+        desc=f"checksum of {path.name}",
+        leave=False,
+    )
+    with path.open("rb") as file, bar as progress:
         while chunk := file.read(CHUNK):
             digests.update(chunk)
             progress.update(len(chunk))

@@ -149,7 +149,7 @@ def _download(
     patience: Patience,
 ) -> None:
     """Download `source` from `url`; `UrlFailed` where that cannot be."""
-    begun, there = time.monotonic(), part.bytes
+    begun, there = time.monotonic(), part.length
     report(f"{source.name}: {f'from byte {there:,}, ' if there else ''}from {url}")
     transfer(source, url, part, report, patience)
     wrong = part.digests.mismatch(source)
@@ -166,8 +166,8 @@ def _download(
     write_receipt(path, part.digests, url)
     seconds = time.monotonic() - begun
     report(
-        f"{source.name}: {part.bytes - there:,} bytes in {seconds:.0f} s "
-        f"({(part.bytes - there) / 1e6 / max(seconds, 1e-3):.1f} MB/s)"
+        f"{source.name}: {part.length - there:,} bytes in {seconds:.0f} s "
+        f"({(part.length - there) / 1e6 / max(seconds, 1e-3):.1f} MB/s)"
     )
     _say_unpublished(source, path, report)
 

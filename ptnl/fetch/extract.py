@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO, cast
 
 from tqdm import tqdm
 
@@ -19,6 +20,9 @@ from ptnl.fetch.disk import is_full, require_space
 from ptnl.fetch.ownership import move, scratch
 
 CHUNK = 1 << 20  # bytes copied at a time
+
+_Archive = tarfile.TarFile | zipfile.ZipFile
+_Entry = tarfile.TarInfo | zipfile.ZipInfo
 
 
 @dataclass(frozen=True)
@@ -96,16 +100,24 @@ def _members(file: tarfile.TarFile | zipfile.ZipFile) -> Iterator[_Member]:
             fault = _name_fault(info.filename) or ("" if plain else "is a link or a device")
             yield _Member(info.filename, info.is_dir(), info.file_size, fault, info)
         return
-    for info in file:
-        plain = info.isreg() or info.isdir()
-        fault = _name_fault(info.name) or ("" if plain else "is a link or a device")
-        yield _Member(info.name, info.isdir(), info.size, fault, info)
+    for entry in file:
+        plain = entry.isreg() or entry.isdir()
+        fault = _name_fault(entry.name) or ("" if plain else "is a link or a device")
+        yield _Member(entry.name, entry.isdir(), entry.size, fault, entry)
     # tarfile takes a cut or damaged header for the end; and gzip has its checksum behind it.
-    file.fileobj.seek(file.offset)
-    if file.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+    rest = cast("IO[bytes]", file.fileobj)  # an open archive has one
+    rest.seek(file.offset)
+    if rest.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
         raise tarfile.ReadError("its end is missing")
-    while file.fileobj.read(CHUNK):
+    while rest.read(CHUNK):
         pass
+
+
+def _content(file: _Archive, entry: _Entry) -> IO[bytes]:
+    """The content of a regular file of the archive, opened."""
+    if isinstance(file, zipfile.ZipFile):
+        return file.open(cast("zipfile.ZipInfo", entry))
+    return cast("IO[bytes]", file.extractfile(cast("tarfile.TarInfo", entry)))
 
 
 def _name_fault(name: str) -> str:
@@ -140,7 +152,6 @@ def _write(
             (path if member.is_folder else path.parent).mkdir(parents=True, exist_ok=True)
             if member.is_folder:
                 continue
-            read = file.open if isinstance(file, zipfile.ZipFile) else file.extractfile
-            with read(member.entry) as content, path.open("wb") as out:
+            with _content(file, member.entry) as content, path.open("wb") as out:
                 shutil.copyfileobj(content, out, CHUNK)
             progress.update(member.bytes)

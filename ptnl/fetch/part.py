@@ -28,7 +28,7 @@ class Part:
         self.note_path = self.folder / "part.json"
         self.file = self.path.open("ab", buffering=0)
         self.digests = digests_of(self.path)
-        self.is_continued = self.bytes > 0  # put together from several answers
+        self.is_continued = self.length > 0  # put together from several answers
         note = read_json(self.note_path) if self.note_path.exists() else {}
         self.url: str = note.get("url", "")
         self.validator: str = note.get("validator", "")
@@ -39,11 +39,12 @@ class Part:
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Keep what is there for a later process, but leave nothing on a full disk."""
         self.file.close()
-        if not self.bytes or is_full(error) or not self.path.exists():
+        if not self.length or is_full(error) or not self.path.exists():
             discard(self.folder)
 
     @property
-    def bytes(self) -> int:
+    def length(self) -> int:
+        """Bytes so far."""
         return self.digests.bytes
 
     def restart(self, url: str = "", validator: str = "") -> None:

@@ -8,12 +8,13 @@ from typing import IO
 from fsspec.spec import AbstractBufferedFile
 
 READ_AHEAD = 1 << 20  # bytes
+END_RECORD = 22  # bytes of an empty zip, which is nothing but its end record
 
 # Reads bytes `first` to `end` (exclusive) of the remote file; also gives its total size.
 Read = Callable[[int, int], tuple[bytes, int]]
 
 
-class _Remote(AbstractBufferedFile):
+class _Remote(AbstractBufferedFile):  # type: ignore[misc]  # fsspec declares no types
     """A file on a server that can be read anywhere.
 
     `read` asks the server, because the status of a failure decides whether another attempt makes
@@ -36,7 +37,7 @@ def opened_member(read: Read, name: str) -> Iterator[tuple[IO[bytes], int]]:
     `zipfile.BadZipFile` for what is no zip, `KeyError` for one without that file.
     """
     remote = _Remote(read)
-    if remote.size < zipfile.sizeEndCentDir:
+    if remote.size < END_RECORD:
         raise zipfile.BadZipFile("File is not a zip file")
     with zipfile.ZipFile(remote) as archive, archive.open(name) as file:
         yield file, archive.getinfo(name).file_size

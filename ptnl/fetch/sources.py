@@ -106,10 +106,11 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise InputError(
             f"{path}: not readable as YAML ({' '.join(str(error).split())})"
         ) from error
-    error = jsonschema.exceptions.best_match(
+    fault = jsonschema.exceptions.best_match(
         jsonschema.Draft202012Validator(SCHEMA).iter_errors(table)
     )
-    if error is not None:
-        where = "".join(f"{key}: " for key in error.absolute_path)
-        raise InputError(f"{path}: {where}{error.message}")
-    return table
+    if fault is not None:
+        where = "".join(f"{key}: " for key in fault.absolute_path)
+        raise InputError(f"{path}: {where}{fault.message}")
+    checked: Mapping[str, Any] = table
+    return checked

@@ -51,13 +51,13 @@ def transfer(
     failures = 0
     with requests.Session() as session:
         while True:
-            before = part.bytes
+            before = part.length
             try:
                 _attempt(source, url, part, session, patience)
                 return
             except Interrupted as error:
                 reason, asked = str(error), error.pause
-            failures = 1 if part.bytes - before >= CHUNK else failures + 1
+            failures = 1 if part.length - before >= CHUNK else failures + 1
             if failures >= patience.attempts:
                 raise UrlFailed(f"{reason}, {failures} times in a row")
             pause = patience.pause * 2 ** (failures - 1) * random.uniform(0.5, 1.0)
@@ -69,15 +69,15 @@ def transfer(
 def _attempt(
     source: Source, url: str, part: Part, session: requests.Session, patience: Patience
 ) -> None:
-    if part.bytes and part.bytes == source.bytes:
+    if part.length and part.length == source.bytes:
         return  # all but its name: a process was killed before it could give it
     if "#" in url:
         _attempt_member(source, url, part, session, patience)
         return
     headers = dict(HEADERS)
     is_same = part.url == url and part.validator
-    if part.bytes and (is_same or source.has_checksum):
-        headers["Range"] = f"bytes={part.bytes}-"
+    if part.length and (is_same or source.has_checksum):
+        headers["Range"] = f"bytes={part.length}-"
         if not source.has_checksum:
             headers["If-Range"] = part.validator
     with _network_errors(part), closing(answered(url, headers, session, patience)) as answer:
@@ -87,7 +87,7 @@ def _attempt(
         if source.bytes is not None and total != source.bytes:
             raise UrlFailed(f"offers {total} bytes, expected {source.bytes}")
         if answer.status_code == 416:
-            if part.bytes == total:
+            if part.length == total:
                 return  # the last attempt brought the last byte
             part.restart()
             raise Interrupted("has no such range")
@@ -96,10 +96,10 @@ def _attempt(
         else:
             part.is_continued = True
         if total is not None:
-            require_space(part.path.parent, total - part.bytes, source.name)
+            require_space(part.path.parent, total - part.length, source.name)
         with tqdm(
             total=total,
-            initial=part.bytes,
+            initial=part.length,
             unit="B",
             unit_scale=True,
             desc=source.name,
@@ -108,8 +108,8 @@ def _attempt(
             while chunk := answer.raw.read1(CHUNK, decode_content=False):
                 part.write(chunk)
                 progress.update(len(chunk))
-    if total is not None and part.bytes < total:
-        raise Interrupted(f"cut after {part.bytes} bytes")
+    if total is not None and part.length < total:
+        raise Interrupted(f"cut after {part.length} bytes")
 
 
 def _attempt_member(
@@ -154,7 +154,7 @@ def _network_errors(part: Part) -> Iterator[None]:
     except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise Interrupted("stalled") from error
     except urllib3.exceptions.ProtocolError as error:
-        raise Interrupted(f"cut after {part.bytes} bytes") from error
+        raise Interrupted(f"cut after {part.length} bytes") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise Interrupted(f"connection lost ({_short(error)})") from error
 
@@ -172,7 +172,7 @@ def _total_bytes(answer: requests.Response, part: Part) -> int | None:
         length = answer.headers.get("Content-Length", "")
         return int(length) if length.isdecimal() else None
     first, total = content_range(answer)
-    if answer.status_code == 206 and first != part.bytes:
+    if answer.status_code == 206 and first != part.length:
         part.restart()
         raise Interrupted("sent another range than was asked for")
     return total

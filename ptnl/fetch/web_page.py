@@ -35,8 +35,8 @@ class WebPage(HTMLParser):
         self._in_title = tag == "title"
         if tag == "form" and values.get("id") == "download-form":
             self.action = values.get("action") or ""
-        if tag == "input" and values.get("type") == "hidden" and values.get("name"):
-            self.fields[values["name"]] = values.get("value") or ""
+        if tag == "input" and values.get("type") == "hidden" and (name := values.get("name")):
+            self.fields[name] = values.get("value") or ""
 
     def handle_data(self, data: str) -> None:
         if self._in_title:

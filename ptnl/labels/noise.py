@@ -110,6 +110,7 @@ def confusion(request: Request) -> pd.DataFrame:
     """
     clean = request.train.label.to_numpy()
     predicted = request.pseudolabels
+    assert predicted is not None  # as the registry asks for
     if request.favoured_by == "image":
         favoured = predicted.set_index("image").label_confused
         confused = favoured.loc[request.train.image].to_numpy()

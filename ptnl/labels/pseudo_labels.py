@@ -6,7 +6,7 @@ The Snakefile reads the registry, so that importing it never imports pandas.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def random_per_class(pseudo: pd.DataFrame, shots: int, seed: int) -> pd.DataFram
     A class's stream is its own, so that its draw does not depend on the other classes.
     """
     rows = [
-        random_stream("pseudo-labels", seed, int(label)).permutation(of_class)[:shots]
+        random_stream("pseudo-labels", seed, int(cast("int", label))).permutation(of_class)[:shots]
         for label, of_class in pseudo.groupby("label_pseudo").indices.items()
     ]
     return pseudo.iloc[np.concatenate(rows)]

@@ -1,6 +1,7 @@
 """The few-shot draw, exactly as CoOp's data sets make it."""
 
 import random
+from typing import Any
 
 import pandas as pd
 from pandas.core.groupby import DataFrameGroupBy
@@ -55,5 +56,5 @@ def images_per_class(manifest: pd.DataFrame) -> int:
     return round((manifest.split == "train").sum() / manifest.label.nunique())
 
 
-def _classes(manifest: pd.DataFrame, split: str) -> DataFrameGroupBy:
+def _classes(manifest: pd.DataFrame, split: str) -> "DataFrameGroupBy[Any, Any]":
     return manifest[manifest.split == split].groupby("label", sort=False)

@@ -26,7 +26,7 @@ class Slot:
     """A share of a GPU, held while this object lives."""
 
     gpu: int  # position among the GPUs that the process sees
-    lock: IO  # closed, by hand or with the process, it is free again
+    lock: IO[str]  # closed, by hand or with the process, it is free again
 
 
 def slot_folder() -> Path:
@@ -65,7 +65,7 @@ def claim_slot(gpus: Sequence[str], share: int, folder: Path, poll: float = 0.5)
         time.sleep(poll)
 
 
-def _locked(path: Path) -> IO | None:
+def _locked(path: Path) -> IO[str] | None:
     """The file at `path`, locked; None where another process holds it."""
     file = path.open("a")
     try:

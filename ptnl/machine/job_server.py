@@ -27,7 +27,7 @@ ADDRESS = "PTNL_JOB_SERVER"  # environment variable of jobs: the server's socket
 Run = Callable[[Sequence[str]], object]
 
 # Of this process. The end of standard input that it holds keeps each alive.
-SERVERS: list[subprocess.Popen] = []
+SERVERS: list[subprocess.Popen[bytes]] = []
 
 STREAMS = 3  # standard input, output and error travel with a request
 LENGTH = struct.Struct("!Q")  # of a request, before it
@@ -145,8 +145,8 @@ def _job(connection: socket.socket, run: Run) -> None:
         os.environ.clear()
         os.environ.update(request["environment"])
         ended = run_here(run, request["arguments"])
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
         connection.sendall(ANSWER.pack(ended.status, ended.memory))
         status = ended.status
     finally:

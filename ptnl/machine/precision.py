@@ -46,6 +46,6 @@ def choose_dtypes(device: torch.device, precision: str) -> Dtypes:
     return dtypes_for(device.type, torch.cuda.get_device_capability(device) if is_gpu else None)
 
 
-def computing_in(dtype: torch.dtype, device: torch.device) -> AbstractContextManager:
+def computing_in(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[object]:
     """A context in which products are computed in `dtype`."""
     return torch.autocast(device.type, dtype, enabled=dtype is not torch.float32)

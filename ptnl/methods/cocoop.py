@@ -63,7 +63,8 @@ def tune(sweep: SweepData) -> list[TunedRun]:
         contexts = shifted_contexts(weights, images)
         classes = F.normalize(encoder(contexts.flatten(0, 1)), dim=-1)  # (R B, C, D)
         scores = classes @ images.flatten(0, 1)[..., None]
-        return scale * scores[..., 0].unflatten(0, images.shape[:2])
+        by_run: Tensor = scores[..., 0].unflatten(0, images.shape[:2])
+        return scale * by_run
 
     weights = {name: value.clone().requires_grad_() for name, value in weights.items()}
     histories = train_sweep(sweep, weights, class_logits)

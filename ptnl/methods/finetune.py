@@ -5,8 +5,9 @@ images, and nothing comes from language. It sees the views of the images that th
 in every epoch an augmented one, or always that of the test transform.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import torch
@@ -33,7 +34,9 @@ class Draw:
     labels_clean: Tensor  # (N)
 
 
-def train(encoder: ImageEncoder, draw: Draw, loss: Loss, settings: dict) -> pd.DataFrame:
+def train(
+    encoder: ImageEncoder, draw: Draw, loss: Loss, settings: Mapping[str, Any]
+) -> pd.DataFrame:
     """Train every weight of the encoder's model in place, by SGD with CoOp's schedule.
 
     Batch norm is in training mode: its statistics are those of the few images too.
@@ -81,7 +84,8 @@ def train(encoder: ImageEncoder, draw: Draw, loss: Loss, settings: dict) -> pd.D
             batch_loss = loss(logits, labels[batch.to(device)]).mean()
             optimiser.zero_grad(set_to_none=True)
             batch_loss.backward()
-            norms.append(nn.utils.get_total_norm([p.grad for p in model.parameters()]))
+            gradients = [p.grad for p in model.parameters() if p.grad is not None]
+            norms.append(nn.utils.get_total_norm(gradients))
             optimiser.step()
             losses.append(batch_loss.detach())
             guesses.append(logits.detach().argmax(dim=1))
@@ -137,7 +141,7 @@ def tune(
     draws: Iterable[Draw],
     test_batches: Iterable[Tensor],
     loss: Loss,
-    settings: dict,
+    settings: Mapping[str, Any],
 ) -> list[TunedRun]:
     """Fine-tune the encoder on one draw after the other, each time from the same start.
 

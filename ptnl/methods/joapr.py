@@ -74,7 +74,7 @@ class Splitter:
         mixture = fit_mixture(mean)
         posterior = mixture.posterior(mean)
         is_first = self._threshold is None
-        before = 0.5 if is_first else self._threshold
+        before = 0.5 if self._threshold is None else self._threshold
         # The share of images that the posterior takes as noisy is the next threshold, this epoch's
         # too.
         self._threshold = 1 - (posterior > before).double().mean(dim=1, keepdim=True)
@@ -93,7 +93,8 @@ def crossing(mixture: Mixture) -> Tensor:
     a = v2 - v1
     b = 2 * (m2 * v1 - m1 * v2)
     c = m1**2 * v2 - m2**2 * v1 + 2 * v1 * v2 * (2 * (v1 / v2).sqrt()).log()
-    return (-b + (b**2 - 4 * a * c).sqrt()) / (2 * a)
+    root: Tensor = (-b + (b**2 - 4 * a * c).sqrt()) / (2 * a)
+    return root
 
 
 def sharpen(p: Tensor, exponent: float) -> Tensor:
@@ -137,9 +138,8 @@ def _train(
             for part in of_parts
         ]
         batches.append(np.concatenate(both, axis=1))
-    images, moves = side_by_side(batches, 2 * size)
     device = sweep.labels.device
-    images, moves = torch.from_numpy(images).to(device), torch.from_numpy(moves).to(device)
+    images, moves = (torch.from_numpy(both).to(device) for both in side_by_side(batches, 2 * size))
     every = moves.all(dim=1).tolist()
     return [
         _step(images[at], None if every[at] else moves[at], split, sweep, score)

@@ -25,8 +25,10 @@ def scaled_sweep(sweep: SweepData) -> tuple[SweepData, Tensor]:
     """
     norms = sweep.features.square().sum(dim=-1).mean(dim=-1).sqrt()
     scale = norms[:, None, None]
-    views = None if sweep.views is None else lambda epoch: sweep.views(epoch) / scale
-    return replace(sweep, features=sweep.features / scale, views=views), norms
+    scaled = replace(sweep, features=sweep.features / scale)
+    if (views := sweep.views) is not None:
+        scaled = replace(scaled, views=lambda epoch: views(epoch) / scale)
+    return scaled, norms
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:

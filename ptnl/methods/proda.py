@@ -7,6 +7,8 @@ embeddings, whose covariance is that of the few; contexts are kept apart from ea
 uses the mean of all prompts.
 """
 
+from functools import reduce
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -58,15 +60,14 @@ class Encoders:
         ]
         back = torch.from_numpy(np.argsort(np.concatenate(groups)))
         embeddings = F.normalize(torch.cat(parts)[back.to(flat.device)], dim=-1)
-        return embeddings.unflatten(0, (runs, together))
+        by_run: Tensor = embeddings.unflatten(0, (runs, together))
+        return by_run
 
     def mean(self, contexts: Tensor) -> Tensor:
         """Mean of the class embeddings (R, C, D) of all contexts, not normalised again."""
         runs, count = contexts.shape[:2]
-        total = 0.0
-        for context in range(count):
-            total = total + self.classes(contexts, np.full((runs, 1), context))[:, 0]
-        return total / count
+        of_each = (self.classes(contexts, np.full((runs, 1), c))[:, 0] for c in range(count))
+        return reduce(torch.add, of_each) / count
 
     def likeness(self, contexts: Tensor) -> Tensor:
         """Mean absolute cosine (R) between the contexts' prompts without a class name."""

@@ -35,7 +35,8 @@ def plan_of(sweep: SweepData, score: Score) -> Plan:
     def plan(epoch: int) -> Epoch:
         memory.see(transport(sweep, score, epoch))
         clean, between = memory.parts(sweep.settings["batch_size"])
-        return Epoch(steps_of(epoch, [clean, between], memory.labels), clean | between)
+        steps = steps_of(epoch, [clean, between], memory.labels)
+        return Epoch(steps, clean | between, memory.labels)
 
     return plan
 
@@ -67,6 +68,7 @@ class Memory:
 
         Where those in between are fewer than a batch, they count as clean.
         """
+        assert self.confidence is not None  # `see` came before
         agrees = self._classes == self.labels
         clean = agrees & (self.confidence >= SURE)
         between = agrees & (self.confidence >= UNSURE) & ~clean

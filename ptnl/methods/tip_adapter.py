@@ -40,8 +40,8 @@ class Cache:
         """Logits (R, B, C) of features (R, B, D) or (B, D), by keys (R, N, D)."""
         images = F.normalize(features, dim=-1)
         affinity = images @ keys.mT  # (R, B, N)
-        cached = (self._beta * (affinity - 1)).exp() @ self._values
-        return cosine_logits(features, self._text, self._scale) + self._alpha * cached
+        cached: Tensor = self._alpha * ((self._beta * (affinity - 1)).exp() @ self._values)
+        return cosine_logits(features, self._text, self._scale) + cached
 
     @torch.no_grad()
     def test_logits(self, keys: Tensor, features: Tensor) -> list[Tensor]:

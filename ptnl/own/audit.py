@@ -25,6 +25,7 @@ from ptnl.own.output import KIND, claim, is_ours
 from ptnl.own.review import review_page
 from ptnl.own.session import Session
 from ptnl.provenance import fingerprint, made_by
+from ptnl.schemas import rows_of
 
 MARK, MARKED_AS = "audit.json", "ptnl audit"
 LABELS, SUMMARY, REVIEW = "labels.csv", "summary.md", "review.html"
@@ -158,7 +159,7 @@ def summary(report: dict[str, Any], tables: Findings) -> str:
     if report["unreadable"]:
         lines.append(f"warning: {len(report['unreadable'])} images could not be read:")
         lines += [f"  {why}" for why in report["unreadable"].values()]
-    for row in tables.transitions.head(5).itertuples():
+    for row in rows_of(tables.transitions.head(5)):
         lines.append(
             f"{row.true_class} labelled {row.given_label}: {row.images:.0f} images, "
             f"{100 * row.share:.0f} % of the class ({100 * row.low:.0f} to {100 * row.high:.0f})"

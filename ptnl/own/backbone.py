@@ -59,11 +59,11 @@ def backbone_files(name: str, cache: Path) -> BackboneFiles:
     What is fetched stays in the folder `cache`. Raises `InputError` for an unknown name.
     """
     known = BACKBONES.get(name)
-    if known is not None and isinstance(known.source, Shipped):
-        source = known.source
-        return BackboneFiles(name, FOLDER / source.config, FOLDER / source.weights, name, "")
     if known is not None:
-        return _fetched(name, known.source, cache)
+        source = known.source
+        if isinstance(source, Shipped):
+            return BackboneFiles(name, FOLDER / source.config, FOLDER / source.weights, name, "")
+        return _fetched(name, source, cache)
     model, colon, tag = name.partition(":")
     if not colon:
         raise InputError(

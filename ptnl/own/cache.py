@@ -62,9 +62,10 @@ class Cache:
             part = digests[first : first + ASKED_AT_ONCE]
             marks = ",".join("?" * len(part))
             rows = self.connection.execute(f"SELECT * FROM images WHERE digest IN ({marks})", part)
-            for digest, feature, *sizes, thumbnail in rows:
+            for digest, feature, width, height, light, contrast, thumbnail in rows:
                 grey = np.frombuffer(thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL)
-                found[digest] = Encoded(np.frombuffer(feature, np.float16), *sizes, grey)
+                numbers = np.frombuffer(feature, np.float16)
+                found[digest] = Encoded(numbers, width, height, light, contrast, grey)
         return found
 
     def keep(self, encoded: dict[bytes, Encoded]) -> None:

@@ -22,7 +22,7 @@ from ptnl.own.names import DEFAULT_TEMPLATE, Classes, check_template
 from ptnl.own.prompts import SHOTS, RunPlan, ensembled, train
 
 
-class PromptClassifier(ClassifierMixin, BaseEstimator):
+class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn: no types
     """Robust prompt tuning of a CLIP model: GCE, an ensemble of `runs` prompts.
 
     Parameters
@@ -105,7 +105,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """The most likely label (N) of images or features."""
         chances = self.predict_proba(X)
-        return self.classes_[chances.argmax(axis=1)]
+        labels: np.ndarray = self.classes_[chances.argmax(axis=1)]
+        return labels
 
     def _features(self, X: Any, y: Any) -> tuple[torch.Tensor, Any]:
         """Features (N, D) in float32, and y as it was checked with them."""

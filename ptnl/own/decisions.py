@@ -7,6 +7,7 @@ import pandas as pd
 
 from ptnl.errors import InputError
 from ptnl.own.names import read_table
+from ptnl.schemas import rows_of
 
 COLUMNS = ("image", "label", "decision", "new_label")
 # keep and unsure leave a label as it is; suggestion and other give a new one; drop takes it out.
@@ -22,9 +23,10 @@ def read_decisions(path: Path, labels: dict[str, str], classes: list[str]) -> pd
     known = set(classes)
     repeated = table.image.duplicated()
     if repeated.any():
-        row = int(repeated.argmax())
-        raise InputError(f"{path}: row {row + 2} decides on {table.image[row]!r} a second time")
-    for number, row in enumerate(table.itertuples(), start=2):
+        place = int(repeated.to_numpy().argmax())
+        image = table.image.iloc[place]
+        raise InputError(f"{path}: row {place + 2} decides on {image!r} a second time")
+    for number, row in enumerate(rows_of(table), start=2):
         if row.image not in labels:
             raise InputError(f"{path}: row {number} names {row.image!r}, which the audit has not")
         if row.label != labels[row.image]:
@@ -46,7 +48,7 @@ def read_decisions(path: Path, labels: dict[str, str], classes: list[str]) -> pd
 def corrected(labels: dict[str, str], decisions: pd.DataFrame) -> dict[str, str]:
     """The labels after the decisions, in their order."""
     after = dict(labels)
-    for row in decisions.itertuples():
+    for row in rows_of(decisions):
         if row.decision in ("suggestion", "other"):
             after[row.image] = row.new_label
         elif row.decision == "drop":

@@ -57,4 +57,5 @@ def groups(pairs: pd.DataFrame, images: int) -> np.ndarray:
 def conflicting(group: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Which images (N) have a duplicate with another label."""
     several = pd.Series(labels).groupby(group).nunique()
-    return several.to_numpy()[group] > 1
+    of_each: np.ndarray = several.to_numpy()[group]
+    return of_each > 1

@@ -1,6 +1,6 @@
 """Features of the user's images, from the cache or encoded, in flat memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ptnl.errors import InputError
 from ptnl.features.encode import ImageEncoder, prepared
-from ptnl.features.images import computed_ahead, read_pixels
+from ptnl.features.images import Item, Result, computed_ahead, read_pixels
 from ptnl.own.cache import THUMBNAIL, Cache, Encoded, digest_of
 
 CHUNK = 1024  # images between two commits of the cache: what a killed call does again at most
@@ -63,7 +63,8 @@ def read_all(
     features = np.empty((len(names), encoder.dimension), np.float16)
     thumbnails = np.empty((len(names), THUMBNAIL, THUMBNAIL), np.uint8)
     sizes, light = np.empty((len(names), 2), np.int64), np.empty((len(names), 2))
-    count, digests, rows, unreadable = 0, [], [], {}
+    count, digests, rows = 0, [], []
+    unreadable: dict[str, str] = {}
     for part in parts([folder / name for name in names], encoder, cache, threads):
         for row, digest, encoded in zip(part.rows, part.digests, part.encoded, strict=True):
             features[count], thumbnails[count] = encoded.feature, encoded.thumbnail
@@ -158,10 +159,10 @@ def _encoded(
     return done
 
 
-def _caught(function):
+def _caught(function: Callable[[Item], Result]) -> Callable[[Item], Result | InputError]:
     """The function, giving an `InputError` back instead of raising it."""
 
-    def call(item):
+    def call(item: Item) -> Result | InputError:
         try:
             return function(item)
         except InputError as error:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
@@ -28,8 +29,10 @@ class Labelled:
 
     def suggestion(self, image: str) -> tuple[str, float] | None:
         """The suggested label and its score, where the given label still stands and is doubted."""
-        row = self.ranking.loc[image] if image in self.ranking.index else None
-        if row is None or row.label != self.labels[image] or float(row.probability_wrong) <= 0.5:
+        if image not in self.ranking.index:
+            return None
+        row: Any = self.ranking.loc[image]
+        if row.label != self.labels[image] or row.probability_wrong <= 0.5:
             return None
         return row.suggested, float(row.probability_wrong)
 
@@ -58,7 +61,7 @@ def label_studio(labelled: Labelled, out: Path) -> str:
     for name in labelled.classes:
         ET.SubElement(asked, "Choice", value=name)
 
-    def result(label: str) -> dict:
+    def result(label: str) -> dict[str, Any]:
         value = {"choices": [label]}
         return {"from_name": "label", "to_name": "image", "type": "choices", "value": value}
 

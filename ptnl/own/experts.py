@@ -42,7 +42,8 @@ def neighbour_votes(neighbours: np.ndarray, targets: np.ndarray) -> np.ndarray:
     votes = np.full(targets.shape, SMOOTHING)
     for column in neighbours.T:
         votes += targets[column]
-    return votes / votes.sum(axis=1, keepdims=True)
+    shares: np.ndarray = votes / votes.sum(axis=1, keepdims=True)
+    return shares
 
 
 def fit_residual(

@@ -123,12 +123,12 @@ def transitions(posterior: np.ndarray, labels: np.ndarray, names: Sequence[str])
     hits, misses = counts[true, given], of_class[true] - counts[true, given]
     table = pd.DataFrame(
         {
-            "true_class": [names[number] for number in true],
-            "given_label": [names[number] for number in given],
+            "true_class": [names[number] for number in true.tolist()],
+            "given_label": [names[number] for number in given.tolist()],
             "images": hits.round(1),
             "share": (hits / of_class[true]).round(4),
-            "low": beta.ppf(0.025, hits + 0.5, misses + 0.5).round(4),
-            "high": beta.ppf(0.975, hits + 0.5, misses + 0.5).round(4),
+            "low": np.round(beta.ppf(0.025, hits + 0.5, misses + 0.5), 4),
+            "high": np.round(beta.ppf(0.975, hits + 0.5, misses + 0.5), 4),
         }
     )
     return table.sort_values("images", ascending=False, kind="stable", ignore_index=True)

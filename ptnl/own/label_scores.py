@@ -120,7 +120,9 @@ def pooled(opinions: Sequence[np.ndarray], likelihoods: np.ndarray) -> np.ndarra
 
     start = torch.full((1, len(opinions)), 1 / len(opinions), dtype=torch.float64)
     (weights,), _ = minimise(objective, start, (), max_iterations=100, tolerance=1e-6)
-    return (weights.clamp(min=0)[:, None, None] * experts).sum(dim=0).softmax(dim=-1).numpy()
+    mixed = (weights.clamp(min=0)[:, None, None] * experts).sum(dim=0)
+    opinion: np.ndarray = mixed.softmax(dim=-1).numpy()
+    return opinion
 
 
 def _log_probabilities(logits: Tensor) -> np.ndarray:

@@ -49,7 +49,7 @@ def confusions(resemblance: np.ndarray, labels: np.ndarray, sharpness: float) ->
     others = np.maximum(1 - shares, TINY)  # what is left to all classes but c
     taken = np.minimum(shares[rows, labels][:, None] / others, 1)
     taken[rows, labels] = 0
-    return taken
+    return np.asarray(taken)
 
 
 def _parts(beliefs: np.ndarray, taken: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -72,13 +72,17 @@ def _shares(
 
 def fit_noise(beliefs: np.ndarray, resemblance: np.ndarray, labels: np.ndarray) -> LabelNoise:
     """The noise that explains the given labels (N) best."""
-    best, best_likelihood = None, -np.inf
+    best: LabelNoise | None = None
+    best_likelihood = -np.inf
     for sharpness in SHARPNESSES:
         parts = _parts(beliefs, confusions(resemblance, labels, sharpness), labels)
         shares = _shares(parts, np.ones(len(labels)), np.array([0.8, 0.1, 0.1]))
         likelihood = np.log(np.maximum(parts @ shares, TINY)).sum()
         if likelihood > best_likelihood:
-            best, best_likelihood = LabelNoise(*shares.tolist(), sharpness), likelihood
+            right, uniform, confused = shares.tolist()
+            best = LabelNoise(right, uniform, confused, sharpness)
+            best_likelihood = likelihood
+    assert best is not None  # any likelihood is above -inf
     return best
 
 
@@ -88,13 +92,13 @@ def label_likelihoods(noise: LabelNoise, resemblance: np.ndarray, labels: np.nda
     taken = confusions(resemblance, labels, noise.sharpness)
     likelihood = noise.uniform / (classes - 1) + noise.confused * taken
     likelihood[np.arange(len(labels)), labels] = noise.right
-    return likelihood
+    return np.asarray(likelihood)
 
 
 def posteriors(beliefs: np.ndarray, likelihoods: np.ndarray) -> np.ndarray:
     """Probabilities (N, C) of the true classes, the given labels considered."""
     joint = beliefs * likelihoods
-    return joint / np.maximum(joint.sum(axis=1, keepdims=True), TINY)
+    return np.asarray(joint / np.maximum(joint.sum(axis=1, keepdims=True), TINY))
 
 
 def rate_interval(

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from ptnl.errors import InputError
 from ptnl.io import atomic_path, write_json
 from ptnl.own.adapted import AdaptedModel
 
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
 TOLERANCE = 1e-4  # of probabilities, against torch
 CHECKED = (1, 3)  # batches that are compared
 OPSET = 18
@@ -19,6 +23,10 @@ OPSET = 18
 
 class Exported(nn.Module):
     """uint8 images (N, 3, S, S) -> probabilities (N, C)."""
+
+    mean: Tensor
+    spread: Tensor
+    scaled: Tensor
 
     def __init__(self, backbone: LoadedBackbone, model: AdaptedModel):
         super().__init__()
@@ -85,7 +93,7 @@ def export_onnx(model: AdaptedModel, backbone: LoadedBackbone, out: Path) -> flo
     return apart
 
 
-def _difference(module: nn.Module, session, size: int) -> float:
+def _difference(module: nn.Module, session: "InferenceSession", size: int) -> float:
     """The largest difference of probabilities on random images, over several batch sizes."""
     stream, apart = np.random.default_rng(0), 0.0
     for images in CHECKED:

@@ -50,7 +50,8 @@ def predict(
         raise InputError(f"--top {top}: give one or more")
     order = np.empty((len(names), top), np.int32)
     likely = np.empty((len(names), top), np.float32)
-    is_read, unreadable = np.zeros(len(names), bool), {}
+    is_read = np.zeros(len(names), bool)
+    unreadable: dict[str, str] = {}
     with session.encoder() as (encoder, cache):
         for part in parts([folder / name for name in names], encoder, cache, session.threads):
             unreadable |= {names[row]: why for row, why in part.unreadable.items()}

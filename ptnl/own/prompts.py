@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ CLIP_LOGIT_SCALE = 100.0
 Q = 0.7  # of the GCE (paper, section 3, below Eq. 3)
 # The paper's protocol (section 4.1) but for the batch: four times as large, with four times the
 # learning rate, and so a quarter of the steps. A learning rate is for CLIP's logit scale of 100.
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "context_length": 16,
     "epochs": 50,
     "batch_size": 128,
@@ -71,7 +71,7 @@ def robust_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return generalised_cross_entropy(logits, labels, Q)
 
 
-def settings_for(logit_scale: float) -> dict:
+def settings_for(logit_scale: float) -> dict[str, Any]:
     """The settings at a backbone's logit scale.
 
     A logit moves with the scale, and so does its gradient: the learning rate that moves logits as
@@ -185,7 +185,8 @@ def label_margins(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     rows = np.arange(len(labels))
     others = probabilities.copy()
     others[rows, labels] = -np.inf
-    return probabilities[rows, labels] - others.max(axis=1)
+    margins: np.ndarray = probabilities[rows, labels] - others.max(axis=1)
+    return margins
 
 
 def ensembled(embeddings: Tensor) -> Tensor:

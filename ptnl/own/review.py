@@ -12,6 +12,7 @@ import pandas as pd
 
 from ptnl.features.thumbnails import thumbnail
 from ptnl.own.encode import Images
+from ptnl.schemas import rows_of
 
 THUMBNAIL_SIDE = 144  # pixels; small images stay as they are
 NEAREST = 4  # images shown of either class
@@ -44,7 +45,7 @@ def review_page(
     of_class = [np.flatnonzero(labels == label) for label in range(len(names))]
     pictures = _Pictures(images, rows)
     items = []
-    for row in ranking.head(count).itertuples():
+    for row in rows_of(ranking.head(count)):
         place = position[row.image]
 
         def nearest(name: str, place: int = place) -> list[int]:

@@ -178,7 +178,8 @@ def with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[
                 full[name] = child["default"]
         return full
 
-    return completed(config, schema)
+    whole: dict[str, Any] = completed(config, schema)
+    return whole
 
 
 def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
@@ -246,22 +247,24 @@ def _check_keys(node: Any, path: str) -> None:
 
 def _sentence(error: jsonschema.ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path)
-    value = error.instance
+    value: Any = error.instance
+    wanted: Any = error.validator_value
+    schema: Any = error.schema
     if error.validator == "additionalProperties":
-        allowed = sorted(error.schema.get("properties", {}))
+        allowed = sorted(schema.get("properties", {}))
         odd = next(key for key in value if key not in allowed)
         name = ".".join(filter(None, (where, odd)))
         near = did_you_mean(odd, allowed)
         known = "" if near else f"; known are: {', '.join(allowed)}"
         return f"config: unknown key {name!r}{near}{known}"
     if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in value)
+        missing = next(key for key in wanted if key not in value)
         return f"config: {'.'.join(filter(None, (where, missing)))}: no value is given"
     if error.validator == "enum":
-        choices = [str(choice) for choice in error.validator_value]
+        choices = [str(choice) for choice in wanted]
         near = did_you_mean(value, choices)
         return f"config: {where}: {value!r} is not one of {', '.join(choices)}{near}"
-    return f"config: {where}: {error.message}{_hint(error.validator_value, value)}"
+    return f"config: {where}: {error.message}{_hint(wanted, value)}"
 
 
 def _hint(wanted: Any, value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ptnl.fetch.sources import Source
 from ptnl.study.job_files import Job
@@ -56,6 +56,9 @@ H200 = Machine(
     "decode an image on each of 8 threads",
     decoders=8,  # as in profiles/gpu
 )
+
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,9 @@ def make_plan(
 
     def h200_seconds(job: Job) -> float | None:
         work = works[job]
-        return work and (H200.seconds(work) if job.record else 0.0)
+        if work is None:
+            return None
+        return H200.seconds(work) if job.record else 0.0
 
     def step(rule: str, of: list[Job]) -> Step:
         left = [job for job in of if job in missing]
@@ -129,7 +134,7 @@ def make_plan(
             len(left),
             sum(job.runs for job in of),
             sum(job.runs for job in left),
-            _sum(work and work.bytes for work in (works[job] for job in left)),
+            _sum(None if work is None else work.bytes for work in map(works.__getitem__, left)),
             _hours(map(here_seconds, left)),
             _hours(map(h200_seconds, left)),
         )
@@ -182,10 +187,14 @@ def _basis(
     return f"{past}; the others: {here.basis}"
 
 
-def _sum(amounts: Iterable[float | None]) -> float | None:
+def _sum(amounts: Iterable[Number | None]) -> Number | None:
     """The sum; None where a part is not known."""
-    amounts = list(amounts)
-    return None if None in amounts else sum(amounts)
+    known = []
+    for amount in amounts:
+        if amount is None:
+            return None
+        known.append(amount)
+    return sum(known)
 
 
 def _hours(seconds: Iterable[float | None]) -> float | None:

@@ -45,7 +45,8 @@ class Sweep:
 
 def methods_of(config: Config, backbone: str) -> list[str]:
     """The methods that run with a backbone, in the order of the config."""
-    return config["backbones"][backbone].get("methods", list(config["methods"]))
+    methods: list[str] = config["backbones"][backbone].get("methods", list(config["methods"]))
+    return methods
 
 
 def methods_on(config: Config, dataset: str, backbone: str) -> list[str]:
@@ -70,7 +71,7 @@ def noises_of(
     def backbones(noise: str) -> Collection[str]:
         if NOISES[noise].needs_pseudolabels:
             return [config["primary_backbone"]]
-        return config["backbones"]
+        return list(config["backbones"])
 
     return {
         noise: tuple(options["fps"])
@@ -162,7 +163,7 @@ def gradients_at(config: Config, backbone: str, method: str, noise: str) -> int 
         return None
     if (backbone, noise) != (config["primary_backbone"], config["random_noise"]):
         return None
-    return max(config["noise"][noise]["fps"])
+    return int(max(config["noise"][noise]["fps"]))
 
 
 def gradient_runs(config: Config) -> list[Run]:

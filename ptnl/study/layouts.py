@@ -201,7 +201,7 @@ FIGURES = {
         "Later methods",
         (
             *("nlprompt", "tecoprompt", "joapr", "prompt_double_softmax"),
-            *("prompt_gce", "prompt_ce", "clap", "early_learning"),
+            *("prompt_gce", "prompt_ce", "tip_adapter_f", "clap", "early_learning"),
         ),
         SEVEN,
         is_papers=False,

@@ -37,8 +37,8 @@ class ModelSize:
 MODELS = {
     "RN50": ModelSize(12.22, 1024, 512, 12, tuned_gflops=8.18, tuned_parameters=25_557_032),
     "ViT-B-32": ModelSize(8.82, 512, 512, 12, tuned_gflops=8.82, tuned_parameters=88_224_232),
-    "mini-rn": ModelSize(0.0392, 128, 128, 2, tuned_gflops=0.00593, tuned_parameters=320_488),
-    "mini-vit": ModelSize(0.170, 128, 128, 2),
+    "mini-rn": ModelSize(0.0392, 128, 192, 2, tuned_gflops=0.00593, tuned_parameters=320_488),
+    "mini-vit": ModelSize(0.170, 128, 192, 2),
 }
 
 # Tokens of a class alone: name, full stop and end token, as OxfordPets has them.
@@ -73,6 +73,16 @@ class _Sizes:
     draw: int  # images of a few-shot draw
 
 
+def encodings_a_step(method: str, settings: Mapping[str, Any]) -> int:
+    """How often a step of training encodes the prompts of all classes, of one run."""
+    if method == "cocoop":
+        return settings["batch_size"]  # every image has prompts of its own
+    if method == "proda":
+        return settings["prompts_together"]
+    encodes = settings.get("context_length", 0) > 0 or method in ("cls_tuning", "text_finetune")
+    return int(encodes)
+
+
 def unsized(config: Config) -> list[str]:
     """Data sets and backbones of the study whose sizes, and so whose work, are not known."""
     return [name for name in config["datasets"] if _images(config, name) is None] + [
@@ -88,10 +98,9 @@ def work_of(config: Config, job: Job) -> Work | None:
     stage = _STAGES.get(job.record.split("/")[0])
     if stage is None:
         return Work()
-    images = _images(config, job.dataset)
-    if images is None or job.backbone not in MODELS:
+    images, classes = _images(config, job.dataset), datasets_of(config)[job.dataset].classes
+    if images is None or classes is None or job.backbone not in MODELS:
         return None
-    classes = datasets_of(config)[job.dataset].classes
     drawn = images[0] if config["shots"] == "all" else config["shots"] * classes
     sizes = _Sizes(MODELS[job.backbone], classes, sum(images), images[-1], drawn)
     return stage(config, job, sizes)
@@ -203,7 +212,7 @@ def _proda(settings: Mapping[str, Any], sizes: _Sizes, steps: int) -> float:
     tokens = at_end / 2 + in_middle / 4 + in_front / 4  # of a prompt, in the mean
     nameless = settings["prompts"] * (context + 2)
     step = 2 * _text(sizes, settings["prompts_together"] * tokens + nameless)
-    return steps * step + settings["prompts"] * _text(sizes, tokens)
+    return steps * step + float(settings["prompts"]) * _text(sizes, tokens)
 
 
 def _text(sizes: _Sizes, tokens: float) -> float:

@@ -90,7 +90,7 @@ def protocol_values(name: str, presets: Mapping[str, Mapping[str, Any]]) -> dict
             return {key: plain(child) for key, child in node.items()}
         return node
 
-    preset = plain(presets[name])
+    preset: dict[str, Any] = plain(presets[name])
     if "extends" in preset:
         return merged(protocol_values(preset.pop("extends"), presets), preset)
     return preset
@@ -127,7 +127,7 @@ def apply_protocol(
 
 def _noise_of_methods(
     noise: Mapping[str, Any], methods: Mapping[str, Any]
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """A protocol's kinds of noise, for the methods that a study has; none where it has none."""
     for kind, options in noise.items():
         if options is None or "methods" not in options:

@@ -11,7 +11,7 @@ not load torch.
 import ast
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -113,7 +113,8 @@ def shipped_file(path: str) -> str:
 
 @cache
 def _asset_checksums() -> dict[str, str]:
-    return json.loads((ASSETS / "checksums.json").read_text())
+    checksums: dict[str, str] = json.loads((ASSETS / "checksums.json").read_text())
+    return checksums
 
 
 def shipped_asset(name: str) -> str:
@@ -163,8 +164,9 @@ def _resolved(name: str) -> Reachable | None:
 
 @cache
 def _module(name: str) -> Module:
-    module = Module(name)
-    for statement in _Bare().visit(ast.parse(_source(name).read_text())).body:
+    module, file = Module(name), _source(name)
+    assert file is not None
+    for statement in _Bare().visit(ast.parse(file.read_text())).body:
         _read(statement, module)
     return module
 
@@ -189,13 +191,18 @@ def _read(statement: ast.stmt, module: Module) -> None:
                 case ast.Name(id=name), ast.Dict(keys=keys, values=values):
                     module.definitions.setdefault(name, []).append(statement)
                     for key, value in zip(keys, values, strict=True):
-                        if isinstance(key, ast.Constant):
+                        if isinstance(key, ast.Constant) and isinstance(key.value, str | int):
                             module.entries.setdefault(name, {})[key.value] = value
                 case ast.Name(id=name), _:
                     module.definitions.setdefault(name, []).append(statement)
-                case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key)), value:
+                case (
+                    ast.Subscript(
+                        value=ast.Name(id=name), slice=ast.Constant(value=str() | int() as place)
+                    ),
+                    value,
+                ):
                     module.definitions.setdefault(name, []).append(statement)
-                    module.entries.setdefault(name, {})[key] = value
+                    module.entries.setdefault(name, {})[place] = value
                 case _:
                     module.definitions.setdefault(BODY, []).append(statement)
         return
@@ -216,7 +223,7 @@ def _imported(statement: ast.Import | ast.ImportFrom) -> dict[str, str]:
     return bound
 
 
-def _nodes(one: Reachable) -> list[ast.AST]:
+def _nodes(one: Reachable) -> Sequence[ast.AST]:
     module = _module(one.module)
     if one.key is not None:
         return [module.entries[one.name][one.key]]
@@ -265,7 +272,7 @@ def _checksum(one: Reachable) -> str:
 class _Bare(ast.NodeTransformer):
     """Takes out docstrings, help texts and types. (Comments are not in a tree.)"""
 
-    def _without_docstring(self, node):
+    def _without_docstring(self, node: ast.FunctionDef | ast.ClassDef | ast.Module) -> ast.AST:
         self.generic_visit(node)
         if ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
@@ -275,16 +282,16 @@ class _Bare(ast.NodeTransformer):
 
     visit_FunctionDef = visit_ClassDef = visit_Module = _without_docstring
 
-    def visit_arg(self, node):
+    def visit_arg(self, node: ast.arg) -> ast.AST:
         node.annotation = None
         return node
 
-    def visit_AnnAssign(self, node):
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         self.generic_visit(node)
         node.annotation = ast.Constant(...)
         return node
 
-    def visit_Call(self, node):
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         node.keywords = [keyword for keyword in node.keywords if keyword.arg != "help"]
         return node

@@ -13,7 +13,8 @@ MERGE = "<<"  # YAML's key for what another mapping holds
 class _YamlLoader(yaml.SafeLoader):
     """YAML of which no key stands twice: the second would replace the first without a word."""
 
-    def compose_mapping_node(self, anchor):
+    # types-PyYAML takes the anchor, a name or None, for a mapping.
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         first: dict[str, int] = {}
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):

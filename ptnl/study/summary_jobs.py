@@ -92,7 +92,7 @@ def summary_jobs(config: Config) -> Iterator[Job]:
     noise = ("<results>/noise.csv", "<results>/noise.md")
     yield Job("report_noise", (table,), noise)
     cost = ("<results>/cost.csv", "<results>/cost.md")
-    yield Job("report_cost", (table,), cost)
+    yield Job("report_cost", (table, "<results>/config.yaml"), cost)
     own = list(_own_pages(config, table, confusion))
     yield from own
     read = (".svg", ".md", ".yaml", "/classes.parquet", "/hard_images.parquet")

@@ -20,9 +20,13 @@ MODULE = "open_clip.tokenizer"
 def clip_tokenizer() -> "SimpleTokenizer":
     """The tokenizer that all of CLIP's models share."""
     if MODULE not in sys.modules:
-        file = Path(find_spec("open_clip").origin).with_name("tokenizer.py")
+        package = find_spec("open_clip")
+        assert package is not None and package.origin is not None
+        file = Path(package.origin).with_name("tokenizer.py")
         spec = spec_from_file_location(MODULE, file)
+        assert spec is not None and spec.loader is not None
         # Under its own name, so that a later import of open_clip finds this one.
         sys.modules[MODULE] = module_from_spec(spec)
         spec.loader.exec_module(sys.modules[MODULE])
-    return sys.modules[MODULE].SimpleTokenizer()
+    tokenizer: SimpleTokenizer = sys.modules[MODULE].SimpleTokenizer()
+    return tokenizer

@@ -101,7 +101,8 @@ def _attend_row(qkv: Tensor, row: Row, heads: int) -> Tensor:
     prefix, rest = qkv.split([row.prefix, length - row.prefix], dim=1)
     query_prefix, key_value_prefix = prefix.split([width, 2 * width], dim=-1)
     query, key_value = rest.split([width, 2 * width], dim=-1)
-    mixed_prefix = _attend(query_prefix, *key_value_prefix.chunk(2, dim=-1), heads, is_causal=True)
+    key_prefix, value_prefix = key_value_prefix.chunk(2, dim=-1)
+    mixed_prefix = _attend(query_prefix, key_prefix, value_prefix, heads, is_causal=True)
     key, value = _keys_and_values(key_value_prefix, key_value, row)
     bias = row.bias.repeat(runs, 1, 1, 1)
     mixed = _attend(query.reshape(-1, row.size, width), key, value, heads, attn_mask=bias)
@@ -115,8 +116,8 @@ def _last_block(tower: TextTower, layer: Weights, x: Tensor, row: Row) -> Tensor
     weight, bias = layer["attn.in_proj_weight"], layer["attn.in_proj_bias"]
     key_value = _linear(normed, weight[..., width:, :], bias[..., width:])
     query = _linear(normed[:, row.end_slots], weight[..., :width, :], bias[..., :width])
-    parts = key_value.split([row.prefix, length - row.prefix], dim=1)
-    key, value = _keys_and_values(*parts, row)
+    prefix, rest = key_value.split([row.prefix, length - row.prefix], dim=1)
+    key, value = _keys_and_values(prefix, rest, row)
     query, bias = query.reshape(len(key), -1, width), row.end_bias.repeat(runs, 1, 1, 1)
     mixed = _attend(query, key, value, tower.heads, attn_mask=bias)
     mixed = mixed.reshape(runs, -1, width)[:, row.real_ends]
@@ -127,13 +128,22 @@ def _keys_and_values(prefix: Tensor, rest: Tensor, row: Row) -> tuple[Tensor, Te
     """Keys and values (RK, P + B, W) of every block, of the prefix's (R, P, 2W) and (R, KB, 2W)."""
     rest = rest.unflatten(1, (-1, row.size))
     prefix = prefix[:, None].expand(-1, rest.shape[1], -1, -1)
-    return torch.cat([prefix, rest], dim=2).flatten(0, 1).chunk(2, dim=-1)
+    key, value = torch.cat([prefix, rest], dim=2).flatten(0, 1).chunk(2, dim=-1)
+    return key, value
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, heads: int, **masking) -> Tensor:
+def _attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    heads: int,
+    attn_mask: Tensor | None = None,
+    is_causal: bool = False,
+) -> Tensor:
     """Scaled dot-product attention of (X, Q, W) to (X, K, W) by heads; gives (X, Q, W)."""
     query, key, value = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-    return F.scaled_dot_product_attention(query, key, value, **masking).transpose(1, 2).flatten(2)
+    mixed = F.scaled_dot_product_attention(query, key, value, attn_mask, is_causal=is_causal)
+    return mixed.transpose(1, 2).flatten(2)
 
 
 def _residual(tower: TextTower, layer: Weights, x: Tensor, mixed: Tensor) -> Tensor:

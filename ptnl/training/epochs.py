@@ -38,6 +38,8 @@ class Epoch:
 
     steps: Sequence[Step]
     clean: Tensor | None = None  # (R, N), images whose labels are taken as right; None: no split
+    # (R, N), the labels that `clean` speaks of, where the method rewrites some; None: those given.
+    labels: Tensor | None = None
 
 
 Plan = Callable[[int], Epoch]  # epoch, from 0

@@ -1,6 +1,7 @@
 """How strongly wrong and right labels pull at the parameters (paper, section 4.4, Figure 4)."""
 
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import TypeVar
 
 import numpy as np
@@ -24,7 +25,7 @@ def measured_epochs(epochs: int, warmup_epochs: int) -> list[int]:
     count = min(MEASURED_EPOCHS, epochs - warmup_epochs)
     if count <= 0:
         return []
-    return np.linspace(warmup_epochs, epochs - 1, count).round().astype(int).tolist()
+    return [int(epoch) for epoch in np.linspace(warmup_epochs, epochs - 1, count).round()]
 
 
 def gradient_norms(
@@ -58,7 +59,7 @@ def gradient_norms(
     named = parameters if isinstance(parameters, dict) else {"": parameters}
     noisy = labels != labels_clean
     parts = torch.stack([noisy, ~noisy]).to(features.dtype)  # (2, R, N)
-    sums = dict.fromkeys(named, 0.0)  # (2, R, numbers of the parameter)
+    sums: dict[str, Tensor] = {}  # (2, R, numbers of the parameter)
     norms = []
     for together in torch.arange(samples, device=labels.device).split(SAMPLES_TOGETHER):
         copies = {
@@ -69,13 +70,14 @@ def gradient_norms(
         logits = class_logits(given, features[:, together].flatten(0, 1)[:, None])
         total = loss(logits, labels[:, together].flatten()[:, None]).sum()
         gradients = torch.autograd.grad(total, list(copies.values()))
-        squares = 0.0
+        squares = []
         for name, gradient in zip(named, gradients, strict=True):
             own = gradient.unflatten(0, (runs, -1)).flatten(2)  # (R, n, numbers)
-            squares = squares + own.square().sum(dim=2)
-            sums[name] = sums[name] + torch.einsum("prn,rnx->prx", parts[..., together], own)
-        norms.append(squares.sqrt())
-    of_sums = sum(value.square().sum(dim=2) for value in sums.values()).sqrt()  # (2, R)
+            squares.append(own.square().sum(dim=2))
+            part = torch.einsum("prn,rnx->prx", parts[..., together], own)
+            sums[name] = sums[name] + part if name in sums else part
+        norms.append(reduce(torch.add, squares).sqrt())
+    of_sums = reduce(torch.add, (value.square().sum(dim=2) for value in sums.values())).sqrt()
     counts = parts.sum(dim=2)
     means = (parts * torch.cat(norms, dim=1)).sum(dim=2) / counts
     return torch.cat([of_sums, means]).where(counts.repeat(2, 1) > 0, torch.nan)

@@ -5,7 +5,8 @@ epsilon: at the ends of CLIP's scale, logits of -100 and 100, losses and gradien
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -90,7 +91,7 @@ def double_softmax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 # Name -> function of a method's hyper-parameters that gives its loss.
-LOSSES: dict[str, Callable[[dict], Loss]] = {
+LOSSES: dict[str, Callable[[Mapping[str, Any]], Loss]] = {
     "ce": lambda settings: cross_entropy,
     "gce": lambda settings: (
         lambda logits, labels: generalised_cross_entropy(

@@ -95,14 +95,11 @@ def train_sgd(
     def step_of(images: Tensor) -> Step:
         return plain_step(images, labels, loss, score)
 
-    if plan_of is None:
+    def plain_plan() -> Callable[[int], Epoch]:
         ordered = shared_batches(seeds, labels, settings)
+        return lambda epoch: Epoch([step_of(images) for images in ordered[epoch]])
 
-        def plan(epoch: int) -> Epoch:
-            return Epoch([step_of(images) for images in ordered[epoch]])
-
-    else:
-        plan = plan_of(score)
+    plan = plain_plan() if plan_of is None else plan_of(score)
     leaves = [parameters] if isinstance(parameters, Tensor) else list(parameters.values())
     buffers: list[Tensor | None] = [None] * len(leaves)
     decay = {name: settings[name] for name in ("momentum", "weight_decay")}
@@ -152,7 +149,8 @@ def train_sgd(
             tally = torch.zeros(COUNTS, runs, device=device, dtype=torch.float64)
             for step in chosen.steps:
                 tally += advance(step, features, rate)
-        split = _split_row(chosen.clean, labels == labels_clean)
+        judged = labels if chosen.labels is None else chosen.labels
+        split = _split_row(chosen.clean, judged == labels_clean)
         history.append(torch.cat([_epoch_row(tally), pulls, split]))
         taken.append(tally[-1])
     return _histories(torch.stack(history).cpu().numpy(), torch.stack(taken).cpu().numpy(), rates)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,7 @@ def draw_rows(manifest: pd.DataFrame, draws: list[pd.DataFrame]) -> Tensor:
     return torch.tensor([[position[image] for image in draw.image] for draw in draws])
 
 
-def _mapped(path: Path, ndim: int, images: Sequence[str]) -> np.ndarray:
+def _mapped(path: Path, ndim: int, images: Sequence[str] | pd.Series) -> np.ndarray:
     """Features (..., images, D) of images by name, as they lie on the disk."""
     features = read_array(path, ndim, mapped=True)
     if features.shape[-2] != len(images):
@@ -82,7 +83,7 @@ def _mapped(path: Path, ndim: int, images: Sequence[str]) -> np.ndarray:
     return features
 
 
-def open_features(path: Path, images: Sequence[str]) -> Callable[[Tensor], Tensor]:
+def open_features(path: Path, images: Sequence[str] | pd.Series) -> Callable[[Tensor], Tensor]:
     """Features of images by name, in the manifest's order: rows (...) -> (..., D) in float32.
 
     They stay on the disk but for the rows that are asked for: of ImageNet's 1.3 million images, a
@@ -124,7 +125,7 @@ def read_views(
     """
     views = {}
     for path, index in files:
-        images = read_parquet(index, VIEW_IMAGES).image
+        images = read_parquet(index, VIEW_IMAGES).image.tolist()
         position = dict(zip(images, range(len(images)), strict=True))
         views[read_metadata(index)["settings"]["seed"]] = _mapped(path, 3, images), position
     runs = []
@@ -185,7 +186,7 @@ def write_weights(weights: dict[str, Tensor], folder: Path) -> None:
     write_tensors(weights, folder / "weights.safetensors")
 
 
-def write_history(history: pd.DataFrame, folder: Path, made: dict) -> None:
+def write_history(history: pd.DataFrame, folder: Path, made: dict[str, Any]) -> None:
     """The history of a run, one row an epoch."""
     write_parquet(history, folder / "history.parquet", HISTORY, made)
 
@@ -201,7 +202,7 @@ def run_metrics(
     epochs: int,
     parameters: int,
     cost: JobCost,
-    made: dict,
+    made: dict[str, Any],
 ) -> None:
     """The run's row of the run table, and what made it; written last of a run's files."""
     metrics = {
@@ -232,7 +233,7 @@ def write_runs(
     classes: int,
     epochs: int,
     cost: JobCost,
-    made: dict,
+    made: dict[str, Any],
 ) -> None:
     """Every file of the runs of a job; says how good each run is.
 

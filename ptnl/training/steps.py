@@ -90,12 +90,10 @@ class ReplayedSteps:
         self._tally.zero_()
         for step in steps:
             self._images.copy_(step.images)
-            if self._graph is not None:
-                self._graph.replay()
-            elif self._taken < WARM_UP:
+            if self._taken < WARM_UP:
                 self._on_a_side_stream()
             else:
-                self._record()
+                self._graph = self._graph or self._recorded()
                 self._graph.replay()
             self._taken += 1
         return self._tally.clone()
@@ -108,10 +106,11 @@ class ReplayedSteps:
             self._take()
         torch.cuda.current_stream().wait_stream(stream)
 
-    def _record(self) -> None:
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+    def _recorded(self) -> torch.cuda.CUDAGraph:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
             self._take()
+        return graph
 
     def _take(self) -> None:
         gradients, counts = evaluated(

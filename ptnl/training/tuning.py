@@ -12,9 +12,10 @@ from torch import Tensor
 from ptnl.backbones.text import TextBackbone
 from ptnl.machine.random_streams import random_stream
 from ptnl.training.epochs import PlanOf
+from ptnl.training.gradients import Parameters
 from ptnl.training.losses import LOSSES
 from ptnl.training.method import Method
-from ptnl.training.optim import Parameters, train_sgd
+from ptnl.training.optim import train_sgd
 
 
 @dataclass(frozen=True)

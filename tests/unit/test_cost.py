@@ -27,7 +27,7 @@ BENCHMARKS = pd.DataFrame(
 
 
 def test_a_jobs_time_counts_once():
-    table = cost_table(RUNS, BENCHMARKS)
+    table = cost_table(RUNS, BENCHMARKS, {"prompt_ce": 1})
     assert list(table.columns) == list(COST)
     counted = ["stage", "method", "jobs", "runs", "hours", "memory_gib"]
     assert table[counted].to_numpy().tolist() == [
@@ -37,17 +37,19 @@ def test_a_jobs_time_counts_once():
         ["tune_method", "linear_probe", 1, 2, 1.0, 0.5],
     ]
     assert table.device.tolist() == ["", "cpu", "cpu", "cpu"]
+    assert table.encodings_a_step.tolist() == [0, 0, 1, 0]
+    assert table.seconds_a_run[1:].tolist() == [1800.0, 1800.0, 1800.0]
 
 
 def test_devices_are_kept_apart():
     runs = RUNS.assign(device=["cpu", "H100", "cpu", "H100", "cpu"])
-    assert len(cost_table(runs, BENCHMARKS[:0])) == 5
+    assert len(cost_table(runs, BENCHMARKS[:0], {})) == 5
 
 
 def test_markdown_sums_up():
-    text = unpadded(markdown(cost_table(RUNS, BENCHMARKS), "toy"))
-    assert "| tune_method | Linear probe | cpu | 1 | 2 | 1:00:00 | 0.50 |  |" in text
-    assert text.endswith("| All |  |  | 5 | 5 | 3:30:00 | 2.50 |  |")
+    text = unpadded(markdown(cost_table(RUNS, BENCHMARKS, {"prompt_ce": 1}), "toy"))
+    assert "| tune_method | Linear probe | cpu | 1 | 2 | 1:00:00 | 1800.00 |  | 0.50 |  |" in text
+    assert text.endswith("| All |  |  | 5 | 5 | 3:30:00 |  |  | 2.50 |  |")
 
 
 def test_records_are_read_as_jobs_write_them(tmp_path):

@@ -143,20 +143,31 @@ def test_a_run_without_steps_keeps_every_bit():
     assert not torch.equal(weights[0], start[0])
 
 
-def test_the_history_says_how_good_a_split_is():
+@pytest.mark.parametrize(
+    ("rewritten", "precision", "recall"),
+    [
+        ([], 75, 50),
+        ([1], 100, pytest.approx(100 * 4 / 7)),  # the wrong label that is taken is set right
+        ([1, 2], 75, 50),  # and a right one is made wrong
+    ],
+)
+def test_the_history_says_how_good_a_split_is(rewritten, precision, recall):
     stream = torch.Generator().manual_seed(0)
     clean = torch.zeros(1, 8, dtype=torch.int64)
     seen = clean.clone()
     seen[0, :2] = 1  # two of eight labels are wrong
     taken = torch.zeros(1, 8, dtype=bool)
     taken[0, 1:5] = True  # one wrong, three right
+    labels = seen.clone()
+    labels[0, rewritten] = 1 - labels[0, rewritten]
 
     def plan_of(score):
         def evaluate(x):
             logits = score(x)
             return cross_entropy(logits, seen).mean(dim=1), logits
 
-        return lambda epoch: Epoch([Step(torch.arange(8)[None], evaluate)], taken)
+        judged = labels if rewritten else None
+        return lambda epoch: Epoch([Step(torch.arange(8)[None], evaluate)], taken, judged)
 
     (history,) = train_sgd(
         torch.zeros(1, 2, 3, requires_grad=True),
@@ -170,4 +181,4 @@ def test_the_history_says_how_good_a_split_is():
         plan_of=plan_of,
     )
     row = history.iloc[-1]
-    assert (row.taken_as_clean, row.split_precision, row.split_recall) == (50, 75, 50)
+    assert (row.taken_as_clean, row.split_precision, row.split_recall) == (50, precision, recall)

@@ -9,6 +9,7 @@ import pytest
 
 from ptnl.errors import InputError
 from ptnl.fetch.sources import Source
+from ptnl.io import read_json
 from ptnl.study.config import read_study
 from ptnl.study.estimate import (
     DECODE_SECONDS,
@@ -23,7 +24,7 @@ from ptnl.study.estimate import (
 from ptnl.study.job_files import Job
 from ptnl.study.job_records import Measured
 from ptnl.study.jobs import study_jobs
-from ptnl.study.operation_counts import Work, work_of
+from ptnl.study.operation_counts import MODELS, Work, encodings_a_step, work_of
 from ptnl.study.planning import missing_files, to_do
 
 NOWHERE = frozenset()
@@ -142,6 +143,28 @@ def test_images_cost_what_the_encoder_does(paper):
     ]
     images = 2820 + 1128 + 1692
     assert work_of(paper, job) == Work(pytest.approx(images * 12.22), images, 2 * images * 1024)
+
+
+def test_the_embedded_models_have_the_sizes_of_their_weights(root):
+    for name in ("mini-rn", "mini-vit"):
+        text = read_json(root / f"ptnl/assets/{name}.json")["text_cfg"]
+        assert (MODELS[name].text_width, MODELS[name].text_layers) == (
+            text["width"],
+            text["layers"],
+        )
+
+
+def test_encodings_of_a_step(root):
+    study = read_study(root, [root / "workflow/studies/later.yaml"], {})
+    encodings = {
+        method: encodings_a_step(method, settings) for method, settings in study["methods"].items()
+    }
+    assert {method for method, number in encodings.items() if number == 1} == {
+        *("prompt_ce", "prompt_gce", "prompt_double_softmax", "nlprompt", "tecoprompt", "joapr"),
+        "cocoop",  # its batches have one image
+    }
+    assert encodings["proda"] == 4
+    assert encodings["lp_plus_plus"] == encodings["zero_shot"] == encodings["tip_adapter_f"] == 0
 
 
 def test_every_job_of_the_paper_is_sized(paper):

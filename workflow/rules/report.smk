@@ -178,6 +178,7 @@ rule report_cost:
     """Jobs, hours, memory and devices by stage and method."""
     input:
         runs="<results>/runs.parquet",
+        config="<results>/config.yaml",
     output:
         csv=report(
             "<results>/cost.csv",
@@ -197,7 +198,7 @@ rule report_cost:
         study=config["study"],
     shell:
         "python -m ptnl.cli.job report_cost --runs {input.runs:q} --records {params.records:q} "
-        "--study {params.study:q} --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        "--config {input.config:q} --study {params.study:q} --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
 rule rank_methods:

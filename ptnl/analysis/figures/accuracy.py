@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from ptnl.analysis.figures.style import (
     STYLE,
+    LineEnd,
     LineStyle,
     caption,
     label_lines,
@@ -47,7 +48,8 @@ def accuracy_over_rate(summary: pd.DataFrame, layout: Layout, origin: Origin) ->
     datasets = shown(layout, in_order(rows.dataset))
     with mpl.rc_context(STYLE):
         figure, placed = panels(datasets, 3.7, 3.1)
-        ends, ranges = {}, {}
+        ends: dict[Axes, list[LineEnd]] = {}
+        ranges = {}
         for dataset, axes in placed.items():
             part = rows[rows.dataset == dataset]
             ends[axes] = []

@@ -1,5 +1,7 @@
 """Confusion matrices, with classes that are taken for each other side by side (Figure 6)."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -7,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.typing import RcKeyType
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
@@ -18,7 +21,7 @@ from ptnl.study.layouts import Figure as Layout
 from ptnl.study.layouts import shown
 
 NAMES = 40  # at most at an axis; of more classes every nth has its name
-CONFUSION_STYLE = {**STYLE, "axes.grid": False}
+CONFUSION_STYLE: dict[RcKeyType, Any] = {**STYLE, "axes.grid": False}
 # Mistakes are small beside what is right: the square root makes them visible.
 SCALE = PowerNorm(0.5, vmin=0, vmax=100)
 
@@ -42,9 +45,9 @@ def draw_matrix(axes: Axes, matrix: np.ndarray, names: list[str], labelled: int)
     image = axes.imshow(matrix, cmap="Blues", norm=SCALE, interpolation="nearest")
     places = range(0, len(names), -(-len(names) // labelled)) if labelled else ()
     texts = [names[place] for place in places]
-    how = {"fontfamily": families_for(texts), "parse_math": False}
-    axes.set_xticks(places, texts, rotation=90, **how)
-    axes.set_yticks(places, texts, **how)
+    fonts = families_for(texts)
+    axes.set_xticks(places, texts, rotation=90, fontfamily=fonts, parse_math=False)
+    axes.set_yticks(places, texts, fontfamily=fonts, parse_math=False)
     axes.tick_params(length=2 if labelled else 0, labelsize=6, pad=1)
     return image
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.analysis.figures.style import COLOURS, STYLE, caption, label_lines
+from ptnl.analysis.figures.style import COLOURS, STYLE, LineEnd, caption, label_lines
 
 
 def cost_over_classes_and_runs(bench: pd.DataFrame) -> Figure:
@@ -28,7 +28,7 @@ def cost_over_classes_and_runs(bench: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_over_classes(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) -> list:
+def _draw_over_classes(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) -> list[LineEnd]:
     fewest = bench.runs.min()
     rows = bench[bench.runs == fewest]
     ends = []
@@ -54,7 +54,7 @@ def _draw_over_classes(axes: Axes, bench: pd.DataFrame, colours: dict[str, str])
     return ends
 
 
-def _draw_over_runs(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) -> list:
+def _draw_over_runs(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) -> list[LineEnd]:
     ends = []
     for backbone, colour in colours.items():
         points = bench[bench.backbone == backbone]

@@ -1,12 +1,13 @@
 """Single classes, confusion matrices and learning curves of every method on one data set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from matplotlib.typing import LineStyleType
 
 from ptnl.analysis.details import at_most_noise
 from ptnl.analysis.figures.confusion import (
@@ -24,14 +25,14 @@ from ptnl.study.layouts import noise_title
 
 A_ROW = 5  # small panels
 # Column of a history -> what it is, and its line.
-CURVES = {
+CURVES: dict[str, tuple[str, str, LineStyleType]] = {
     "accuracy_clean": ("rightly labelled shots", "#0072B2", "-"),
     "accuracy_noisy": ("wrongly labelled shots, against the wrong label", "#D55E00", "--"),
     "accuracy_true": ("all shots, against the true labels", "#009E73", ":"),
 }
 
 
-def _in_order(methods: Sequence[str]) -> list[str]:
+def _in_order(methods: Iterable[str]) -> list[str]:
     found = set(methods)
     return [name for name in METHODS if name in found]
 
@@ -72,8 +73,10 @@ def class_figure(accuracy: pd.DataFrame, noise: str, origin: Origin) -> Figure:
         )
         places = range(0, len(names), -(-len(names) // (2 * NAMES)))
         texts = [text_of[names[place]] for place in places]
-        how = {"fontfamily": families_for(texts), "parse_math": False}
-        axes.set_xticks(places, texts, rotation=90, fontsize=6.5, **how)
+        fonts = families_for(texts)
+        axes.set_xticks(
+            places, texts, rotation=90, fontsize=6.5, fontfamily=fonts, parse_math=False
+        )
         axes.set_yticks(range(len(methods)), [METHODS[name].title for name in methods])
         axes.tick_params(length=0)
         bar = figure.colorbar(image, ax=axes, pad=0.01)

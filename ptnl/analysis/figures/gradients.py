@@ -1,5 +1,7 @@
 """Gradients of wrong labels against those of right ones, over training (Figure 4)."""
 
+from typing import TYPE_CHECKING, Any
+
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from ptnl.analysis.figures.style import (
     GREY,
     STYLE,
+    LineEnd,
     LineStyle,
     caption,
     label_lines,
@@ -21,6 +24,9 @@ from ptnl.methods import METHODS
 from ptnl.study.layouts import Figure as Layout
 from ptnl.study.layouts import noise_title, shown
 
+if TYPE_CHECKING:
+    from pandas.core.groupby import SeriesGroupBy
+
 # Both readings of "the gradient norm induced by noisy samples": column -> what it is the ratio of.
 RATIOS = {
     "ratio_mean": "Ratio of mean norms\n(single images)",
@@ -28,7 +34,7 @@ RATIOS = {
 }
 
 
-def _draw(axes: Axes, epochs: pd.core.groupby.SeriesGroupBy, line: LineStyle) -> float:
+def _draw(axes: Axes, epochs: "SeriesGroupBy[Any, Any]", line: LineStyle) -> float:
     """Mean and spread over seeds; returns where the line ends."""
     mean, spread = epochs.mean(), epochs.std().fillna(0)
     axes.plot(mean.index, mean, line.dashes, marker=line.marker, color=line.colour, ms=4)
@@ -55,7 +61,7 @@ def gradient_ratio(gradients: pd.DataFrame, layout: Layout, origin: Origin) -> F
         placed = figure.subplots(
             len(RATIOS), len(datasets), squeeze=False, sharex=True, sharey="row"
         )
-        ends: dict[Axes, list] = {}
+        ends: dict[Axes, list[LineEnd]] = {}
         for (column, title), line_of_axes in zip(RATIOS.items(), placed, strict=True):
             for dataset, axes in zip(datasets, line_of_axes, strict=True):
                 part = rows[rows.dataset == dataset]

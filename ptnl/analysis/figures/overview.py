@@ -11,6 +11,7 @@ from ptnl.analysis.overview import OWN, ZERO_SHOT
 from ptnl.analysis.tables import Origin
 from ptnl.data import in_order, title_of
 from ptnl.methods import METHODS
+from ptnl.schemas import rows_of
 from ptnl.study.layouts import noise_title
 
 RATES = mpl.colormaps["viridis_r"]
@@ -75,7 +76,7 @@ def _methods(rows: pd.DataFrame) -> list[str]:
     return [name for name in METHODS if name in found]
 
 
-def _draw(axes: Axes, rows: pd.DataFrame, methods: list[str], colours: dict) -> None:
+def _draw(axes: Axes, rows: pd.DataFrame, methods: list[str], colours: dict[float, str]) -> None:
     zero_shot = rows[rows.method == ZERO_SHOT]
     if len(zero_shot):
         axes.axvline(zero_shot["mean"].iloc[0], color=GREY, linewidth=0.8, linestyle="--")
@@ -84,7 +85,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, methods: list[str], colours: dict) -> 
         if method == ZERO_SHOT:
             points = points.head(1)
         axes.plot(points["mean"], [place] * len(points), color="#c9c9c9", linewidth=2, zorder=1)
-        for point in points.itertuples():
+        for point in rows_of(points):
             colour = GREY if method == ZERO_SHOT else colours[point.rate]
             axes.errorbar(
                 point.mean,
@@ -101,7 +102,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, methods: list[str], colours: dict) -> 
     axes.set_ylim(len(methods) - 0.4, -0.6)
 
 
-def _key(figure: Figure, colours: dict) -> None:
+def _key(figure: Figure, colours: dict[float, str]) -> None:
     """Which colour is which rate."""
     handles = [
         mpl.lines.Line2D([], [], color=colour, marker="o", linestyle="", label=f"{rate:g} % wrong")

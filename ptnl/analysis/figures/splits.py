@@ -2,12 +2,14 @@
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ptnl.analysis.figures.style import (
     GREY,
     STYLE,
+    LineEnd,
     caption,
     label_lines,
     line_style,
@@ -35,7 +37,7 @@ def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> 
     datasets = shown(layout, in_order(rows.dataset))
     with mpl.rc_context(STYLE):
         figure, placed = panels(datasets, 4.2, 3.3)
-        ends = {}
+        ends: dict[Axes, list[LineEnd]] = {}
         for dataset, axes in placed.items():
             part = rows[rows.dataset == dataset]
             ends[axes] = []
@@ -51,7 +53,12 @@ def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> 
                     mean, spread = epochs[column].mean(), epochs[column].std().fillna(0)
                     axes.plot(mean.index, mean, dashes, color=colour)
                     axes.fill_between(
-                        mean.index, mean - spread, mean + spread, color=colour, alpha=0.1, lw=0
+                        mean.index,
+                        (mean - spread).clip(lower=0),
+                        (mean + spread).clip(upper=100),
+                        color=colour,
+                        alpha=0.1,
+                        lw=0,
                     )
                     label = f"{METHODS[method].title}, {word}"
                     ends[axes].append((part.epoch.max(), mean.iloc[-1], label, colour))

@@ -3,15 +3,18 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 
 from ptnl.data import title_of
 
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -25,6 +28,7 @@ STYLE = {
     "svg.hashsalt": "ptnl",
     "pdf.fonttype": 42,
 }
+LineEnd = tuple[float, float, str, str]  # x, y, text, colour
 GREY = "#555555"
 PANELS_A_ROW = 4
 CAPTION_LETTERS = 17  # an inch holds, at the caption's size
@@ -123,15 +127,13 @@ def spread_labels(positions: np.ndarray, distance: float) -> np.ndarray:
     return spread
 
 
-def label_lines(
-    figure: Figure, ends: Mapping[Axes, Sequence[tuple[float, float, str, str]]]
-) -> None:
+def label_lines(figure: Figure, ends: Mapping[Axes, Sequence[LineEnd]]) -> None:
     """Name lines at their right ends, moved apart where the names would touch.
 
     Call it when all panels are drawn: how far apart names must stand depends on the panels' final
     height. Where they do not fit into it, they are set smaller.
 
-    ends : panel -> (x, y, text, colour) of each of its lines
+    ends : panel -> the ends of its lines
     """
     figure.draw_without_rendering()  # so that the layout is done
     for axes, lines in ends.items():
@@ -192,7 +194,7 @@ def caption(figure: Figure, text: str) -> None:
     figure.supxlabel(textwrap.fill(text, letters), fontsize=7.5, color=GREY)
 
 
-def save(figure: Figure, path: str, file_format: str) -> None:
+def save(figure: Figure, path: Path, file_format: str) -> None:
     """Write a figure without dates in it, so that equal numbers give equal files."""
     metadata: Mapping[str, Mapping[str, None]] = {
         "svg": {"Date": None},
