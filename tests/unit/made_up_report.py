@@ -91,7 +91,7 @@ def reported(folder: Path) -> Path:
     said = data_report.markdown(data_report.data_table(sizes, {dataset: []}), {}, "toy")
     (folder / "datasets.md").write_text(said)
     records = pd.DataFrame({"stage": [], "seconds": [], "memory_gib": []})
-    took = cost.cost_table(read_parquet(folder / table, RUNS), records)
+    took = cost.cost_table(read_parquet(folder / table, RUNS), records, {})
     (folder / "cost.md").write_text(cost.markdown(took, "toy"))
     call(
         write_report,
