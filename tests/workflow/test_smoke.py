@@ -30,6 +30,8 @@ ONE_SWEEP = {
     "plot_figure": 4,  # not 6 and 8; Figure 4 only where gradients are measured
     "make_overview": 1,
     "collect_details": 1,
+    "collect_predictions": 1,
+    "select_hard_images": 1,
     "plot_details": 1,
     "check_claims": 1,
     "report_noise": 1,
