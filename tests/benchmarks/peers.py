@@ -338,7 +338,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", nargs="+", type=int, default=RUNS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
-        "--repeats", type=int, default=3, help="rounds, of which the fastest counts; the first warms up"
+        "--repeats",
+        type=int,
+        default=3,
+        help="rounds, of which the fastest counts; the first warms up",
     )
     args = parser.parse_args(argv)
     keep_freed_memory()

@@ -25,7 +25,7 @@ import psutil
 import torch
 from matplotlib.figure import Figure
 
-from ptnl.analysis.figures.style import COLOURS, MARKERS, STYLE, caption, save
+from ptnl.analysis.figures.style import COLOURS, GREY, MARKERS, STYLE, caption, save
 from ptnl.bench.measure import peak_gib
 from ptnl.machine.memory import keep_freed_memory
 from tests.benchmarks.scale_work import Curve, Work, curves, planned_runs
@@ -46,13 +46,13 @@ def cost(work: Work) -> tuple[float, float]:
 
 
 def cost_of_command(command: Sequence[str]) -> tuple[float, float]:
-    """CPU seconds of a process, and MiB that it held at most."""
+    """CPU seconds of a process. Its memory is not known: Linux counts its parent's into it."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said = process.stdout.read()
     _, status, used = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"{' '.join(command)}: {said.decode()}")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return used.ru_utime + used.ru_stime, float("nan")
 
 
 def measured(curve: Curve) -> Iterator[dict]:
@@ -108,7 +108,11 @@ def drawn(points: pd.DataFrame) -> Figure:
             ):
                 axes = grid[row, column]
                 for number, (name, curve) in enumerate(of_axis.groupby("curve", sort=False)):
-                    style = {"color": COLOURS[number % 6], "marker": MARKERS[number % 7], "ms": 4}
+                    style = {
+                        "color": (*COLOURS, "#8c6d00", GREY)[number % 8],
+                        "marker": MARKERS[number % 7],
+                        "ms": 4,
+                    }
                     floor = 1e-4 if quantity == "seconds" else 1
                     axes.plot(curve["size"], curve[quantity].clip(lower=floor), label=name, **style)
                 sizes = np.array([of_axis["size"].min(), of_axis["size"].max()])

@@ -25,9 +25,8 @@ def test_a_curve_is_measured(curve, monkeypatch):
 
 def test_snakemake_plans_what_the_study_is(tmp_path):
     command = scale_work.snakemake(fuse=True)(0, tmp_path)
-    seconds, mib = scale.cost_of_command(command)
+    seconds, _ = scale.cost_of_command(command)
     assert seconds > 0
-    assert mib > 50  # that process's own
     (tmp_path / "study.yaml").write_text("seeds: none\n")
     with pytest.raises(SystemExit, match="seeds"):
         scale.cost_of_command(command)
