@@ -176,8 +176,8 @@ def fp_swap(request: Request) -> pd.DataFrame:
         others = len(free) - len(own)
         if request.fp and not others:
             raise InputError(f"no image of another class is left to mislabel as class {label}")
-        taken = wrong_stream.choices(range(others), k=request.fp) if request.fp else []
-        taken = np.array(taken, dtype=np.int64)  # positions among the images of other classes
+        picked = wrong_stream.choices(range(others), k=request.fp) if request.fp else []
+        taken = np.array(picked, dtype=np.int64)  # positions among the images of other classes
         at = taken + np.searchsorted(own - np.arange(len(own)), taken, side="right")
         wrong = free[at]
         free = np.delete(free, at)
