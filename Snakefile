@@ -39,6 +39,9 @@ min_version("9.20")
 interpreter.put_first(REPOSITORY)
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 
 

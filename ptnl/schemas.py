@@ -260,6 +260,37 @@ MISTAKES: Schema = {
     "percent": "double",  # of the test images of the true class, mean over seeds
 }
 
+# One row a (method, noise, rate, test image), of the study's first seed and of zero-shot CLIP.
+PREDICTIONS: Schema = {
+    "dataset": "string",
+    "backbone": "string",
+    "method": "string",
+    "noise": "string",
+    "fp": "int64",
+    "rate": "double",
+    "seed": "int64",
+    "image": "string",  # as the manifest calls it
+    "label": "int64",  # the true one
+    "class_name": "string",
+    "predicted": "int64",
+    "predicted_class": "string",
+    # Logit of the true class minus the greatest of the others, in the method's own logits: positive
+    # where the image is recognised, and near zero where that is a close call.
+    "margin": "double",
+}
+
+# One row a test image that every method gets wrong at every rate, the most misleading first.
+HARD_IMAGES: Schema = {
+    "dataset": "string",
+    "image": "string",
+    "class_name": "string",
+    "predicted_class": "string",  # what it is taken for most often
+    "agreeing": "int64",  # predictions that say so
+    "predictions": "int64",  # of all methods and rates
+    "hard": "int64",  # such images in the data set; the first ones are listed
+    "thumbnail": "binary",  # WebP, at most 64 pixels wide and high
+}
+
 # One row a (run, epoch).
 CURVES: Schema = {
     "dataset": "string",
@@ -334,12 +365,16 @@ KEYS: tuple[tuple[Schema, tuple[str, ...]], ...] = (
     (SUMMARY, RUN_KEYS[:-1]),
     (ENSEMBLES, RUN_KEYS[:-1]),
     (RANDOM_PROMPTS, ("dataset", "backbone", "draw")),
+    (PREDICTIONS, (*RUN_KEYS, "image")),
+    (HARD_IMAGES, ("dataset", "image")),
     (CLAIMS, ("claim",)),
 )
 
 # Least and greatest value of a column, in whatever schema it stands. Its values are finite.
 RANGES = {
-    **dict.fromkeys(("label", "label_clean", "label_pseudo", "label_confused"), (0, math.inf)),
+    **dict.fromkeys(
+        ("label", "label_clean", "label_pseudo", "label_confused", "predicted"), (0, math.inf)
+    ),
     **dict.fromkeys(("fp", "draw", "epoch", "epochs", "parameters", "n"), (0, math.inf)),
     **dict.fromkeys(("job_seconds", "learning_rate", "sd"), (0, math.inf)),
     **dict.fromkeys(("shots", "job_runs"), (1, math.inf)),
@@ -353,7 +388,7 @@ MAY_BE_NAN = {"accuracy_clean", "accuracy_noisy", "sd"}  # of the above
 ROUNDING = 1e-4  # by which a computed value may leave its range
 
 # Columns of names that are never empty.
-NAMES = {"image", "class_name", "dataset", "backbone", "noise", "claim"}
+NAMES = {"image", "class_name", "predicted_class", "dataset", "backbone", "noise", "claim"}
 
 
 def rows_of(frame: "pd.DataFrame") -> Iterator[Any]:

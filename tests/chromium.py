@@ -15,7 +15,10 @@ from typing import Any, Self
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SWITCHES = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 # What a key is called, where its name is more than the character that it types.
-CODES = {"ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40, "Backspace": 8, "Enter": 13}
+CODES = {
+    **{"ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40},
+    **{"Backspace": 8, "Tab": 9, "Enter": 13},
+}
 
 
 def executable() -> str | None:
@@ -51,7 +54,8 @@ class Browser:
         self._session = attached["sessionId"]
         self._send("Page.enable")
         self._send("Page.setLifecycleEventsEnabled", enabled=True)
-        self._send("Network.enable")
+        for domain in ("Network", "Runtime", "Log"):
+            self._send(f"{domain}.enable")
 
     def __enter__(self) -> Self:
         return self
@@ -87,20 +91,42 @@ class Browser:
             )
 
     def value(self, expression: str) -> Any:
-        """What a JavaScript expression is."""
-        said = self._send("Runtime.evaluate", expression=expression, returnByValue=True)
+        """What a JavaScript expression is, or what it promises."""
+        said = self._send(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in said, said["exceptionDetails"]
         return said["result"].get("value")
 
-    def screenshot(self, path: Path, width: int = 1100, height: int = 760) -> None:
-        """A picture of the page."""
+    def resize(self, width: int, height: int, mobile: bool = False) -> None:
+        """Show the page in a window of this size, or on a phone."""
         self._send(
             "Emulation.setDeviceMetricsOverride",
             width=width,
             height=height,
             deviceScaleFactor=1,
-            mobile=False,
+            mobile=mobile,
         )
+
+    def show_as(self, theme: str = "light", medium: str = "screen") -> None:
+        """Show the page in a theme, light or dark, on a screen or in print."""
+        feature = {"name": "prefers-color-scheme", "value": theme}
+        self._send("Emulation.setEmulatedMedia", media=medium, features=[feature])
+
+    def complaints(self) -> list[dict[str, Any]]:
+        """Errors and warnings of the page and of the browser about it, since it was opened."""
+        kinds = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
+        said = [event["params"] for event in self._events if event.get("method") in kinds]
+        quiet = ("log", "info", "debug", "verbose")
+        return [
+            params
+            for params in said
+            if params.get("type", params.get("entry", {}).get("level")) not in quiet
+        ]
+
+    def screenshot(self, path: Path, width: int = 1100, height: int = 760) -> None:
+        """A picture of the page."""
+        self.resize(width, height)
         path.write_bytes(base64.b64decode(self._send("Page.captureScreenshot")["data"]))
 
     def requests(self) -> list[str]:

@@ -122,7 +122,12 @@ def swapped(content: bytes, stream: random.Random) -> bytes:
     return b"".join(parts)
 
 
-WAYS = (flipped, truncated, swapped)
+def emptied(content: bytes, stream: random.Random) -> bytes:
+    """Nothing is left, as after a power cut."""
+    return b""
+
+
+WAYS = (flipped, truncated, swapped, emptied)
 
 
 def same(first: Any, second: Any) -> bool:

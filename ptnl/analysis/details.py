@@ -14,6 +14,7 @@ from ptnl.study.layouts import noise_title
 
 POINT = ["dataset", "backbone", "method", "noise", "fp"]
 SHOWN = 3  # most frequent mistakes of a method
+LISTED = 100  # classes of a data set in a table
 
 
 def class_results(
@@ -85,6 +86,28 @@ def at_most_noise(rows: pd.DataFrame, backbone: str, noise: str) -> pd.DataFrame
     zero_shot = rows[rows.method == "zero_shot"]
     most: pd.DataFrame = noisy[noisy.fp == noisy.fp.max()]
     return pd.concat([zero_shot, most])
+
+
+def classes_markdown(accuracy: pd.DataFrame, title: str, noise: str) -> str:
+    """The accuracy of every class with every method, hardest classes first, `LISTED` at most.
+
+    accuracy : of one data set, as `at_most_noise` gives them
+    """
+    methods = [name for name in METHODS if name in set(accuracy.method)]
+    wide = accuracy.pivot(index="class_name", columns="method", values="mean")[methods]
+    wide = wide.loc[wide.mean(axis=1).sort_values(kind="stable").index]
+    images = accuracy.groupby("class_name").images.first()
+    rows = [
+        [name, images[name], *(f"{value:.1f}" for value in values)]
+        for name, values in zip(wide.index[:LISTED], wide.to_numpy(), strict=False)
+    ]
+    which = "every class" if len(wide) <= LISTED else f"the {LISTED} hardest classes"
+    said = (
+        f"**Accuracy (%) of {which} of {title}:** {noise_title(noise).lower()} noise, "
+        f"{accuracy.rate.max():g} % wrong labels, mean over seeds."
+    )
+    heads = ["Class", "Test images", *(METHODS[name].title for name in methods)]
+    return f"{said}\n\n{markdown_table(heads, rows, 'l' + 'r' * (1 + len(methods)))}\n"
 
 
 def mistakes_markdown(mistakes: pd.DataFrame, title: str, noise: str, rate: float) -> str:

@@ -207,6 +207,35 @@ def markdown(overview: pd.DataFrame, origin: Origin) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def seeds_markdown(runs: pd.DataFrame) -> str:
+    """The accuracy of every seed of every trained method, a column a seed.
+
+    runs : see `ptnl.schemas.RUNS`
+    """
+    trained = runs[runs.method.map(lambda name: METHODS[name].is_trained)]
+    if trained.empty:
+        return "Nothing was trained, so there are no seeds.\n"
+    keys = ["dataset", "backbone", "noise", "method", "rate"]
+    wide = trained.pivot(index=keys, columns="seed", values="accuracy")
+    rows = [
+        [
+            data.title_of(dataset),
+            METHODS[method].title,
+            registry.title_of(backbone),
+            noise_title(noise),
+            f"{rate:g}",
+            *("" if pd.isna(value) else f"{value:.2f}" for value in accuracies),
+        ]
+        for (dataset, backbone, noise, method, rate), accuracies in zip(
+            wide.index, wide.to_numpy(), strict=True
+        )
+    ]
+    heads = ["Data set", "Method", "Backbone", "Noise", "Rate (%)"]
+    heads += [f"Seed {seed}" for seed in wide.columns]
+    table = markdown_table(heads, rows, "llll" + "r" * (1 + wide.shape[1]))
+    return f"**Every seed:** top-1 accuracy (%).\n\n{table}\n"
+
+
 def latex(overview: pd.DataFrame, origin: Origin) -> str:
     """The accuracies of every block, as LaTeX with booktabs."""
     tables: Sequence[str] = [

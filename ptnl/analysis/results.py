@@ -18,6 +18,7 @@ from ptnl.schemas import (
     HISTORY,
     MANIFEST,
     MISTAKES,
+    PREDICTIONS,
     RUN_KEYS,
     RUNS,
     SUMMARY,
@@ -75,6 +76,11 @@ class StudyResults:
     def curves(self) -> pd.DataFrame:
         """Every epoch of every run (`ptnl.schemas.CURVES`)."""
         return self._by_dataset("curves", CURVES)
+
+    @cached_property
+    def by_image(self) -> pd.DataFrame:
+        """Each method's prediction for each test image (`ptnl.schemas.PREDICTIONS`), first seed."""
+        return read_parquet(self.folder / "predictions.parquet", PREDICTIONS)
 
     def manifest(self, dataset: str) -> pd.DataFrame:
         """Every image of a data set (`ptnl.schemas.MANIFEST`)."""

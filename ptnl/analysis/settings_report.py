@@ -42,17 +42,21 @@ def settings_markdown(config: Mapping[str, Any]) -> str:
             [(name, _value(config[name])) for name in OF_THE_STUDY if name in config],
             "ll",
         ),
+        "**Kinds of noise.**",
         markdown_table(["Noise", "What it does", "Settings"], noise, "lll"),
+        "**Data sets.**",
         markdown_table(
             ["Data set", "Hand-crafted prompt"],
             [(title_of(name), datasets[name].template) for name in config["datasets"]],
             "ll",
         ),
+        "**Backbones.**",
         markdown_table(
             ["Backbone", "Settings"],
             [(name, _values(options)) for name, options in config["backbones"].items()],
             "ll",
         ),
+        "**Methods.**",
         markdown_table(["Method", "In the config", "Settings"], methods, "lll"),
     ]
     return "\n\n".join(parts) + "\n"

@@ -24,7 +24,7 @@ ESTIMATES = {
 AVERAGE = "average"
 COLUMNS = [
     *("dataset", "backbone", "method", "noise", "fp", "rate", "estimate"),
-    *("mean", "sd", "n", "best", "published_mean", "published_sd"),
+    *("mean", "sd", "n", "best", "published_mean", "published_sd", "difference"),
 ]
 
 
@@ -114,12 +114,15 @@ def _with_best(rows: pd.DataFrame, layout: Table) -> pd.DataFrame:
 
 
 def with_published(rows: pd.DataFrame, number: int, numbers: pd.DataFrame) -> pd.DataFrame:
-    """The printed number beside each cell that has one; of pseudo-labels, those are ensembles'."""
+    """The printed number beside each cell that has one, and ours minus it, in points.
+
+    Of pseudo-labels, the printed numbers are ensembles'.
+    """
     pseudo = rows.noise.isin(SELECTIONS)
     printed = beside(rows.assign(noise=rows.noise.mask(pseudo, "none")), numbers, number)
     same = rows.estimate == pseudo.map({True: "ensemble", False: "single"})
-    columns = ["published_mean", "published_sd"]
-    return rows.assign(**{name: printed[name].where(same) for name in columns})
+    mean, sd = (printed[name].where(same) for name in ("published_mean", "published_sd"))
+    return rows.assign(published_mean=mean, published_sd=sd, difference=rows["mean"] - mean)
 
 
 def _ordered(rows: pd.DataFrame, layout: Table, datasets: list[str]) -> pd.DataFrame:
@@ -151,13 +154,18 @@ def _titles(layout: Table) -> dict[str, Callable[[Any], str]]:
     }
 
 
-def _grid(rows: pd.DataFrame, layout: Table, plus_minus: str, bold: str) -> pd.DataFrame:
+def _grid(
+    rows: pd.DataFrame, layout: Table, plus_minus: str, bold: str, minus: str
+) -> pd.DataFrame:
     """Text cells: one row a (data set, row of the layout), one column a column of the layout."""
 
     def cell(row: pd.Series) -> str:
         mean = f"{row['mean']:.2f}"
         spread = "" if math.isnan(row.sd) else f" {plus_minus} {row.sd:.2f}"
-        beside = "" if math.isnan(row.published_mean) else f" [{row.published_mean:.2f}]"
+        beside = ""
+        if not math.isnan(row.published_mean):
+            apart = f"{row.difference:+.2f}".replace("-", minus)
+            beside = f" [{row.published_mean:.2f}, {apart}]"
         return (bold.format(mean) if row.best else mean) + spread + beside
 
     titles = _titles(layout)
@@ -193,13 +201,15 @@ def caption(rows: pd.DataFrame, layout: Table, origin: Origin) -> str:
     said.append(origin.run if layout.rows == "backbone" else str(origin))
     across = "row" if layout.columns == "method" else "column"
     whose = "the paper's" if layout.is_papers else "what later work printed under this protocol"
-    printed = f"; in brackets {whose}" if rows.published_mean.notna().any() else ""
+    printed = (
+        f"; in brackets {whose} and ours minus it" if rows.published_mean.notna().any() else ""
+    )
     return ", ".join(said) + f"; best mean per {across} of a data set in bold{printed}"
 
 
 def markdown(rows: pd.DataFrame, layout: Table, number: int, origin: Origin) -> str:
     """The table in the paper's layout, as GitHub's Markdown."""
-    grid = _grid(rows, layout, "±", "**{}**")
+    grid = _grid(rows, layout, "±", "**{}**", "−")
     heads = _heads(layout, "Row")
     table = markdown_table(
         [*heads, *grid.columns],
@@ -232,7 +242,7 @@ def _blocks(grid: pd.DataFrame, layout: Table) -> list[list[list[str]]]:
 
 def latex(rows: pd.DataFrame, layout: Table, number: int, origin: Origin) -> str:
     """The table in the paper's layout, as LaTeX with booktabs."""
-    grid = _grid(rows, layout, r"$\pm$", r"\textbf{{{}}}")
+    grid = _grid(rows, layout, r"$\pm$", r"\textbf{{{}}}", "$-$")
     heads = _heads(layout, "")
     return latex_table(
         f"{caption(rows, layout, origin)}.",

@@ -1,18 +1,20 @@
 """Get a data set's images, complete and checked, and write a receipt that says from where."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from ptnl.cli.entry import parser, start
-from ptnl.data import DATASETS, dataset_of, image_options, splits_of, user_folder
+from ptnl.data import DATASETS, Dataset, dataset_of, image_options, splits_of, user_folder
 from ptnl.data.archives import Archives
-from ptnl.data.changes import check_place, state_of
+from ptnl.data.changes import check_place, is_receipt, state_of
 from ptnl.errors import InputError
-from ptnl.fetch.ownership import put, require_free, scratch
+from ptnl.fetch.locking import locked
+from ptnl.fetch.ownership import put, require_free, require_scratch, scratch
 from ptnl.fetch.sources import load_sources
-from ptnl.io import write_json
+from ptnl.io import read_json, write_json
 from ptnl.provenance import made_by
 
 
@@ -45,9 +47,39 @@ def main(argv: Sequence[str] | None = None) -> None:
     dataset = None if is_own else dataset_of(args.dataset, args.options)
     check_place(args.out, args.dataset)
     require_free(images)
+    require_scratch(images)
     if folder:
         _check_folder(Path(folder), images)
-    state = state_of(args.out, args.dataset, args.options)
+    was_there = args.out.exists()
+    lock = images.with_name(".images.lock")
+    with locked(lock, lambda: print(f"{images}: another process gets them; waiting"), stays=False):
+        if was_there or not _is_receipt_of(args.out, args.dataset, args.options):
+            _get(args.dataset, dataset, args.options, images, archives, args.out)
+
+
+def _is_receipt_of(receipt: Path, name: str, options: Mapping[str, Any]) -> bool:
+    """Whether a receipt is there, of this data set as it is now."""
+    if not is_receipt(receipt):
+        return False
+    said = read_json(receipt)
+    now = (name, image_options(options), state_of(receipt, name, options))
+    return (said["dataset"], said["options"], said["state"]) == now
+
+
+def _get(
+    name: str,
+    dataset: Dataset | None,
+    options: Mapping[str, Any],
+    images: Path,
+    archives: Archives,
+    receipt: Path,
+) -> None:
+    """Bring a data set's images to their place, and write their receipt.
+
+    dataset : None for a folder of the user's own
+    """
+    folder = user_folder(name, options)
+    state = state_of(receipt, name, options)
     with scratch(images) as partial:
         made = partial / "images"
         if folder:
@@ -56,18 +88,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         else:
             assert dataset is not None  # one of the user's own has a folder
             module = import_module(f"ptnl.data.{dataset.module}")
-            said = module.download(args.dataset, made, args.options, archives)
+            said = module.download(name, made, options, archives)
         put(made, images)
-    receipt = {
-        "dataset": args.dataset,
-        "options": image_options(args.options),
-        "splits": splits_of(dataset, args.options) if dataset else "own",
+    about = {
+        "dataset": name,
+        "options": image_options(options),
+        "splits": splits_of(dataset, options) if dataset else "own",
         "files": archives.fetched,
         "state": state,
         "made_by": made_by(),
         **said,
     }
-    write_json(receipt, args.out, replaces=True)
+    write_json(about, receipt, replaces=True)
 
 
 def _check_folder(folder: Path, images: Path) -> None:

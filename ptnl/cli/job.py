@@ -34,12 +34,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         serve(Path(value), run, PHASES)
     if not arguments or arguments[0].startswith("-"):
         sys.exit(__doc__)
-    started = time.time()
+    started = time.monotonic()
     ended = ask(Path(os.environ[ADDRESS]), arguments) if ADDRESS in os.environ else None
     if ended is None:
         ended = run_here(run, arguments)
     if option == "--record" and ended.status == 0:
-        write_record(Path(value).with_suffix(".tsv"), time.time() - started, ended.memory)
+        write_record(Path(value).with_suffix(".tsv"), time.monotonic() - started, ended.memory)
     sys.exit(ended.status)
 
 
@@ -53,9 +53,14 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def write_record(path: Path, seconds: float, memory: int) -> None:
-    """What a job took: seconds, and MiB of memory at its peak."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"s\tmax_rss\n{seconds:.3f}\t{memory / 2**20:.2f}\n")
+    """What a job took: seconds, and MiB of memory at its peak. Exits with 2 on a full disk."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"s\tmax_rss\n{seconds:.3f}\t{memory / 2**20:.2f}\n")
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        print(f"error: {path}: cannot be written ({error.strerror})", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

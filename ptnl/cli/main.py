@@ -12,7 +12,7 @@ from ptnl.cli.entry import start
 NO_COMMANDS = {"__init__", "entry", "job", "main"}
 OWN = {"adapt", "audit", "export", "predict"}  # on the user's own images
 # Called by hand: no step of the workflow needs them.
-TOOLS = OWN | {"bench", "data", "pack", "plan", "protocols", "summary", "unpack"}
+TOOLS = OWN | {"bench", "data", "pack", "plan", "protocols", "run", "summary", "unpack"}
 
 
 def commands() -> dict[str, str]:

@@ -5,7 +5,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import numpy as np
 from tqdm import tqdm
 
 from ptnl.fetch.disk import require_space
-from ptnl.fetch.ownership import discard, is_scratch, make_scratch, scratch_path
+from ptnl.fetch.locking import locked
+from ptnl.fetch.ownership import discard, is_scratch, make_scratch, require_scratch, scratch_path
 from ptnl.io import end_array, naming, read_json, require_own, write_json
 
 ENDING = 4096  # bytes reserved for what stands behind the numbers
@@ -31,7 +32,8 @@ def write_features(
     """Write features (..., images, D) to `out` (NPY, float16), part by part and flat in memory.
 
     What is done stays in a hidden folder beside `out` until all is: a call with the same `identity`
-    goes on behind it, and ends with the same bytes. Images a second are shown on standard error.
+    goes on behind it, and ends with the same bytes. A second process that is to write the same file
+    waits for the first. Images a second are shown on standard error.
 
     Parameters
     ----------
@@ -48,6 +50,21 @@ def write_features(
         something at `out` is not ptnl's
     """
     require_own(out)
+    require_scratch(out)
+    lock = out.with_name(f".{out.name}.lock")
+    with locked(lock, lambda: print(f"{out}: another process writes it; waiting"), stays=False):
+        _write_locked(out, shape, identity, parts, unit, about)
+
+
+def _write_locked(
+    out: Path,
+    shape: tuple[int, ...],
+    identity: str,
+    parts: Callable[[int], Iterable[np.ndarray]],
+    unit: str,
+    about: Mapping[str, Any],
+) -> None:
+    """`write_features` while no other process may write."""
     partial = scratch_path(out)
     array, checkpoint = partial / "features.npy", partial / "checkpoint.json"
     identity = json.dumps([identity, shape])

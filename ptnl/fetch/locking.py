@@ -14,8 +14,11 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextmanager
-def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def locked(path: Path, waiting: Callable[[], None], stays: bool = True) -> Iterator[None]:
     """Hold the lock that the empty file `path` stands for; call `waiting` if another holds it.
+
+    stays : whether the file remains; without it, whoever waited makes another, which filelock
+        does when it finds that the file it has locked is no longer at `path`
 
     The kernel gives the lock back however its process ends, so a killed job leaves nothing to clean
     up. (filelock's soft lock, a file that a killed job would leave behind, is therefore refused.)
@@ -38,4 +41,6 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
+        if not stays:
+            path.unlink(missing_ok=True)
         lock.release()

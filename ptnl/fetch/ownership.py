@@ -37,19 +37,25 @@ def is_scratch(folder: Path) -> bool:
     return not folder.is_symlink() and (folder / SCRATCH_MARK).is_file()
 
 
+def require_scratch(place: Path) -> None:
+    """Raise an `InputError` where something of another's has the name of a place's scratch."""
+    folder = scratch_path(place)
+    is_empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
+    if os.path.lexists(folder) and not is_empty and not is_scratch(folder):
+        raise InputError(
+            f"{folder}: is in the way and ptnl did not make it; move it elsewhere, or delete it"
+        )
+
+
 def make_scratch(place: Path) -> Path:
     """Make the scratch folder of `place`, with its mark; one that is there is kept as it is.
 
     An `InputError` where something else has its name.
     """
+    require_scratch(place)
     folder = scratch_path(place)
     if is_scratch(folder):
         return folder
-    is_empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
-    if os.path.lexists(folder) and not is_empty:
-        raise InputError(
-            f"{folder}: is in the way and ptnl did not make it; move it elsewhere, or delete it"
-        )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SCRATCH_MARK).touch()
     return folder

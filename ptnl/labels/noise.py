@@ -165,15 +165,23 @@ def fp_swap(request: Request) -> pd.DataFrame:
         rows = np.flatnonzero(labels == label)
         halves[label] = np.split(rows, [math.ceil(len(rows) / 2)])
     free = np.sort(np.concatenate([second for _, second in halves.values()]))
+    is_free = np.isin(np.arange(len(labels)), free)
     drawn, seen = [], []
-    for label, (first, _) in halves.items():
+    for label, (first, second) in halves.items():
         size, replace = request.shots, len(first) < request.shots
         right = first[right_stream.choice(len(first), size=size, replace=replace)]
-        others = free[labels[free] != label]
-        if request.fp and not len(others):
+        # Where the class's own images stand among the free ones: to look at all free images once a
+        # class would take time in the square of the classes.
+        own = np.searchsorted(free, second[is_free[second]])
+        others = len(free) - len(own)
+        if request.fp and not others:
             raise InputError(f"no image of another class is left to mislabel as class {label}")
-        wrong = wrong_stream.choices(others, k=request.fp) if request.fp else []
-        free = np.setdiff1d(free, wrong)
+        picked = wrong_stream.choices(range(others), k=request.fp) if request.fp else []
+        taken = np.array(picked, dtype=np.int64)  # positions among the images of other classes
+        at = taken + np.searchsorted(own - np.arange(len(own)), taken, side="right")
+        wrong = free[at]
+        free = np.delete(free, at)
+        is_free[wrong] = False
         chosen = np.unique([*wrong, *right[request.fp :]])
         drawn.append(chosen)
         seen.append(np.full(len(chosen), label))

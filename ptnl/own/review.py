@@ -4,19 +4,17 @@ import base64
 import json
 from collections.abc import Sequence
 from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ptnl.features.decoding import read_image
+from ptnl.features.thumbnails import thumbnail
 from ptnl.own.encode import Images
 from ptnl.schemas import rows_of
 
 THUMBNAIL_SIDE = 144  # pixels; small images stay as they are
-QUALITY = 80  # of WebP
 NEAREST = 4  # images shown of either class
 PLACE = "/*DATA*/null"
 
@@ -97,8 +95,4 @@ class _Pictures:
 
 
 def _data_url(path: Path) -> str:
-    image = read_image(path)
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    buffer = BytesIO()
-    image.save(buffer, "WEBP", quality=QUALITY)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/webp;base64," + base64.b64encode(thumbnail(path, THUMBNAIL_SIDE)).decode()

@@ -201,6 +201,12 @@ def split_runs(config: Config) -> list[Run]:
     ]
 
 
+def predicted_runs(config: Config) -> list[Run]:
+    """The runs whose predictions are listed image by image: of the first seed, and zero-shot."""
+    first = config["seeds"][0]
+    return [run for run in runs(config) if run.seed == first or not METHODS[run.method].is_trained]
+
+
 def zero_shot_runs(config: Config) -> list[Run]:
     """The runs of zero-shot CLIP."""
     return [run for run in runs(config) if run.method == "zero_shot"]

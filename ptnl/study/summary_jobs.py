@@ -9,6 +9,7 @@ from ptnl.study.grid import (
     RANDOM_PROMPT,
     encoded,
     gradient_runs,
+    predicted_runs,
     pseudo_label_runs,
     random_prompts,
     runs,
@@ -16,7 +17,14 @@ from ptnl.study.grid import (
     tpt_evaluations,
     zero_shot_runs,
 )
-from ptnl.study.job_files import Config, Job, features_file, manifest_file, metrics_files
+from ptnl.study.job_files import (
+    Config,
+    Job,
+    features_file,
+    manifest_file,
+    metrics_files,
+    receipt_file,
+)
 
 
 def measure_jobs(config: Config) -> Iterator[Job]:
@@ -87,13 +95,14 @@ def summary_jobs(config: Config) -> Iterator[Job]:
     yield Job("report_cost", (table, "<results>/config.yaml"), cost)
     own = list(_own_pages(config, table, confusion))
     yield from own
-    pages = [file for job in own for file in job.outputs if file.endswith((".svg", ".md", ".yaml"))]
+    read = (".svg", ".md", ".yaml", "/classes.parquet", "/hard_images.parquet")
+    pages = [file for job in own for file in job.outputs if file.endswith(read)]
     pages += [f"<results>/tables/table{number}.md" for number in tables]
     pages += [f"<results>/figures/figure{number}.svg" for number in figures]
     later = (*ranks[1:], *tpt[1:])
     yield Job(
         "write_report",
-        (table, *pages, *later, claims[0], data[1], *zero_shot[1:], noise[1], cost[1]),
+        (table, *pages, *later, *claims, data[1], *zero_shot[1:], noise[1], cost[1]),
         ("<results>/report.html",),
     )
 
@@ -105,6 +114,15 @@ def _own_pages(config: Config, table: str, confusion: list[str]) -> Iterator[Job
     drawn = [f"<results>/figures/overview.{suffix}" for suffix in ("svg", "pdf", "png")]
     listed = [f"<results>/tables/overview.{suffix}" for suffix in ("csv", "md", "tex")]
     yield Job("make_overview", (table, *draws), (*listed, *drawn))
+    manifests = tuple(map(manifest_file, config["datasets"]))
+    predictions = "<results>/predictions.parquet"
+    yield Job(
+        "collect_predictions",
+        (*metrics_files(predicted_runs(config)), *manifests),
+        (predictions,),
+    )
+    receipts = [receipt_file(config, dataset) for dataset in config["datasets"]]
+    yield Job("select_hard_images", (predictions, *receipts), ("<results>/hard_images.parquet",))
     for dataset in config["datasets"]:
         of_dataset = [run for run in runs(config) if run.dataset == dataset]
         details = f"<results>/details/{dataset}"

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.damaged_files [COUNT]
 
-Every bit flip, truncation and swap of blocks must be found, with the file named, or be without
-effect on what is read.
+Every bit flip, truncation, swap of blocks and empty file must be found, with the file named, or be
+without effect on what is read.
 """
 
 import random
@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 from tests.damage import WAYS, artefacts, outcome
 
 
-def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+def damaged(count: int) -> dict[tuple[str, str], Counter]:
+    """(file, way of damage) -> how often each outcome (see `tests.damage.outcome`)."""
     stream = random.Random(0)
     found: dict[tuple[str, str], Counter] = {}
     with TemporaryDirectory() as folder:
@@ -25,6 +25,11 @@ def main() -> None:
             artefact, way = made[number % len(made)], stream.choice(WAYS)
             key = artefact.path.name, way.__name__
             found.setdefault(key, Counter())[outcome(artefact, way, stream)] += 1
+    return found
+
+
+def main() -> None:
+    found = damaged(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
     for (name, way), outcomes in sorted(found.items()):
         print(f"{name:22} {way:10} {dict(outcomes)}")
     total = sum(found.values(), Counter())

@@ -236,8 +236,6 @@ def measure(
     side = backbone.image_size
     pixels = torch.randint(0, 256, (encoder.batch, 3, side, side), dtype=torch.uint8)
     work["image"] = lambda: encoder(pixels)
-    for call in work.values():
-        call()  # the warm-up
     seconds = fastest(backbone.device, repeats, work)
 
     def line(*kind: object, share: Callable[[int], float] = lambda count: 1.0) -> Line:
@@ -340,7 +338,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", nargs="+", type=int, default=RUNS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
-        "--repeats", type=int, default=3, help="rounds, of which the fastest counts"
+        "--repeats",
+        type=int,
+        default=3,
+        help="rounds, of which the fastest counts; the first warms up",
     )
     args = parser.parse_args(argv)
     keep_freed_memory()

@@ -8,7 +8,7 @@ import yaml
 
 from ptnl.analysis.aggregate import runs_table, summarise
 from ptnl.analysis.details import class_results, learning_curves
-from ptnl.io import write_json, write_parquet
+from ptnl.io import write_array, write_json, write_parquet
 from ptnl.schemas import (
     CLASS_ACCURACY,
     CURVES,
@@ -66,10 +66,10 @@ def study(folder: Path, dataset: str = "icons", seeds=(1, 2, 3, 4)) -> Path:
     for run in [Run(dataset, "mini-rn", "zero_shot", "none", 0, 0), *runs]:
         share = SHARES.get(run.method, (0.6, 0.6))[run.fp > 0]
         scores = np.eye(len(CLASSES))[labels] * (rng.random(IMAGES) < share)[:, None]
+        scores[-1] = np.eye(len(CLASSES))[(labels[-1] + 1) % len(CLASSES)]  # misleads all methods
         logits = (scores + 0.5 * rng.random(scores.shape)).astype(np.float16)
         where = folder / "runs" / run.path
-        where.mkdir(parents=True)
-        np.save(where / "logits.npy", logits)
+        write_array(logits, where / "logits.npy")
         predictions.append(logits.argmax(axis=1))
         metrics.append(metrics_of(run, 100 * float((predictions[-1] == labels).mean())))
         write_json(metrics[-1], where / "metrics.json")

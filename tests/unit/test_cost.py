@@ -1,5 +1,7 @@
 """What a study has cost."""
 
+import itertools
+
 import pandas as pd
 import psutil
 import pytest
@@ -7,6 +9,7 @@ import torch
 
 from ptnl.analysis.aggregate import runs_table
 from ptnl.analysis.cost import cost_table, markdown
+from ptnl.cli import job
 from ptnl.cli.job import write_record
 from ptnl.errors import InputError
 from ptnl.schemas import COST
@@ -62,6 +65,24 @@ def test_records_are_read_as_jobs_write_them(tmp_path):
     file.write_text(file.read_text().splitlines()[0])
     with pytest.raises(InputError, match=r"pseudo_confident\.tsv: not readable as the record"):
         read_records(tmp_path)
+
+
+def test_a_job_on_a_full_disk_says_so_and_leaves_no_record(small_disk, capsys):
+    (small_disk / "all").write_bytes(bytes(1 << 20))
+    with pytest.raises(SystemExit) as ended:
+        write_record(small_disk / "a.tsv", 1.0, 2**30)
+    assert ended.value.code == 2
+    assert "a.tsv: cannot be written (No space left on device)" in capsys.readouterr().err
+    assert not (small_disk / "a.tsv").exists()
+
+
+def test_a_clock_that_is_set_back_makes_no_job_negative(tmp_path, monkeypatch):
+    clock = itertools.count(2e9, -1e6)
+    monkeypatch.setattr("ptnl.cli.job.time.time", lambda: next(clock))
+    with pytest.raises(SystemExit):
+        job.main(["--record", str(tmp_path / "plan.log"), "plan", "--help"])
+    (record,) = read_records(tmp_path).values()
+    assert record.seconds >= 0
 
 
 def test_a_process_knows_what_it_took(monkeypatch):

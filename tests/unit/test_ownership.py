@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,26 @@ def get(data_root: Path, name: str, dtd=None, **options) -> None:
     manual = str(dtd[0]) if dtd else str(data_root / "manual")
     asked = ["--dataset", name, "--options", json.dumps(options), "--manual", manual, *sources]
     download_dataset.main([*asked, "--out", str(data_root / name / "receipt.json")])
+
+
+def test_images_that_another_process_got_meanwhile_are_not_got_again(tmp_path, dtd, monkeypatch):
+    """It held the lock, and has written its receipt once this process has it."""
+    alone = download_dataset.locked
+
+    @contextmanager
+    def after_another(path, waiting, **options):
+        monkeypatch.setattr(download_dataset, "locked", alone)
+        get(tmp_path, "dtd", dtd)
+        seen.append(snapshot(tmp_path / "dtd/images"))
+        with alone(path, waiting, **options):
+            yield
+
+    seen = []
+    monkeypatch.setattr(download_dataset, "locked", after_another)
+    get(tmp_path, "dtd", dtd)
+    assert [snapshot(tmp_path / "dtd/images")] == seen
+    get(tmp_path, "dtd", dtd)  # said again, it is done again
+    assert snapshot(tmp_path / "dtd/images") != seen[0]
 
 
 def coop_layout(data_root: Path) -> None:

@@ -1,40 +1,33 @@
-"""The report page."""
+"""The report page: what stands in it, and where."""
 
 import base64
 import re
+from html import unescape
+from xml.etree import ElementTree
 
+import pandas as pd
+import pytest
 import yaml
 
-from ptnl.analysis.report import DataSetDetails, Report, introduction, render_report
+from ptnl.analysis.details import LISTED, classes_markdown
+from ptnl.analysis.overview import seeds_markdown
+from ptnl.analysis.report import introduction, summary, verdicts_at_a_glance, world
 from ptnl.analysis.settings_report import settings_markdown
-from ptnl.cli import write_report
 from ptnl.io import read_parquet
-from ptnl.schemas import RUNS
-from tests.unit.made_up import study
+from ptnl.schemas import HARD_IMAGES, RUNS
+from tests.unit.made_up import CLASSES, study
+from tests.unit.made_up_report import reported
 from tests.unit.markdown import unpadded
 
-SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
-CLAIMS = "# The claims\n\n- it **holds**\n\n## How a verdict is reached\n\nSo and so.\n"
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return reported(tmp_path_factory.mktemp("report") / "toy")
 
 
-def page(tmp_path, **parts) -> str:
-    report = {
-        "study": "toy",
-        "runs": read_parquet(study(tmp_path / "toy") / "runs.parquet", RUNS),
-        "overview": "| All methods |\n|---|\n| c |",
-        "overview_figure": SVG,
-        "details": {"icons": DataSetDetails("| bell → car |\n|---|", {"Every class": SVG})},
-        "claims": CLAIMS,
-        "tables": {2: "**Table 2.** Second.", 1: "| A | B |\n|---|---:|\n| a & b | 1 |"},
-        "ranks": "| Rank |\n|---|\n| first |",
-        "figures": {2: SVG},
-        "unfilled": ["Figure 9 needs prompt_sce."],
-        "data": ["| Data |\n|---|\n| photographs |", "**Warning:** off"],
-        "noise": "| fp |\n|---|\n| 2 |",
-        "settings": "| epochs |\n|---|\n| 50 |",
-        "cost": "| Hours |\n|---:|\n| 3.5 |",
-    }
-    return render_report(Report(**{**report, **parts}))
+@pytest.fixture(scope="module")
+def page(folder) -> str:
+    return (folder / "report.html").read_text()
 
 
 def in_this_order(text: str, *parts: str) -> bool:
@@ -42,46 +35,81 @@ def in_this_order(text: str, *parts: str) -> bool:
     return places == sorted(places)
 
 
-def test_the_study_stands_before_the_paper(tmp_path):
-    text = page(tmp_path)
+def test_the_overview_stands_first_and_the_study_before_the_paper(page):
     assert in_this_order(
-        text,
-        "All methods",
-        "bell → car",
-        "<strong>holds</strong>",
-        "<summary>",
-        "So and so.",
-        "Figure 9 needs prompt_sce.",
-        "a &amp; b",
-        "<strong>Table 2.</strong>",
-        "first",
-        "<strong>Figure 2.</strong>",
-        "photographs",
-        "<strong>Warning:</strong>",
-        "<td>2</td>",
-        "<td>50</td>",
-        "3.5",
-        "Environment</h2>",
+        unescape(page),
+        "17 runs on 1 data set (icons)",
+        "None of the data sets is the paper's",
+        "1 holds here",
+        '<span class="holds">Holds</span> Prompt tuning loses less to wrong labels than a linear',
+        "17 claims need more runs than this study has",
+        'aria-label="Every method at every rate"',
+        "<strong>Random noise: top-1",
+        "Every seed</summary>",
+        'aria-label="Accuracy of every class"',
+        "Most frequent mistakes on Icons",
+        'src="data:image/webp;base64,',
+        "How verdicts are reached",
+        "Figure 2 needs prompt_gce, linear_probe_gce.",
+        "<strong>Data sets.</strong>",
+        "<strong>Noise.</strong>",
+        "<strong>Methods.</strong>",
+        "primary_backbone: mini-rn",
+        "<strong>Cost.</strong>",
+        "markdown-it-py",
+        'id="cite"',
     )
 
 
-def test_the_page_is_one_file_and_links_to_the_tables_beside_it(tmp_path):
-    text = page(tmp_path)
-    assert text.count(base64.b64encode(SVG).decode()) == 3
-    links = set(re.findall(r'(?:src|href)="(?!#|data:)([^"]*)"', text))
-    assert links == {
-        *("tables/overview.csv", "tables/table1.csv", "tables/table2.csv"),
-        *("runs.csv", "summary.csv", "claims.csv"),
+def test_what_the_paper_shows_and_the_study_does_not_has_no_empty_heading(page):
+    assert "The paper's tables" not in page
+    assert "The paper's figures" not in page
+
+
+def test_the_page_is_one_file_and_links_to_the_tables_beside_it(page):
+    assert "default-src 'none'" in page
+    used = set(re.findall(r'(?:src|href)="(?!#|data:)([^"]*)"', page))
+    figures = ("overview", "classes_icons", "confusion_icons", "learning_icons")
+    assert used == {
+        *("tables/overview.csv", "runs.csv", "summary.csv", "claims.csv", "noise.csv", "cost.csv"),
+        *("datasets.csv", "feature_norms.csv", "config.yaml", "details/icons/classes.parquet"),
+        *("predictions.parquet", "hard_images.parquet"),
+        *(f"figures/{name}.{kind}" for name in figures for kind in ("svg", "pdf", "png")),
     }
-    anchors = set(re.findall(r'href="#(\w+)"', text))
-    assert anchors == set(re.findall(r'<h2 id="(\w+)"', text))
+    anchors = re.findall(r'href="#(\w+)"', page)
+    assert set(anchors) == set(re.findall(r'<h2 id="(\w+)"', page))
 
 
-def test_a_study_that_fills_nothing_of_the_paper_has_no_empty_headings(tmp_path):
-    text = page(tmp_path, tables={}, figures={})
-    assert "The paper's tables" not in text
-    assert "The paper's figures" not in text
-    assert "Figure 9 needs prompt_sce." in text
+def test_ids_stand_once_and_every_reference_leads_to_one(page):
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:url\(|href=")#([^")]+)', page)) <= set(ids)
+
+
+def test_every_table_has_a_caption_and_heads(page):
+    tables = re.findall(r"<table.*?</table>", page, flags=re.S)
+    assert len(tables) > 10
+    for table in tables:
+        parsed = ElementTree.fromstring(table)
+        assert "".join(parsed.find("caption").itertext()).strip()
+        assert parsed.find(".//th[@scope='col']") is not None
+        assert parsed.find(".//tbody//th[@scope='row']") is not None
+
+
+def test_images_that_all_methods_get_wrong_are_shown_with_their_names(folder, page):
+    hard = read_parquet(folder / "hard_images.parquet", HARD_IMAGES)
+    assert len(hard)
+    for image in hard.itertuples():
+        thumbnail = base64.b64encode(image.thumbnail).decode()
+        said = page.partition(thumbnail)[2].partition("</li>")[0]
+        assert f"<div>{image.class_name}<br><s>{image.predicted_class}</s>" in said
+
+
+def test_the_paper_is_cited_as_the_citation_file_says(root, page):
+    cited = yaml.safe_load((root / "CITATION.cff").read_text())["preferred-citation"]
+    names = [f"{author['given-names']} {author['family-names']}" for author in cited["authors"]]
+    line = f"{', '.join(names)}. {cited['title']} {cited['collection-title']}, {cited['year']}."
+    assert line in page
 
 
 def test_the_introduction_counts(tmp_path):
@@ -89,6 +117,54 @@ def test_the_introduction_counts(tmp_path):
     assert introduction(runs).startswith(
         "17 runs on 1 data set (icons) with 1 backbone (mini-rn), 3 methods, 16 shots."
     )
+
+
+def test_the_world_is_named():
+    assert world(["dtd", "ucf101"]).startswith("All data sets are the paper's.")
+    assert world(["dtd", "icons"]).startswith("Icons: not of the paper.")
+    assert world(["icons", "symbols"]).startswith("None of the data sets is the paper's")
+
+
+def test_verdicts_at_a_glance():
+    verdicts = pd.DataFrame(
+        [("undecided", "A"), ("holds", "B"), ("not enough runs", "C"), ("holds", "D")],
+        columns=["verdict", "statement"],
+    )
+    groups = verdicts_at_a_glance(verdicts)
+    assert [(group["name"], group["claims"]) for group in groups] == [
+        ("holds", ["B", "D"]),
+        ("undecided", ["A"]),
+        ("not-enough-runs", ["C"]),
+    ]
+    assert summary(verdicts) == (
+        "Of the paper's 4 claims, 2 hold here, 1 is undecided, "
+        "1 needs more runs than this study has."
+    )
+
+
+def test_every_seed_has_a_column(tmp_path):
+    runs = read_parquet(study(tmp_path / "toy") / "runs.parquet", RUNS)
+    text = unpadded(seeds_markdown(runs))
+    assert "| Data set | Method | Backbone | Noise | Rate (%) | Seed 1 | Seed 2 | Seed 3 |" in text
+    row = runs[(runs.method == "prompt_ce") & (runs.fp == 8)].sort_values("seed").accuracy
+    numbers = " | ".join(f"{value:.2f}" for value in row)
+    assert f"| Icons | Prompt tuning | mini-RN | Random | 50 | {numbers} |" in text
+    untrained = runs[runs.method == "zero_shot"]
+    assert seeds_markdown(untrained) == "Nothing was trained, so there are no seeds.\n"
+
+
+def test_the_hardest_classes_come_first_and_only_those_of_many():
+    def accuracy(classes: int) -> pd.DataFrame:
+        frame = pd.DataFrame({"class_name": [f"class {n}" for n in range(classes)]})
+        frame["mean"] = [float(classes - number) for number in range(classes)]
+        return frame.assign(method="prompt_ce", images=5, rate=50.0)
+
+    text = unpadded(classes_markdown(accuracy(3), "Icons", "symmetric"))
+    assert text.startswith("**Accuracy (%) of every class of Icons:** random noise, 50 % wrong")
+    assert in_this_order(text, "| class 2 | 5 | 1.0 |", "| class 1 |", "| class 0 |")
+    many = classes_markdown(accuracy(LISTED + 1), "Icons", "symmetric")
+    assert f"the {LISTED} hardest classes" in many
+    assert "class 0 " not in many
 
 
 def test_every_setting_is_stated(tmp_path):
@@ -105,22 +181,10 @@ def test_every_setting_is_stated(tmp_path):
     assert "| Prompt tuning | prompt_ce | epochs 50, learning_rate 0.002, q 0.7 |" in text
 
 
-def test_the_command(tmp_path):
-    folder = study(tmp_path / "toy")
-    files = {}
-    for name in ("overview.md", "claims.md", "data.md", "noise.md", "cost.md", "mistakes.md"):
-        files[name] = str(folder / name)
-        (folder / name).write_text(f"{name} is here\n")
-    svg = folder / "figure.svg"
-    svg.write_bytes(SVG)
-    options = {
-        **{"config": folder / "config.yaml", "runs": folder / "runs.parquet"},
-        **{"overview": files["overview.md"], "overview-figure": svg},
-        **dict.fromkeys(("class-figures", "confusion-figures", "learning-figures"), svg),
-        **{kind: files[f"{kind}.md"] for kind in ("mistakes", "claims", "data", "noise", "cost")},
-        "out": folder / "report.html",
-    }
-    write_report.main([f"--{name}={value}" for name, value in options.items()])
-    text = (folder / "report.html").read_text()
-    assert "overview.md is here" in text
-    assert "Figure 2 needs prompt_gce, linear_probe_gce." in text
+def test_class_names_are_text(tmp_path):
+    assert "apple" in CLASSES
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.unit.made_up.CLASSES", ("<b>apple", "bell", "car"))
+        page = (reported(tmp_path / "toy") / "report.html").read_text()
+    assert "<b>apple" not in page
+    assert "&lt;b&gt;apple" in page

@@ -2,9 +2,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,19 +139,41 @@ resumable.write_features(out, SHAPE, "a", stuck, "view")
 """
 
 
-def test_killed_for_good(tmp_path, root, often):
-    """SIGKILL, which no handler sees."""
-    out = tmp_path / "f.npy"
+def stuck(out: Path, root: Path) -> subprocess.Popen:
+    """A process that has written the first parts and saved how far it is, and does no more."""
     process = subprocess.Popen(
         [sys.executable, "-c", STUCK, str(out)],
         cwd=root,
         stdin=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    checkpoint = tmp_path / ".f.npy.partial/checkpoint.json"
-    while not checkpoint.exists():
+    while not (out.with_name(f".{out.name}.partial") / "checkpoint.json").exists():
         assert process.poll() is None
         time.sleep(0.02)
+    return process
+
+
+def test_a_second_process_waits_and_goes_on_behind_the_first(tmp_path, root, often, capsys):
+    out = tmp_path / "f.npy"
+    process, again, said = stuck(out, root), Parts(), ""
+    second = threading.Thread(target=write_features, args=(out, SHAPE, "a", again, "view"))
+    second.start()
+    while "f.npy: another process writes it; waiting" not in said:
+        said += capsys.readouterr().out
+        time.sleep(0.02)
+    assert again.starts == []
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    second.join()
+    assert again.starts[0] > 0
+    np.testing.assert_array_equal(np.load(out), whole())
+    assert [path.name for path in tmp_path.iterdir()] == ["f.npy"]
+
+
+def test_killed_for_good(tmp_path, root, often):
+    """SIGKILL, which no handler sees."""
+    out = tmp_path / "f.npy"
+    process = stuck(out, root)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not out.exists()

@@ -1,6 +1,7 @@
 """Going on with a study's numbers: frames, logits and predictions, packed and unpacked."""
 
 import json
+import re
 import tarfile
 
 import matplotlib as mpl
@@ -14,6 +15,7 @@ from ptnl.errors import InputError
 from ptnl.schemas import CLASS_ACCURACY, CURVES, MISTAKES, RUNS, SUMMARY
 from ptnl.training.run import Run
 from tests.unit.made_up import CLASSES, IMAGES, study
+from tests.unit.made_up_report import reported
 
 
 def test_tidy_frames(tmp_path):
@@ -108,8 +110,13 @@ def test_the_notebook_answers_its_questions(tmp_path, root, capsys, monkeypatch)
     assert shown["errors"].to_numpy().min() > 0
 
 
-def test_the_example_of_the_page_runs(tmp_path, root, monkeypatch):
-    monkeypatch.chdir(study(tmp_path / "results/embedded").parents[1])
+def test_the_examples_of_the_page_run(tmp_path, root, monkeypatch):
+    monkeypatch.chdir(reported(tmp_path / "results/embedded").parents[1])
     page = (root / "workflow/docs/results.md").read_text()
-    example = page.split("```python\n", 1)[1].split("```", 1)[0]
-    exec(compile(example, "results.md", "exec"), {})
+    examples = re.findall(r"^```python\n(.*?)^```", page, flags=re.M | re.S)
+    shown: dict = {}
+    for example in examples:
+        exec(compile(example, "results.md", "exec"), shown)
+    wrong = shown["wrong"]
+    assert len(wrong)
+    assert (wrong.margin < 0).all()

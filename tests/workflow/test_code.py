@@ -17,6 +17,8 @@ SUMMARIES = {
     "make_table": 6,
     "make_overview": 1,
     "collect_details": 1,
+    "collect_predictions": 1,
+    "select_hard_images": 1,
     "plot_details": 1,
     "plot_figure": 4,  # not those of gradients and of random prompts
     "report_cost": 1,

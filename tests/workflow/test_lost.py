@@ -25,7 +25,8 @@ RUN_TABLE = {
     "report_noise": 1,
     **REPORT,
 }
-SUMMARIES = {**RUN_TABLE, "collect_details": 1, "plot_details": 1}
+PREDICTIONS = {"collect_predictions": 1, "select_hard_images": 1}
+SUMMARIES = {**RUN_TABLE, "collect_details": 1, "plot_details": 1, **PREDICTIONS}
 GRADIENTS = {"collect_gradients": 1, "plot_figure": 5}
 PSEUDO_LABELS = {
     "sample_pseudolabels": 2,

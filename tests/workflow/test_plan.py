@@ -45,6 +45,8 @@ def test_the_embedded_study(tmp_path):
         "write_config": 1,
         "make_overview": 1,
         "collect_details": 2,
+        "collect_predictions": 1,
+        "select_hard_images": 1,
         "plot_details": 2,
         "write_report": 1,
     }
@@ -84,6 +86,8 @@ def test_the_paper(tmp_path):
         "write_config": 1,
         "make_overview": 1,
         "collect_details": 8,
+        "collect_predictions": 1,
+        "select_hard_images": 1,
         "plot_details": 8,
         "write_report": 1,
     }

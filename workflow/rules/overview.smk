@@ -1,9 +1,6 @@
 # What every study shows, whatever it runs: all methods, single classes, learning curves, its config.
 
 
-FORMATS = (".svg", ".pdf", ".png")
-
-
 rule write_config:
     """The study's config, with defaults and protocol, as its jobs have seen it."""
     output:
@@ -26,8 +23,24 @@ rule make_overview:
         runs="<results>/runs.parquet",
         random_prompts=random_prompt_files("accuracy.parquet"),
     output:
-        tables=multiext("<results>/tables/overview", ".csv", ".md", ".tex"),
-        figures=multiext("<results>/figures/overview", *FORMATS),
+        tables=[
+            report(
+                "<results>/tables/overview.csv",
+                caption="../report/overview_table.rst",
+                category="Overview",
+                labels={"file": "overview.csv"},
+            ),
+            *multiext("<results>/tables/overview", ".md", ".tex"),
+        ],
+        figures=[
+            report(
+                "<results>/figures/overview.svg",
+                caption="../report/overview_figure.rst",
+                category="Overview",
+                labels={"file": "overview.svg"},
+            ),
+            *multiext("<results>/figures/overview", ".pdf", ".png"),
+        ],
     log:
         "<logs>/make_overview.log",
     localrule: True
@@ -70,6 +83,52 @@ rule collect_details:
         "> {log:q} 2>&1"
 
 
+rule collect_predictions:
+    """What each method makes of each test image, with the study's first seed."""
+    input:
+        metrics=run_file("metrics.json", grid.predicted_runs(config)),
+        logits=run_file("logits.npy", grid.predicted_runs(config)),
+        manifests=collect("<results>/manifests/{dataset}.parquet", dataset=config["datasets"]),
+    output:
+        "<results>/predictions.parquet",
+    log:
+        "<logs>/collect_predictions.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        *code("collect_predictions"),
+        folders=lambda wildcards, input: folders_of(input.metrics),
+    shell:
+        "python -m ptnl.cli.job collect_predictions --runs {params.folders:q} "
+        "--manifests {input.manifests:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule select_hard_images:
+    """The test images that every method gets wrong, as thumbnails."""
+    input:
+        predictions="<results>/predictions.parquet",
+        receipts=[
+            f"<data>/{dataset_place(config, name)}/receipt.json" for name in config["datasets"]
+        ],
+    output:
+        "<results>/hard_images.parquet",
+    log:
+        "<logs>/select_hard_images.log",
+    localrule: True
+    conda:
+        "../../envs/ptnl.yaml"
+    params:
+        *code("select_hard_images"),
+        datasets=config["datasets"],
+        backbone=config["primary_backbone"],
+        transparent_on=config["transparent_on"],
+    shell:
+        "python -m ptnl.cli.job select_hard_images --predictions {input.predictions:q} "
+        "--datasets {params.datasets:q} --receipts {input.receipts:q} --backbone {params.backbone:q} "
+        "--transparent-on {params.transparent_on:q} --out {output:q} > {log:q} 2>&1"
+
+
 rule plot_details:
     """Single classes, confusion matrices and learning curves of every method on a data set."""
     input:
@@ -77,9 +136,33 @@ rule plot_details:
         mistakes="<results>/details/{dataset}/mistakes.parquet",
         curves="<results>/details/{dataset}/curves.parquet",
     output:
-        classes=multiext("<results>/figures/classes_{dataset}", *FORMATS),
-        confusion=multiext("<results>/figures/confusion_{dataset}", *FORMATS),
-        learning=multiext("<results>/figures/learning_{dataset}", *FORMATS),
+        classes=[
+            report(
+                "<results>/figures/classes_{dataset}.svg",
+                caption="../report/classes.rst",
+                category="Classes and training",
+                labels={"data set": "{dataset}", "figure": "classes"},
+            ),
+            *multiext("<results>/figures/classes_{dataset}", ".pdf", ".png"),
+        ],
+        confusion=[
+            report(
+                "<results>/figures/confusion_{dataset}.svg",
+                caption="../report/confusion.rst",
+                category="Classes and training",
+                labels={"data set": "{dataset}", "figure": "confusion"},
+            ),
+            *multiext("<results>/figures/confusion_{dataset}", ".pdf", ".png"),
+        ],
+        learning=[
+            report(
+                "<results>/figures/learning_{dataset}.svg",
+                caption="../report/learning.rst",
+                category="Classes and training",
+                labels={"data set": "{dataset}", "figure": "learning"},
+            ),
+            *multiext("<results>/figures/learning_{dataset}", ".pdf", ".png"),
+        ],
         mistakes="<results>/details/{dataset}/mistakes.md",
     log:
         "<logs>/plot_details/{dataset}.log",

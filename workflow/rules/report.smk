@@ -8,7 +8,13 @@ rule collect_runs:
     output:
         runs="<results>/runs.parquet",
         summary="<results>/summary.parquet",
-        csv=multiext("<results>/", "runs.csv", "summary.csv"),
+        csv=report(
+            "<results>/runs.csv",
+            caption="../report/runs.rst",
+            category="Study",
+            labels={"file": "runs.csv"},
+        ),
+        summary_csv="<results>/summary.csv",
     log:
         "<logs>/collect_runs.log",
     localrule: True
@@ -26,7 +32,13 @@ rule make_table:
     input:
         unpack(table_numbers),
     output:
-        multiext("<results>/tables/table{number}", ".csv", ".md", ".tex"),
+        report(
+            "<results>/tables/table{number}.csv",
+            caption="../report/table.rst",
+            category="The paper's tables",
+            labels={"table": "{number}"},
+        ),
+        multiext("<results>/tables/table{number}", ".md", ".tex"),
     log:
         "<logs>/make_table/table{number}.log",
     localrule: True
@@ -52,7 +64,13 @@ rule plot_figure:
     input:
         numbers=figure_numbers,
     output:
-        multiext("<results>/figures/figure{number}", ".svg", ".pdf", ".png"),
+        report(
+            "<results>/figures/figure{number}.svg",
+            caption="../report/figure.rst",
+            category="The paper's figures",
+            labels={"figure": "{number}"},
+        ),
+        multiext("<results>/figures/figure{number}", ".pdf", ".png"),
     log:
         "<logs>/plot_figure/figure{number}.log",
     localrule: True
@@ -75,7 +93,12 @@ rule report_noise:
     input:
         runs="<results>/runs.parquet",
     output:
-        csv="<results>/noise.csv",
+        csv=report(
+            "<results>/noise.csv",
+            caption="../report/noise.rst",
+            category="Study",
+            labels={"file": "noise.csv"},
+        ),
         markdown="<results>/noise.md",
     log:
         "<logs>/report_noise.log",
@@ -98,7 +121,12 @@ rule report_data:
         manifests=collect("<results>/manifests/{dataset}.parquet", dataset=config["datasets"]),
         features=[f"<results>/features/{d}/{b}.npy" for d, b in grid.encoded(config)],
     output:
-        csv="<results>/datasets.csv",
+        csv=report(
+            "<results>/datasets.csv",
+            caption="../report/data.rst",
+            category="Study",
+            labels={"file": "datasets.csv"},
+        ),
         norms="<results>/feature_norms.csv",
         markdown="<results>/datasets.md",
     log:
@@ -122,7 +150,12 @@ rule check_zeroshot:
     input:
         metrics=run_file("metrics.json", grid.zero_shot_runs(config)),
     output:
-        csv="<results>/zeroshot.csv",
+        csv=report(
+            "<results>/zeroshot.csv",
+            caption="../report/zero_shot.rst",
+            category="Study",
+            labels={"file": "zeroshot.csv"},
+        ),
         markdown="<results>/zeroshot.md",
     log:
         "<logs>/check_zeroshot.log",
@@ -147,7 +180,12 @@ rule report_cost:
         runs="<results>/runs.parquet",
         config="<results>/config.yaml",
     output:
-        csv="<results>/cost.csv",
+        csv=report(
+            "<results>/cost.csv",
+            caption="../report/cost.rst",
+            category="Study",
+            labels={"file": "cost.csv"},
+        ),
         markdown="<results>/cost.md",
     log:
         "<logs>/report_cost.log",
@@ -168,7 +206,12 @@ rule rank_methods:
     input:
         runs="<results>/runs.parquet",
     output:
-        csv="<results>/ranks.csv",
+        csv=report(
+            "<results>/ranks.csv",
+            caption="../report/ranks.rst",
+            category="Study",
+            labels={"file": "ranks.csv"},
+        ),
         markdown="<results>/ranks.md",
     log:
         "<logs>/rank_methods.log",
@@ -191,7 +234,12 @@ rule report_tpt:
     input:
         [f"<results>/tpt/{dataset}/{backbone}.parquet" for dataset, backbone in TUNED_AT_TEST],
     output:
-        csv="<results>/tpt.csv",
+        csv=report(
+            "<results>/tpt.csv",
+            caption="../report/tpt.rst",
+            category="Study",
+            labels={"file": "tpt.csv"},
+        ),
         markdown="<results>/tpt.md",
     log:
         "<logs>/report_tpt.log",
@@ -215,7 +263,13 @@ rule check_claims:
         runs="<results>/runs.parquet",
         gradients="<results>/gradients.parquet" if grid.gradient_runs(config) else [],
     output:
-        multiext("<results>/claims", ".md", ".csv"),
+        "<results>/claims.md",
+        report(
+            "<results>/claims.csv",
+            caption="../report/claims.rst",
+            category="The paper's claims",
+            labels={"file": "claims.csv"},
+        ),
     log:
         "<logs>/check_claims.log",
     localrule: True
@@ -244,17 +298,25 @@ rule write_report:
         confusion=collect("<results>/figures/confusion_{dataset}.svg", dataset=config["datasets"]),
         learning=collect("<results>/figures/learning_{dataset}.svg", dataset=config["datasets"]),
         mistakes=collect("<results>/details/{dataset}/mistakes.md", dataset=config["datasets"]),
+        by_class=collect("<results>/details/{dataset}/classes.parquet", dataset=config["datasets"]),
+        hard_images="<results>/hard_images.parquet",
         tables=collect("<results>/tables/table{number}.md", number=TABLES),
         ranks="<results>/ranks.md" if layouts.RANKED in TABLES else [],
         tpt="<results>/tpt.md" if TUNED_AT_TEST else [],
         figures=collect("<results>/figures/figure{number}.svg", number=FIGURES),
         claims="<results>/claims.md",
+        verdicts="<results>/claims.csv",
         data="<results>/datasets.md",
         zeroshot="<results>/zeroshot.md" if grid.zero_shot_runs(config) else [],
         noise="<results>/noise.md",
         cost="<results>/cost.md",
     output:
-        "<results>/report.html",
+        report(
+            "<results>/report.html",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"file": "report.html"},
+        ),
     log:
         "<logs>/write_report.log",
     localrule: True
@@ -263,13 +325,15 @@ rule write_report:
     params:
         *code("write_report", shows=True),
         template=shipped_file("analysis/templates/report.html.jinja"),
+        script=shipped_file("analysis/templates/sortable-tablesort.min.js"),
     shell:
         "python -m ptnl.cli.job write_report --config {input.config:q} --runs {input.runs:q} "
         "--overview {input.overview:q} --overview-figure {input.overview_figure:q} "
         "--class-figures {input.classes:q} --confusion-figures {input.confusion:q} "
         "--learning-figures {input.learning:q} --mistakes {input.mistakes:q} "
+        "--classes {input.by_class:q} --hard-images {input.hard_images:q} "
         "--tables {input.tables:q} --ranks {input.ranks:q} {input.tpt:q} --figures {input.figures:q} "
-        "--claims {input.claims:q} "
+        "--claims {input.claims:q} --verdicts {input.verdicts:q} "
         "--data {input.data:q} {input.zeroshot:q} --noise {input.noise:q} --cost {input.cost:q} "
         "--out {output:q} > {log:q} 2>&1"
 

@@ -1,0 +1,76 @@
+"""Folders that may not be written, and files that may not be read."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.faults.studies import NotSurvived, Outcome, finished, names_it, require_same
+from tests.snapshot import snapshot
+from tests.workflow.conftest import Study
+
+# Root may read and write whatever a file's mode says, unless it lacks these two capabilities.
+OBEY = "--bounding-set=-dac_override,-dac_read_search"
+READ_ONLY, CLOSED = 0o555, 0
+
+
+@contextmanager
+def mode(path: Path, bits: int) -> Iterator[None]:
+    """A path that has another mode for a while."""
+    before = path.stat().st_mode
+    path.chmod(bits)
+    try:
+        yield
+    finally:
+        path.chmod(before)
+
+
+def snakemake(study: Study, *targets: str) -> str:
+    """What a study says to a user who is bound by the modes of files and may not run it."""
+    as_user = ["setpriv", OBEY] if os.geteuid() == 0 else []
+    said = subprocess.run(
+        [*as_user, *study.command(*targets)],
+        cwd=study.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if not said.returncode:
+        raise NotSurvived("it succeeded")
+    return said.stdout + said.stderr
+
+
+def refused(study: Study, path: Path, bits: int, *targets: str) -> None:
+    """A path of such a mode is named, and no file of the study is changed or lost."""
+    before = snapshot(study.results)
+    with mode(path, bits):
+        said = snakemake(study, *targets)
+    if not names_it(said, path):
+        raise NotSurvived(f"{path}: {said}")
+    now = snapshot(study.results)
+    hit = [name for name in before if name not in now or before[name][2] != now[name][2]]
+    if hit := [name for name in hit if not name.startswith("logs/")]:
+        raise NotSurvived(f"{path}: lost or changed {', '.join(hit)}")
+
+
+def forbidden(whole: Study, study: Study, *targets: str) -> Outcome:
+    """What may not be written or read, one after the other; then the study is finished.
+
+    targets : a study's draws with wrong labels, or all of it
+    """
+    study.results.mkdir()
+    draw = study.path("<results>/shots/symbols/seed-1.parquet")
+    noise = study.results / "noise"
+    refused(study, study.results, READ_ONLY, *targets)
+    finished(study, str(draw))
+    noise.mkdir()
+    refused(study, noise, READ_ONLY, *targets)
+    refused(study, draw, CLOSED, *targets)
+    refused(study, draw.parent, CLOSED, *targets)
+    refused(study, study.folder / "data/symbols/receipt.json", CLOSED, *targets)
+    require_same(finished(study, *targets), whole, *targets)
+    seen = "the path was named, nothing else touched; with the right modes, files equal"
+    return Outcome(
+        "Results read-only, one stage's folder, an input, its folder, images", 5, 5, seen
+    )

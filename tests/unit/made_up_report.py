@@ -1,0 +1,114 @@
+"""The report of a made-up study, written by the workflow's own commands in a few seconds."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from ptnl.analysis import cost, data_report
+from ptnl.cli import (
+    check_claims,
+    collect_predictions,
+    make_overview,
+    plot_details,
+    report_noise,
+    select_hard_images,
+    write_report,
+)
+from ptnl.io import read_parquet, write_json
+from ptnl.schemas import MANIFEST, RUNS
+from tests.unit.made_up import IMAGES, study
+
+ORIGIN = {"study": "toy", "protocol": "paper", "backbone": "mini-rn"}
+
+
+def call(command, folder: Path, **options) -> None:
+    """Call a command; paths are below the study's folder, several in a list."""
+    words = []
+    for name, value in options.items():
+        values = value if isinstance(value, list) else [value]
+        texts = [str(folder / v) if isinstance(v, Path) else v for v in values]
+        words += [f"--{name.replace('_', '-')}", *texts]
+    command.main(words)
+
+
+def pictures(folder: Path) -> Path:
+    """The images of the made-up study; returns the receipt that lies beside them."""
+    (folder / "images").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(IMAGES):
+        pixels = rng.integers(0, 255, (100, 80, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"images/{number}.png")
+    write_json({"made_by": {}}, folder / "receipt.json")
+    return folder / "receipt.json"
+
+
+def reported(folder: Path) -> Path:
+    """A study's folder with its report, and everything that the report is made of."""
+    dataset = "icons"
+    study(folder, dataset)
+    runs = [path.parent for path in sorted(folder.glob("runs/**/metrics.json"))]
+    first = [run for run in runs if run.name in ("seed-0", "seed-1")]
+    manifest = Path(f"manifests/{dataset}.parquet")
+    call(
+        collect_predictions,
+        folder,
+        runs=[run.relative_to(folder) for run in first],
+        manifests=manifest,
+        out=Path("predictions.parquet"),
+    )
+    call(
+        select_hard_images,
+        folder,
+        predictions=Path("predictions.parquet"),
+        backbone="mini-rn",
+        datasets=dataset,
+        receipts=str(pictures(folder / "data")),
+        out=Path("hard_images.parquet"),
+    )
+    drawn = {kind: Path(f"figures/{kind}_{dataset}.svg") for kind in ("confusion", "learning")}
+    drawn["class"] = Path(f"figures/classes_{dataset}.svg")
+    details = Path("details") / dataset
+    call(
+        plot_details,
+        folder,
+        **ORIGIN,
+        noise="symmetric",
+        **{f"{kind}_figure": path for kind, path in drawn.items()},
+        **{name: details / f"{name}.parquet" for name in ("classes", "mistakes", "curves")},
+        markdown=details / "mistakes.md",
+    )
+    overview = [Path("tables/overview.md"), Path("figures/overview.svg")]
+    table = Path("runs.parquet")
+    call(make_overview, folder, **ORIGIN, runs=table, baseline="prompt_ce", out=overview)
+    noise = {"random_noise": "symmetric", "study": "toy"}
+    claims = [Path("claims.md"), Path("claims.csv")]
+    call(check_claims, folder, runs=table, backbone="mini-rn", **noise, out=claims)
+    files = {"csv": Path("noise.csv"), "markdown": Path("noise.md")}
+    call(report_noise, folder, runs=table, study="toy", protocol="paper", **files)
+    sizes = {dataset: read_parquet(folder / manifest, MANIFEST)}
+    said = data_report.markdown(data_report.data_table(sizes, {dataset: []}), {}, "toy")
+    (folder / "datasets.md").write_text(said)
+    records = pd.DataFrame({"stage": [], "seconds": [], "memory_gib": []})
+    took = cost.cost_table(read_parquet(folder / table, RUNS), records, {})
+    (folder / "cost.md").write_text(cost.markdown(took, "toy"))
+    call(
+        write_report,
+        folder,
+        config=Path("config.yaml"),
+        runs=table,
+        overview=overview[0],
+        overview_figure=overview[1],
+        **{f"{kind}_figures": path for kind, path in drawn.items()},
+        classes=details / "classes.parquet",
+        mistakes=details / "mistakes.md",
+        hard_images=Path("hard_images.parquet"),
+        claims=claims[0],
+        verdicts=claims[1],
+        data=Path("datasets.md"),
+        noise=Path("noise.md"),
+        cost=Path("cost.md"),
+        out=Path("report.html"),
+    )
+    return folder

@@ -1,0 +1,104 @@
+"""The report page in a browser: keyboard, both themes, phone, print, accessibility."""
+
+import pytest
+
+from tests.chromium import Browser, executable
+from tests.unit.made_up_report import reported
+
+pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium on this machine")
+OPEN_ALL = "document.querySelectorAll('details').forEach(part => part.open = true)"
+# The accuracies under noise: every method at every rate.
+COLUMN = "[...document.querySelectorAll('table')[0].tBodies[0].rows].map(row => row.cells[{}].{})"
+AXE = """
+axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.map(
+  rule => rule.id + ': ' + rule.nodes.slice(0, 3).map(node => node.html.slice(0, 200)).join(' ')))
+"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    return reported(tmp_path_factory.mktemp("report") / "toy") / "report.html"
+
+
+@pytest.fixture
+def browser(page, tmp_path):
+    with Browser(tmp_path / "profile", tmp_path) as browser:
+        browser.open(page)
+        yield browser
+
+
+def test_the_page_asks_for_nothing_and_nothing_is_wrong_with_it(browser):
+    browser.value(OPEN_ALL)
+    assert all(url.startswith(("file://", "data:image/")) for url in browser.requests())
+    assert browser.complaints() == []
+    assert browser.value("[...document.images].every(image => image.naturalWidth > 0)")
+
+
+def test_an_error_of_the_page_would_be_noticed(browser, tmp_path):
+    (tmp_path / "wrong.html").write_text("<script>nothing.there</script>")
+    browser.open(tmp_path / "wrong.html")
+    assert len(browser.complaints()) == 1
+
+
+def sort(browser) -> None:
+    """Press Enter on the head in focus, and wait until the table is sorted."""
+    browser.value(
+        "window.sorted = new Promise(done => document.addEventListener('sort-end',"
+        " () => done(true), {once: true})); 0"
+    )
+    browser.press("Enter")
+    assert browser.value("window.sorted")
+
+
+def test_tables_are_sorted_by_keyboard(browser):
+    before = [float(text) for text in browser.value(COLUMN.format(3, "dataset.sort"))]
+    assert before != sorted(before)
+    browser.value("document.querySelector('table').parentElement.focus()")
+    for _ in range(4):  # data set, method, two rates
+        browser.press("Tab")
+    focused = "document.activeElement.parentElement"
+    assert browser.value(f"{focused}.textContent.trim()") == "50 %"
+    for order, reverse in (("ascending", False), ("descending", True)):
+        sort(browser)
+        after = [float(text) for text in browser.value(COLUMN.format(3, "dataset.sort"))]
+        assert after == sorted(before, reverse=reverse)
+        assert browser.value(f"{focused}.getAttribute('aria-sort')") == order
+    sorted_by = "document.querySelectorAll('table')[0].querySelectorAll('[aria-sort]').length"
+    assert browser.value(sorted_by) == 1
+    # What a row is about goes with it.
+    assert set(browser.value(COLUMN.format(0, "textContent"))) == {"Icons"}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_theme_reaches_text_and_figures(browser, theme):
+    browser.show_as(theme)
+    style = "getComputedStyle(document.querySelector('{}')).{}"
+    page = browser.value(style.format("body", "backgroundColor"))
+    text = browser.value(style.format("body", "color"))
+    ground = browser.value(style.format("figure svg path", "fill"))
+    letters = browser.value(style.format("figure svg text", "fill"))
+    assert (page, text) == (ground, letters)
+    light = sum(map(int, page.strip("rgb()").split(","))) > 3 * 127
+    assert light == (theme == "light")
+
+
+def test_print_is_light_whatever_the_theme(browser):
+    browser.show_as("dark", "print")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert browser.value(ground) == "rgb(255, 255, 255)"
+    assert browser.value("getComputedStyle(document.querySelector('nav')).display") == "none"
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_nothing_is_wider_than_a_small_screen(browser, width):
+    browser.resize(width, 800, mobile=True)
+    browser.value(OPEN_ALL)
+    assert browser.value("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation(root, browser, theme):
+    browser.show_as(theme)
+    browser.value(OPEN_ALL)
+    browser.value((root / "tests/vendor/axe.min.js").read_text(encoding="utf-8") + "; 0")
+    assert browser.value(AXE) == []
