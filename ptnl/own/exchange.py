@@ -32,7 +32,7 @@ class Labelled:
         if image not in self.ranking.index:
             return None
         row: Any = self.ranking.loc[image]
-        if row.label != self.labels[image] or row.probability_wrong <= 0.5:
+        if row.label != self.labels[image] or float(row.probability_wrong) <= 0.5:
             return None
         return row.suggested, float(row.probability_wrong)
 
