@@ -14,7 +14,7 @@ NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptn
 	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
 	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
-.PHONY: demo test test-exports check coverage test-faults test-slurm slurm rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
+.PHONY: demo test unit test-exports check coverage test-faults test-slurm slurm rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -28,6 +28,9 @@ test: lint ## format, lint, unit tests, dry runs, real runs of small studies
 check: lint ## lint, and the unit tests that what you edited concerns: a quick loop
 	@tests=$$(python -m tests.changed); \
 	  [ -z "$$tests" ] || pytest --numprocesses $(WORKERS) $$tests
+
+unit: $(READY) ## the unit tests alone
+	@pytest --numprocesses $(WORKERS) --dist loadfile tests/unit
 
 # Fewer than 95 % fail. The data lie in the environment's folder: tests watch the checkout's.
 coverage: export COVERAGE_FILE := $(CURDIR)/$(VENV)/coverage/data

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
@@ -26,7 +26,7 @@ class Watch:
     """What is heard of a run: how far it is, and what went wrong."""
 
     study: str
-    bar: tqdm | None = None  # from when it is known how many jobs there are
+    bar: "tqdm[NoReturn] | None" = None  # from when it is known how many jobs there are
     jobs: dict[int, str] = field(default_factory=dict)  # those that were started, by number
     failed: list[Mapping[str, Any]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Watch:
     @property
     def done(self) -> int:
         """Jobs that are done."""
-        return self.bar.n if self.bar is not None else 0
+        return int(self.bar.n) if self.bar is not None else 0
 
     def hear(self, event: Event) -> None:
         """Take an event of Snakemake's in."""
@@ -57,10 +57,10 @@ class Watch:
             self.bar.set_postfix_str("")
             self.bar.close()
 
-    def _progress_line(self, jobs: int) -> tqdm:
+    def _progress_line(self, jobs: int) -> "tqdm[NoReturn]":
         # Snakemake's own output is redirected, and with it the standard error stream.
         out = sys.__stderr__
-        between = 0.1 if out.isatty() else SECONDS_BETWEEN_LINES
+        between = 0.1 if out is not None and out.isatty() else SECONDS_BETWEEN_LINES
         return tqdm(total=jobs, desc=self.study, unit="job", file=out, mininterval=between)
 
 

@@ -76,9 +76,9 @@ class _Sizes:
 def encodings_a_step(method: str, settings: Mapping[str, Any]) -> int:
     """How often a step of training encodes the prompts of all classes, of one run."""
     if method == "cocoop":
-        return settings["batch_size"]  # every image has prompts of its own
+        return int(settings["batch_size"])  # every image has prompts of its own
     if method == "proda":
-        return settings["prompts_together"]
+        return int(settings["prompts_together"])
     encodes = settings.get("context_length", 0) > 0 or method in ("cls_tuning", "text_finetune")
     return int(encodes)
 

@@ -95,4 +95,4 @@ def call(asked: Call, hear: Callable[[Event], None]) -> bool:
         ) from error
     with _heard(hear):
         parser, args = parse_args(asked.arguments)
-        return args_to_api(args, parser)
+        return bool(args_to_api(args, parser))

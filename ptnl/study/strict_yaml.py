@@ -31,7 +31,7 @@ def read_yaml(path: Path) -> Any:
     """Read a YAML file; an unreadable one, or one with a key twice, is an `InputError`."""
     try:
         with Path(path).open(encoding="utf-8") as file:
-            return yaml.load(file, _YamlLoader)
+            return yaml.load(file, _YamlLoader)  # noqa: S506 (it is a SafeLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         said = " ".join(str(error).split())
         raise InputError(f"{path}: not readable as YAML ({said})") from error

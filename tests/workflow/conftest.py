@@ -108,7 +108,15 @@ def pretended(tmp_path_factory) -> Study:
 
 
 # What Python and its tools write into a checkout.
-CACHES = {".git", ".venv", ".hypothesis", ".pytest_cache", ".ruff_cache", "__pycache__"}
+CACHES = {
+    ".git",
+    ".venv",
+    ".hypothesis",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    "__pycache__",
+}
 
 
 def files_of_checkout() -> set[str]:
