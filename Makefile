@@ -14,7 +14,7 @@ NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptn
 	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
 	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
-.PHONY: demo test unit check coverage test-faults test-slurm slurm rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
+.PHONY: demo test unit test-exports check coverage test-faults test-slurm slurm rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -46,6 +46,16 @@ test-faults: $(READY) ## kills, full disks, clocks, modes, hostile files: what i
 
 test-slurm: slurm ## a study on a real SLURM of one node, installed first (Debian, root)
 	@pytest tests/slurm
+
+# These packages need older versions of what the lock pins: an environment of their own sees the rest.
+EXPORTS := $(VENV)/exports
+PURELIB = import sysconfig; print(sysconfig.get_path("purelib"))
+test-exports: $(READY) ## label exports, opened by the packages of Label Studio, CVAT and FiftyOne
+	@$(BIN)/python -m venv $(EXPORTS)
+	@$(BIN)/python -c '$(PURELIB)' > "$$($(EXPORTS)/bin/python -c '$(PURELIB)')/ptnl.pth"
+	@$(EXPORTS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  label-studio-sdk==2.1.2 datumaro==1.13.12 fiftyone==1.22.1
+	@PYTHONPATH=$(CURDIR) $(EXPORTS)/bin/python -m pytest tests/workflow/test_own.py -k export
 
 rehearsal: $(READY) ## the paper's study on small made-up archives and random weights
 	@python -m tests.rehearsal results/rehearsal --cores $(CORES)

@@ -170,11 +170,15 @@ def warnings_of(
 
 
 def _alike(embeddings: Tensor) -> list[tuple[int, int, float]]:
-    """The most similar pairs of classes whose embeddings nearly coincide."""
-    similar = (embeddings @ embeddings.T).triu(diagonal=1).cpu()
-    pairs = (similar > NEARLY_THE_SAME_NAME).nonzero().tolist()
-    pairs.sort(key=lambda pair: -similar[pair[0], pair[1]])
-    return [(first, second, float(similar[first, second])) for first, second in pairs[:NAMED]]
+    """The most similar pairs of classes whose embeddings nearly coincide, `NAMED` at most."""
+    size = len(embeddings)
+    similar = (embeddings @ embeddings.T).triu(diagonal=1).flatten()
+    top = similar.topk(min(NAMED, len(similar)))
+    return [
+        (place // size, place % size, similarity)
+        for similarity, place in zip(top.values.tolist(), top.indices.tolist(), strict=True)
+        if similarity > NEARLY_THE_SAME_NAME
+    ]
 
 
 def _listed(names: list[str]) -> str:

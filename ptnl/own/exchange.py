@@ -32,7 +32,7 @@ class Labelled:
         if image not in self.ranking.index:
             return None
         row: Any = self.ranking.loc[image]
-        if row.label != self.labels[image] or row.probability_wrong <= 0.5:
+        if row.label != self.labels[image] or float(row.probability_wrong) <= 0.5:
             return None
         return row.suggested, float(row.probability_wrong)
 
@@ -89,7 +89,10 @@ def label_studio(labelled: Labelled, out: Path) -> str:
 
 
 def cvat(labelled: Labelled, out: Path) -> str:
-    """Annotations in "CVAT for images 1.1": a tag an image."""
+    """Annotations in "CVAT for images 1.1": a tag an image, and a link to the images beside them.
+
+    CVAT needs the annotations alone; Datumaro, which reads its format, looks for the images too.
+    """
     root = ET.Element("annotations")
     ET.SubElement(root, "version").text = "1.1"
     task = ET.SubElement(ET.SubElement(root, "meta"), "task")
@@ -106,7 +109,17 @@ def cvat(labelled: Labelled, out: Path) -> str:
     ET.indent(root)
     content = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     write_bytes(content, out / "annotations.xml", replaces=True)
+    link_folder(out / "images", labelled.images)
     return f"{out / 'annotations.xml'}: upload it to a CVAT task of the images"
+
+
+def link_folder(link: Path, folder: Path) -> None:
+    """Make a link to a folder unless it is there; `InputError` where something else is."""
+    if link.is_symlink() and link.readlink() == folder:
+        return
+    if link.is_symlink() or link.exists():
+        raise InputError(f"{link}: is there, and is no link to {folder}; move it elsewhere")
+    link.symlink_to(folder)
 
 
 def fiftyone(labelled: Labelled, out: Path) -> str:

@@ -16,7 +16,7 @@ from ptnl.own.folds import draw_per_class, stratified_folds
 from ptnl.own.names import Classes
 from ptnl.text import PromptEncoder, context_prompts
 from ptnl.text.prompts import Prompt
-from ptnl.training.losses import generalised_cross_entropy
+from ptnl.training.losses import Loss, generalised_cross_entropy
 from ptnl.training.optim import train_sgd
 from ptnl.training.tuning import cosine_logits, initial_normal
 
@@ -93,6 +93,7 @@ def train(
     labels: np.ndarray,
     plans: Sequence[RunPlan],
     after_epoch: Callable[[Tensor], None] | None = None,
+    loss: Loss = robust_loss,
 ) -> tuple[Tensor, Tensor]:
     """Train the plans' prompts side by side.
 
@@ -101,6 +102,7 @@ def train(
     features : (N, D), on the backbone's device
     labels : (N)
     after_epoch : takes the unit class embeddings (R, C, D) after every epoch
+    loss : one value a sample
 
     Returns
     -------
@@ -133,7 +135,7 @@ def train(
         targets,
         targets,
         [plan.seed for plan in plans],
-        robust_loss,
+        loss,
         settings,
     )
     final = embeddings()

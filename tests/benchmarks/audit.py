@@ -12,30 +12,24 @@ between calls. Rows are appended as they are done, so that a stopped call goes o
 import argparse
 import time
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 from scipy.special import softmax
-from scipy.stats import t as student
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import cross_val_predict
 
-from ptnl.backbones.assets import FOLDER, verified
-from ptnl.backbones.loading import load_backbone
 from ptnl.backbones.text import load_text_backbone
 from ptnl.data import DATASETS
-from ptnl.features.decoding import to_rgb
-from ptnl.features.encode import ImageEncoder, prepared
 from ptnl.methods.zero_shot import zero_shot_logits
 from ptnl.own.experts import INVERSE_PENALTY, NEIGHBOURS
 from ptnl.own.label_scores import score_labels
 from ptnl.own.names import Classes
 from ptnl.own.prompts import label_margins
+from tests.benchmarks.shipped import markdown_table, shipped_features, weights_of
 
 NOISE = (
     ("symmetric", 0.125),
@@ -54,26 +48,6 @@ TITLES = {
     "datalab": "Datalab on features",
     "simifeat": "votes of neighbours (SimiFeat)",
 }
-
-
-def features_of(dataset: str, backbone: str, folder: Path) -> tuple[np.ndarray, pd.DataFrame]:
-    """Features (N, D) of the train images, and the rows of the shipped table."""
-    table = pd.read_parquet(FOLDER / f"{dataset}.parquet")
-    table = table[table.split == "train"].reset_index(drop=True)
-    path = folder / f"{dataset}-{backbone}.npy"
-    if not path.exists():
-        loaded = load_backbone(backbone, torch.device("cpu"))
-        encoder, parts = ImageEncoder(loaded), []
-        for first in range(0, len(table), 256):
-            images = [
-                to_rgb(Image.open(BytesIO(p)), "white") for p in table.png[first : first + 256]
-            ]
-            pixels = [torch.from_numpy(np.array(image)).permute(2, 0, 1) for image in images]
-            prepared_ = [prepared(p, loaded.image_size, loaded.preprocess) for p in pixels]
-            parts.append(encoder(torch.stack(prepared_)).numpy())
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(path, np.concatenate(parts))
-    return np.load(path).astype(np.float32), table.drop(columns="png")
 
 
 def gone_wrong(
@@ -155,7 +129,9 @@ def cell(
     dataset: str, backbone: str, kind: str, rate: float, seed: int, folder: Path
 ) -> list[dict]:
     """All methods on one draw of the noise."""
-    features, table = features_of(dataset, backbone, folder)
+    features, table = shipped_features(dataset, backbone, folder)
+    is_train = (table.split == "train").to_numpy()
+    features, table = features[is_train], table[is_train]
     true, template = table.label.to_numpy(), DATASETS[dataset].template
     names = table.groupby("label").class_name.first().tolist()
     text, images = load_text_backbone(backbone, torch.device("cpu")), torch.from_numpy(features)
@@ -175,7 +151,7 @@ def cell(
     }
     low, high = scores.rate_interval
     about = {"dataset": dataset, "backbone": backbone, "noise": kind, "rate": rate, "seed": seed}
-    about |= {"weights": verified(f"{backbone}.safetensors").stat().st_size}
+    about |= {"weights": weights_of(backbone)}
     known = {"wrong": wrong.mean(), "estimated": scores.noise.rate, "low": low, "high": high}
     return [
         {**about, "method": name, **found(quality, wrong), **known, "cpu_seconds": seconds}
@@ -183,35 +159,12 @@ def cell(
     ]
 
 
-def shown(results: pd.DataFrame, value: str, less_is_better: bool) -> str:
-    """A Markdown table: mean and 95 % interval over seeds; the best of a column is bold."""
-    results = results.assign(rate=(100 * results.rate).map("{:g} %".format))
-    results["cell"] = results.dataset + ", " + results.noise + " " + results.rate
-    order = list(dict.fromkeys(results.cell))
-    means = results.pivot_table(index="method", columns="cell", values=value)[order]
-    spread = results.pivot_table(index="method", columns="cell", values=value, aggfunc="std")[order]
-    count = results.pivot_table(index="method", columns="cell", values=value, aggfunc="count")[
-        order
-    ]
-    half = spread / count**0.5 * student.ppf(0.975, (count - 1).clip(lower=1))
-    best = means.min() if less_is_better else means.max()
-    lines = ["| | " + " | ".join(order) + " |", "| --- " * (len(order) + 1) + "|"]
-    for method, title in TITLES.items():
-        cells = []
-        for name in order:
-            mean, about = means.loc[method, name], half.loc[method, name]
-            text = f"{mean:.3f}" + ("" if np.isnan(about) else f" ± {about:.3f}")
-            cells.append(f"**{text}**" if mean == best[name] else text)
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--datasets", nargs="+", default=["icons", "symbols"])
     parser.add_argument("--backbone", default="mini-rn")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
-    parser.add_argument("--features", type=Path, default=Path("/tmp/ptnl-audit-features"))
+    parser.add_argument("--features", type=Path, default=Path("/tmp/ptnl-benchmark-features"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--table", action="store_true", help="only show what is there")
     args = parser.parse_args(argv)
@@ -228,11 +181,15 @@ def main(argv: Sequence[str] | None = None) -> None:
                     pd.DataFrame(done).to_csv(args.out, index=False)
                     print(asked, {r["method"]: round(r["auprc"], 3) for r in done[-len(TITLES) :]})
     results = pd.DataFrame(done)
+    rows = ("dataset", "backbone", "noise", "rate")
+    shown = results.assign(rate=(100 * results.rate).map("{:g} %".format))
+    shown = shown.sort_values(["dataset", "backbone"], kind="stable")
     for value, title, less in (
         ("auprc", "area under the curve", False),
         ("missed", "missed", True),
     ):
-        print(f"\n{title}\n\n{shown(results, value, less)}")
+        table = markdown_table(shown, value, TITLES, rows, 3, less)
+        print(f"\n{title}\n\n{table}")
     ours = results[results.method == "ours"]
     within = ((ours.low <= ours.wrong) & (ours.wrong <= ours.high)).mean()
     rates = ours.groupby(["dataset", "noise", "rate"])[["wrong", "estimated"]].mean()

@@ -21,7 +21,7 @@ from ptnl.errors import InputError
 from ptnl.features.encode import ImageEncoder, prepared
 from ptnl.features.images import read_pixels
 from ptnl.io import read_json
-from ptnl.own import encode
+from ptnl.own import encode, onnx, prompts
 from tests.own import TEMPLATE, icons, with_wrong_labels
 from tests.snapshot import snapshot
 
@@ -186,7 +186,35 @@ def test_onnx_gives_the_same_probabilities(own, model, capsys):
     encoder = ImageEncoder(session.files.load(torch.device("cpu"), "float32"))
     theirs = adapted_model.probabilities(encoder(torch.stack(pixels)).numpy())
     assert np.abs(ours - theirs).max() < 5e-3  # features are stored in float16
+    loaded = session.files.load(torch.device("cpu"), "float32")
+    with torch.inference_mode():
+        exact = onnx.Exported(loaded, adapted_model).eval()(torch.stack(pixels)).numpy()
+    assert np.abs(ours - exact).max() < 1e-4
     assert described["classes"] == adapted_model.classes.names
+
+
+def test_an_onnx_file_that_differs_is_not_written(own, model, monkeypatch):
+    monkeypatch.setattr(onnx, "TOLERANCE", -1.0)
+    out = own[0] / "differs.onnx"
+    said = refused(export.main, *options(own[0], str(model), "--onnx", str(out)))
+    assert "onnxruntime's probabilities differ from torch's" in said
+    assert not list(own[0].glob("*differs*"))
+
+
+def test_five_thousand_names_are_adapted_to(own, monkeypatch):
+    """Most are alike, and none but a few is ever predicted: warnings name only some of them."""
+    folder, _, _ = own
+    names = folder / "many.txt"
+    names.write_text("".join(f"class {number}\n" for number in range(5000)))
+    monkeypatch.setitem(prompts.SETTINGS, "epochs", 1)
+    out = folder / "many"
+    asked = [str(folder / "images"), "--classes", str(names), "-o", str(out)]
+    adapt.main(options(folder, *asked, "--template", TEMPLATE))
+    assert load_file(out / "adapted.safetensors")["class_embeddings"].shape[0] == 5000
+    warnings = read_json(out / "adapted.json")["report"]["warnings"]
+    assert sum("nearly coincide" in warning for warning in warnings) == 5
+    assert any(warning.startswith("never predicted: ") for warning in warnings)
+    assert all(len(warning) < 300 for warning in warnings)
 
 
 def test_an_audit_puts_the_wrong_labels_first(own, audited):
@@ -283,7 +311,8 @@ def test_export_to_label_studio(own, audited):
     known = interface((folder / "config.xml").read_text())
     known.validate()
     for task in tasks:
-        assert known.validate_task(task)
+        # Alone: with annotations, version 2.1.2 calls its own check of them without an argument.
+        assert known.validate_task({"data": task["data"]})
         assert all(known.validate_annotation(a) for a in task["annotations"])
         assert all(known.validate_prediction(p) for p in task.get("predictions", []))
 
@@ -294,8 +323,26 @@ def test_export_to_cvat(own, audited):
     given = {image.get("name"): image.find("tag").get("label") for image in images}
     assert given == noisy_labels(own).to_dict()
     assert {image.get("width") for image in images} == {"64"}
-    dataset = pytest.importorskip("datumaro").Dataset.import_from(str(path.parent), "cvat")
-    assert len(dataset) == len(given)
+    assert exported(audited, "cvat") == path.parent  # a second call finds the link of the first
+    datumaro = pytest.importorskip("datumaro")
+    dataset = datumaro.Dataset.import_from(str(path.parent), "cvat")
+    names = dataset.categories()[datumaro.AnnotationType.label]
+    opened = {f"{item.id}.png": names[item.annotations[0].label].name for item in dataset}
+    assert opened == given
+    assert all(item.media.data.shape[:2] == (64, 64) for item in dataset)
+
+
+def test_an_export_leaves_what_is_in_the_place_of_its_link(audited):
+    link = exported(audited, "cvat") / "images"
+    images = link.readlink()
+    link.unlink()
+    link.mkdir()
+    (link / "mine.png").write_bytes(b"mine")
+    said = refused(audit.main, "--export", "cvat", "-o", str(audited))
+    assert f"{link}: is there, and is no link to {images}" in said
+    assert (link / "mine.png").read_bytes() == b"mine"
+    (link / "mine.png").unlink()
+    link.rmdir()
 
 
 def test_export_to_fiftyone(own, audited):

@@ -40,6 +40,7 @@ def test_what_a_data_set_is_said_to_be_does_not_fetch_it_again(pretended, tmp_pa
     mirror.write_text("{}\n")
     assert beside(pretended, "results", sources=[str(mirror)]).planned() == {
         "write_config": 1,
+        "report_cost": 1,
         "write_report": 1,
         "all": 1,
     }

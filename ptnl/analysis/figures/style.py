@@ -61,6 +61,7 @@ LINES = {
     "joapr": LineStyle("#CC79A7", "-", "s"),
     "early_learning": LineStyle("#D55E00", "-.", "<"),
     "clap": LineStyle("#8c6d00", ":", "v"),
+    "tip_adapter_f": LineStyle("#7a3db8", "--", "*"),
     "linear_probe_gce": LineStyle("#D55E00", "-", "^"),
     "linear_probe": LineStyle("#D55E00", "--", "v"),
     "linear_probe_sgd": LineStyle("#D55E00", "--", "v"),

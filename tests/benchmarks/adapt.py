@@ -1,0 +1,167 @@
+"""What adapting without labels gains over zero-shot, beside what else one could do.
+
+python -m tests.benchmarks.adapt --features FOLDER --out adapt.csv
+python -m tests.benchmarks.adapt --out adapt.csv --table
+
+A seed takes half of the images of every class as a user's folder, whose labels nobody sees; the
+other half are new images. Rows are appended as they are done, so that a stopped call goes on.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ptnl.backbones.text import TextBackbone, load_text_backbone
+from ptnl.data import DATASETS
+from ptnl.machine.random_streams import random_stream
+from ptnl.methods import METHODS
+from ptnl.methods.lp_plus_plus import tune
+from ptnl.own.adaptation import zero_shot_embeddings
+from ptnl.own.folds import draw_per_class
+from ptnl.own.names import Classes
+from ptnl.own.prompts import SHOTS, RunPlan, ensembled, equal_sized, robust_loss, train
+from ptnl.training.losses import cross_entropy
+from ptnl.training.tuning import SweepData, cosine_logits
+from tests.benchmarks.shipped import markdown_table, shipped_features
+from tests.benchmarks.transclip import transduced
+
+PROMPTS = 4  # of an ensemble
+LP_ITERATIONS = 300  # of LP++'s code
+TITLES = {
+    "zero_shot": "zero-shot",
+    "upl_ce": "Robust UPL (CE)",
+    "upl_gce": "Robust UPL (GCE)",
+    "upl_ce_ensemble": "Robust UPL (CE, ensemble)",
+    "upl_gce_ensemble": "Robust UPL (GCE, ensemble)",
+    "lp_plus_plus": "LP++",
+    "transclip": "TransCLIP",
+}
+# In the folder, and new ones. TransCLIP learns from what it classes: it sees the new images too.
+PLACES = ("folder", "new")
+
+
+def halves(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the images in a user's folder, and of the new ones: half of every class each."""
+    folder = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        stream = random_stream("adapt_benchmark", seed, int(label))
+        folder.append(stream.permutation(members)[: len(members) // 2])
+    rows = np.sort(np.concatenate(folder))
+    return rows, np.setdiff1d(np.arange(len(labels)), rows)
+
+
+def prompt_guesses(
+    backbone: TextBackbone,
+    classes: Classes,
+    template: str,
+    images: Tensor,
+    guess: np.ndarray,
+    seed: int,
+) -> dict[str, list[Tensor]]:
+    """Predictions (N) for all images of prompts tuned on the folder's, which come first."""
+    nobody = np.array([], dtype=np.int64)
+    plans = [
+        RunPlan(s, draw_per_class(guess, np.arange(len(guess)), SHOTS, s, 0), nobody)
+        for s in range(PROMPTS * seed, PROMPTS * (seed + 1))
+    ]
+    guesses = {}
+    for name, loss in (("upl_ce", cross_entropy), ("upl_gce", robust_loss)):
+        _, tuned = train(backbone, classes, images, guess, plans, loss=loss)
+        both = {name: list(tuned), f"{name}_ensemble": [ensembled(tuned)]}
+        for title, embeddings in both.items():
+            guesses[title] = [(images @ e.T).argmax(dim=1) for e in embeddings]
+    shots = torch.from_numpy(np.stack([plan.rows for plan in equal_sized(plans)]))
+    labels = torch.from_numpy(guess)[shots]
+    fitted = tune(
+        SweepData(
+            METHODS["lp_plus_plus"],
+            {"iterations": LP_ITERATIONS},
+            backbone,
+            classes.names,
+            template,
+            [plan.seed for plan in plans],
+            images[shots],
+            labels,
+            labels,
+            images,
+        )
+    )
+    guesses["lp_plus_plus"] = [run.test_logits.argmax(dim=1) for run in fitted]
+    return guesses
+
+
+def cell(dataset: str, backbone_name: str, seed: int, kept: Path) -> list[dict]:
+    """Accuracies in percent of all methods, of single prompts and probes the mean over four."""
+    features, table = shipped_features(dataset, backbone_name, kept)
+    folder, new = halves(table.label.to_numpy(), seed)
+    order = np.concatenate([folder, new])
+    images = F.normalize(torch.from_numpy(features[order]), dim=-1)
+    true, size = torch.from_numpy(table.label.to_numpy()[order]), len(folder)
+    classes = Classes.of(table.groupby("label").class_name.first().tolist())
+    backbone = load_text_backbone(backbone_name, torch.device("cpu"))
+    template = DATASETS[dataset].template
+    text = zero_shot_embeddings(backbone, classes, template)
+    chances = cosine_logits(images, text, backbone.logit_scale).double().softmax(dim=-1)
+    together = transduced(images.double(), chances).argmax(dim=1)
+    alone = transduced(images[:size].double(), chances[:size]).argmax(dim=1)
+    guesses = {
+        "zero_shot": [chances.argmax(dim=1)],
+        **prompt_guesses(
+            backbone, classes, template, images, chances[:size].argmax(dim=1).numpy(), seed
+        ),
+        "transclip": [torch.cat([alone, together[size:]])],
+    }
+    about = {"dataset": dataset, "backbone": backbone_name, "seed": seed}
+    rows = []
+    for method, runs in guesses.items():
+        right = torch.stack([guess == true for guess in runs]).double().mean(dim=0)
+        for place, part in zip(PLACES, (right[:size], right[size:]), strict=True):
+            rows.append(
+                {**about, "images": place, "method": method, "accuracy": 100 * part.mean().item()}
+            )
+    return rows
+
+
+def gains(results: pd.DataFrame) -> pd.DataFrame:
+    """The results with a column of the gain over zero-shot at the same seed, in points."""
+    keys = ["dataset", "backbone", "seed", "images"]
+    before = results[results.method == "zero_shot"].set_index(keys).accuracy
+    joined = results.join(before.rename("before"), on=keys)
+    return joined.assign(gain=joined.accuracy - joined.before)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--datasets", nargs="+", default=["icons", "symbols"])
+    parser.add_argument("--backbones", nargs="+", default=["mini-rn", "mini-vit"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
+    parser.add_argument("--features", type=Path, default=Path("/tmp/ptnl-benchmark-features"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--table", action="store_true", help="only show what is there")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    done = pd.read_csv(args.out).to_dict("records") if args.out.exists() else []
+    there = {(row["dataset"], row["backbone"], row["seed"]) for row in done}
+    for seed in [] if args.table else args.seeds:
+        for dataset in args.datasets:
+            for backbone in args.backbones:
+                if (dataset, backbone, seed) not in there:
+                    done += cell(dataset, backbone, seed, args.features)
+                    pd.DataFrame(done).to_csv(args.out, index=False)
+                    print(dataset, backbone, seed, flush=True)
+    results = gains(pd.DataFrame(done)).sort_values(["images", "dataset", "backbone"])
+    rows = ("images", "dataset", "backbone")
+    print(f"\naccuracy\n\n{markdown_table(results, 'accuracy', TITLES, rows, 1)}")
+    gained = {name: title for name, title in TITLES.items() if name != "zero_shot"}
+    print(f"\ngain over zero-shot\n\n{markdown_table(results, 'gain', gained, rows, 1)}")
+
+
+if __name__ == "__main__":
+    main()

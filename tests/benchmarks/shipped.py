@@ -1,0 +1,77 @@
+"""What the benchmarks of a user's own images share: shipped images encoded, and their tables."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from ptnl.analysis.intervals import mean_interval
+from ptnl.backbones.assets import FOLDER, sha256, verified
+from ptnl.backbones.loading import load_backbone
+from ptnl.features.decoding import to_rgb
+from ptnl.features.encode import ImageEncoder, prepared
+
+BATCH = 256
+
+
+def shipped_features(dataset: str, backbone: str, folder: Path) -> tuple[np.ndarray, pd.DataFrame]:
+    """Features (N, D) of all images of a shipped data set, kept in `folder`, and their table."""
+    table = pd.read_parquet(FOLDER / f"{dataset}.parquet")
+    path = folder / f"{dataset}-{backbone}-{weights_of(backbone)}.npy"
+    if not path.exists():
+        loaded = load_backbone(backbone, torch.device("cpu"))
+        encoder, parts = ImageEncoder(loaded), []
+        for first in range(0, len(table), BATCH):
+            images = [
+                to_rgb(Image.open(BytesIO(png)), "white")
+                for png in table.png[first : first + BATCH]
+            ]
+            pixels = [torch.from_numpy(np.array(image)).permute(2, 0, 1) for image in images]
+            ready = [prepared(p, loaded.image_size, loaded.preprocess) for p in pixels]
+            parts.append(encoder(torch.stack(ready)).numpy())
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(path, np.concatenate(parts))
+    return np.load(path).astype(np.float32), table.drop(columns="png")
+
+
+def weights_of(backbone: str) -> str:
+    """A short name for a shipped backbone's weights, which change when it is trained anew."""
+    return sha256(verified(f"{backbone}.safetensors"))[:8]
+
+
+def markdown_table(
+    results: pd.DataFrame,
+    value: str,
+    titles: dict[str, str],
+    rows: Sequence[str],
+    digits: int,
+    less_is_better: bool = False,
+) -> str:
+    """A Markdown table: a row a cell, a column a method; mean and 95 % interval over seeds.
+
+    Parameters
+    ----------
+    results : a row a seed, cell and method
+    value : column that is shown
+    titles : method -> title, in the order of the columns
+    rows : columns of `results` that name a cell
+    less_is_better : which value of a row is bold
+    """
+    lines = [
+        f"| {' | '.join([*rows, *titles.values()])} |",
+        "| --- " * (len(rows) + len(titles)) + "|",
+    ]
+    for cell, of_cell in results.groupby(list(rows), sort=False):
+        values = of_cell.groupby("method")[value]
+        estimates = [mean_interval(values.get_group(method)) for method in titles]
+        best = (min if less_is_better else max)(estimate.mean for estimate in estimates)
+        texts = []
+        for mean, _, high in estimates:
+            text = f"{mean:.{digits}f} ± {high - mean:.{digits}f}"
+            texts.append(f"**{text}**" if mean == best else text)
+        lines.append(f"| {' | '.join([*map(str, cell), *texts])} |")
+    return "\n".join(lines)

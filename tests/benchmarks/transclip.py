@@ -1,0 +1,65 @@
+"""TransCLIP without labels (Zanella et al., NeurIPS 2024): all images are classed together.
+
+Every class is a Gaussian in feature space, all with one diagonal covariance. Assignments maximise
+the likelihood of the features, agree among nearest neighbours and stay near zero-shot's. The
+constants and the order of the updates are those of its code (MaxZanella/transduction-for-vlms at
+6a9e8f3).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+ROUNDS = 10  # of: assignments, then means and variances
+INNER_ROUNDS = 5  # of assignments, whose neighbours' assignments change with them
+NEIGHBOURS = 3
+MOST_CONFIDENT = 8  # images of a class from which its mean starts
+LIKELIHOOD_WEIGHT = 1 / 50  # of a log-likelihood; the neighbours and zero-shot have weight 1
+
+
+def transduced(unit: Tensor, zero_shot: Tensor) -> Tensor:
+    """Assignments (N, C) of unit features (N, D), from zero-shot probabilities (N, C)."""
+    graph = neighbour_graph(unit)
+    both_ways = (graph + graph.T) / (2 * NEIGHBOURS)
+    mean = _first_means(unit, zero_shot)
+    variance = unit.new_full((unit.shape[1],), 1 / unit.shape[1])
+    assigned = zero_shot
+    for last in [False] * ROUNDS + [True]:
+        likelihood = log_likelihoods(unit, mean, variance)
+        for _ in range(INNER_ROUNDS):
+            pull = LIKELIHOOD_WEIGHT * likelihood + both_ways @ assigned
+            assigned = (zero_shot.log() + pull).softmax(dim=-1)
+        if not last:
+            mean = F.normalize(assigned.T @ unit, dim=-1)
+            variance = _variances(unit, mean, assigned)
+    return assigned
+
+
+def neighbour_graph(unit: Tensor) -> Tensor:
+    """Similarities (N, N) of each image, a row, to its nearest others; zero elsewhere."""
+    similar = unit @ unit.T
+    similar.fill_diagonal_(-torch.inf)
+    top = similar.topk(NEIGHBOURS, dim=1)
+    return torch.zeros_like(similar).scatter_(1, top.indices, top.values)
+
+
+def log_likelihoods(unit: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    """Logarithms (N, C) of the Gaussians, without what they have in common."""
+    scaled = unit / variance
+    cross = scaled @ mean.T
+    return -0.5 * (
+        (scaled * unit).sum(dim=1, keepdim=True) - 2 * cross + (mean**2 / variance).sum(dim=1)
+    )
+
+
+def _first_means(unit: Tensor, zero_shot: Tensor) -> Tensor:
+    """Unit means (C, D) of the images that zero-shot is surest of."""
+    top = zero_shot.topk(min(MOST_CONFIDENT, len(unit)), dim=0)
+    return F.normalize((top.values[..., None] * unit[top.indices]).sum(dim=0), dim=-1)
+
+
+def _variances(unit: Tensor, mean: Tensor, assigned: Tensor) -> Tensor:
+    """Variances (D) around the means, each image split among classes as it is assigned."""
+    squares = assigned.sum(dim=1) @ unit**2
+    crossed = ((assigned.T @ unit) * mean).sum(dim=0)
+    return (squares - 2 * crossed + assigned.sum(dim=0) @ mean**2) / assigned.sum()
