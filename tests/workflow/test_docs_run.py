@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.blocks import DOCS, Block, blocks_of
-from tests.unit.made_up import reported
+from tests.unit.made_up_report import reported
 from tests.workflow.conftest import copy_checkout
 
 # Snakemake and make plan what a page says would take too long, or needs a registry.
@@ -54,10 +54,13 @@ def test_the_blocks_of_a_page_run(page, checkout):
         "XDG_CACHE_HOME": str(home / "cache"),
         "OMP_NUM_THREADS": "1",
     }
+    session = ""  # a page's Python goes on with the names of its earlier blocks
     for block in executed(DOCS / page):
-        code = DRY + block.code if block.note == "dry run" else block.code
-        command = [sys.executable, "-c", code]
-        if block.language == "bash":
+        if block.language == "python":
+            session += block.code
+            command = [sys.executable, "-c", session]
+        else:
+            code = DRY + block.code if block.note == "dry run" else block.code
             command = ["bash", "-euc", code]
         said = subprocess.run(
             command, cwd=checkout, env=environment, capture_output=True, text=True, check=False
