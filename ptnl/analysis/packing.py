@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ptnl.analysis.results import CONFIG
 from ptnl.errors import InputError
+from ptnl.fetch.extract import extract
 from ptnl.io import atomic_path
 
 # Large, and computed anew from the images where they are needed.
@@ -50,12 +51,12 @@ def unpack(file: Path, parent: Path) -> Path:
     """
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix=".unpack.") as temporary:
+        content = Path(temporary) / "content"
         try:
-            with tarfile.open(file, "r:gz") as archive:
-                archive.extractall(temporary, filter="data")
-        except (tarfile.TarError, EOFError, OSError) as error:
+            extract(file, content, keeps_times=True)
+        except OSError as error:
             raise InputError(f"{file}: not readable as a pack of `ptnl pack` ({error})") from error
-        found = [path for path in Path(temporary).iterdir() if (path / CONFIG).is_file()]
+        found = [path for path in content.iterdir() if (path / CONFIG).is_file()]
         if len(found) != 1:
             raise InputError(f"{file}: no pack of `ptnl pack`, for it holds no study's {CONFIG}")
         target = parent / found[0].name

@@ -54,11 +54,14 @@ def run(arguments: Sequence[str]) -> None:
 
 def write_record(path: Path, seconds: float, memory: int) -> None:
     """What a job took: seconds, and MiB of memory at its peak. Exits with 2 on a full disk."""
+    # Not through `ptnl.io`: a caller of the job server imports neither numpy nor pandas.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"s\tmax_rss\n{seconds:.3f}\t{memory / 2**20:.2f}\n")
+        temporary.write_text(f"s\tmax_rss\n{seconds:.3f}\t{memory / 2**20:.2f}\n")
+        temporary.replace(path)
     except OSError as error:
-        path.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         print(f"error: {path}: cannot be written ({error.strerror})", file=sys.stderr)
         sys.exit(2)
 

@@ -19,6 +19,7 @@ from ptnl.study.disk import existence
 from ptnl.study.estimate import Machine, as_json, as_text, make_plan, of_peak
 from ptnl.study.job_records import read_records
 from ptnl.study.layouts import unfilled
+from ptnl.study.places import results_folder
 
 
 def key_and_value(text: str) -> tuple[str, Any]:
@@ -62,9 +63,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.parse_args(argv)
 
     config = read_study(REPOSITORY, args.configfile, dict(map(key_and_value, args.config)))
-    pathvars = config.get("pathvars", {})
-    results = Path(pathvars.get("results", f"results/{config['study']}"))
-    data = Path(pathvars.get("data", config["data_root"]))
+    results = results_folder(config)
+    data = Path(config.get("pathvars", {}).get("data", config["data_root"]))
     plan = make_plan(
         config,
         existence(results, data),

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from ptnl.cli.entry import parser, start
 from ptnl.study.config import REPOSITORY, read_study
+from ptnl.study.places import results_folder
 from ptnl.study.snakemake import Call, Event, call
 
 LINES_OF_LOG = 10  # shown of the log of a job that failed
@@ -126,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not succeeded:
         print(said_of_failures(watch), file=sys.stderr)
         sys.exit(1)
-    results = Path(config.get("pathvars", {}).get("results", f"results/{config['study']}"))
+    results = results_folder(config)
     done = f"{watch.done} jobs done" if watch.done else "Everything is up to date"
     print(f"{done}. Results: {results}/")
     if (report := results / "report.html").exists():

@@ -36,17 +36,23 @@ class _Member:
     entry: tarfile.TarInfo | zipfile.ZipInfo
 
 
-def extract(archive: Path, folder: Path, members: Collection[str] | None = None) -> None:
+def extract(
+    archive: Path,
+    folder: Path,
+    members: Collection[str] | None = None,
+    keeps_times: bool = False,
+) -> None:
     """Unpack a tar (plain, gz, bz2, xz) or zip into the new folder `folder`, whole or not at all.
 
     Every member is looked at before the first is written; then all go to a folder beside `folder`,
-    which takes its name when they are complete. Owners, permissions and times are not kept.
+    which takes its name when they are complete. Owners and permissions are not kept.
 
     Parameters
     ----------
     archive : the file; its kind is seen by its content
     folder : must not be there
     members : names of the files to unpack, as in the archive; by default all are
+    keeps_times : whether files of a tar keep their time of modification
 
     Raises
     ------
@@ -62,6 +68,8 @@ def extract(archive: Path, folder: Path, members: Collection[str] | None = None)
         try:
             with scratch(folder) as partial:
                 _write(file, wanted, partial / "content", archive.name)
+                if keeps_times:
+                    _set_times(wanted, partial / "content")
                 move(partial / "content", folder)
         except OSError as error:
             if not is_full(error):
@@ -155,3 +163,10 @@ def _write(
             with _content(file, member.entry) as content, path.open("wb") as out:
                 shutil.copyfileobj(content, out, CHUNK)
             progress.update(member.bytes)
+
+
+def _set_times(members: list[_Member], folder: Path) -> None:
+    for member in members:
+        if isinstance(member.entry, tarfile.TarInfo) and not member.is_folder:
+            modified = member.entry.mtime
+            os.utime(folder / PurePosixPath(member.name), (modified, modified))

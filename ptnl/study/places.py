@@ -78,6 +78,11 @@ def expanded(config: Config) -> dict[str, Any]:
     return full
 
 
+def results_folder(config: Config) -> Path:
+    """Where a study's results lie, as the Snakefile places them."""
+    return Path(config.get("pathvars", {}).get("results", f"results/{config['study']}"))
+
+
 def _each(
     config: Config, key: str, change: Callable[[str, Config], dict[str, str]]
 ) -> dict[str, Any]:

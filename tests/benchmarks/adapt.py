@@ -7,7 +7,6 @@ A seed takes half of the images of every class as a user's folder, whose labels 
 other half are new images. Rows are appended as they are done, so that a stopped call goes on.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +27,12 @@ from ptnl.own.names import Classes
 from ptnl.own.prompts import SHOTS, RunPlan, ensembled, equal_sized, robust_loss, train
 from ptnl.training.losses import cross_entropy
 from ptnl.training.tuning import SweepData, cosine_logits
-from tests.benchmarks.shipped import markdown_table, shipped_features
+from tests.benchmarks.shipped import (
+    benchmark_parser,
+    completed,
+    markdown_table,
+    shipped_features,
+)
 from tests.benchmarks.transclip import transduced
 
 PROMPTS = 4  # of an ensemble
@@ -138,25 +142,24 @@ def gains(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--datasets", nargs="+", default=["icons", "symbols"])
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--backbones", nargs="+", default=["mini-rn", "mini-vit"])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
-    parser.add_argument("--features", type=Path, default=Path("/tmp/ptnl-benchmark-features"))
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--table", action="store_true", help="only show what is there")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    done = pd.read_csv(args.out).to_dict("records") if args.out.exists() else []
-    there = {(row["dataset"], row["backbone"], row["seed"]) for row in done}
-    for seed in [] if args.table else args.seeds:
-        for dataset in args.datasets:
-            for backbone in args.backbones:
-                if (dataset, backbone, seed) not in there:
-                    done += cell(dataset, backbone, seed, args.features)
-                    pd.DataFrame(done).to_csv(args.out, index=False)
-                    print(dataset, backbone, seed, flush=True)
-    results = gains(pd.DataFrame(done)).sort_values(["images", "dataset", "backbone"])
+
+    def shown(*about) -> list[dict]:
+        rows = cell(*about, args.features)
+        print(*about, flush=True)
+        return rows
+
+    asked = [
+        (dataset, backbone, seed)
+        for seed in ([] if args.table else args.seeds)
+        for dataset in args.datasets
+        for backbone in args.backbones
+    ]
+    done = completed(args.out, ("dataset", "backbone", "seed"), asked, shown)
+    results = gains(done).sort_values(["images", "dataset", "backbone"])
     rows = ("images", "dataset", "backbone")
     print(f"\naccuracy\n\n{markdown_table(results, 'accuracy', TITLES, rows, 1)}")
     gained = {name: title for name, title in TITLES.items() if name != "zero_shot"}

@@ -9,13 +9,11 @@ missed when as many images are looked at as there are wrong labels. `--features`
 between calls. Rows are appended as they are done, so that a stopped call goes on.
 """
 
-import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
@@ -29,7 +27,13 @@ from ptnl.own.experts import INVERSE_PENALTY, NEIGHBOURS
 from ptnl.own.label_scores import score_labels
 from ptnl.own.names import Classes
 from ptnl.own.prompts import label_margins
-from tests.benchmarks.shipped import markdown_table, shipped_features, weights_of
+from tests.benchmarks.shipped import (
+    benchmark_parser,
+    completed,
+    markdown_table,
+    shipped_features,
+    weights_of,
+)
 
 NOISE = (
     ("symmetric", 0.125),
@@ -160,35 +164,32 @@ def cell(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--datasets", nargs="+", default=["icons", "symbols"])
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--backbone", default="mini-rn")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
-    parser.add_argument("--features", type=Path, default=Path("/tmp/ptnl-benchmark-features"))
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--table", action="store_true", help="only show what is there")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    done = pd.read_csv(args.out).to_dict("records") if args.out.exists() else []
+
+    def shown(*about) -> list[dict]:
+        rows = cell(*about, args.features)
+        print(about, {row["method"]: round(row["auprc"], 3) for row in rows})
+        return rows
+
+    asked = [
+        (dataset, args.backbone, kind, rate, seed)
+        for seed in ([] if args.table else args.seeds)
+        for dataset in args.datasets
+        for kind, rate in NOISE
+    ]
     keys = ("dataset", "backbone", "noise", "rate", "seed")
-    there = {tuple(row[key] for key in keys) for row in done}
-    for seed in [] if args.table else args.seeds:
-        for dataset in args.datasets:
-            for kind, rate in NOISE:
-                asked = (dataset, args.backbone, kind, rate, seed)
-                if asked not in there:
-                    done += cell(*asked, args.features)
-                    pd.DataFrame(done).to_csv(args.out, index=False)
-                    print(asked, {r["method"]: round(r["auprc"], 3) for r in done[-len(TITLES) :]})
-    results = pd.DataFrame(done)
+    results = completed(args.out, keys, asked, shown)
     rows = ("dataset", "backbone", "noise", "rate")
-    shown = results.assign(rate=(100 * results.rate).map("{:g} %".format))
-    shown = shown.sort_values(["dataset", "backbone"], kind="stable")
+    percent = results.assign(rate=(100 * results.rate).map("{:g} %".format))
+    percent = percent.sort_values(["dataset", "backbone"], kind="stable")
     for value, title, less in (
         ("auprc", "area under the curve", False),
         ("missed", "missed", True),
     ):
-        table = markdown_table(shown, value, TITLES, rows, 3, less)
+        table = markdown_table(percent, value, TITLES, rows, 3, less)
         print(f"\n{title}\n\n{table}")
     ours = results[results.method == "ours"]
     within = ((ours.low <= ours.wrong) & (ours.wrong <= ours.high)).mean()

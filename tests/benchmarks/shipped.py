@@ -1,6 +1,7 @@
 """What the benchmarks of a user's own images share: shipped images encoded, and their tables."""
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -41,6 +42,37 @@ def shipped_features(dataset: str, backbone: str, folder: Path) -> tuple[np.ndar
 def weights_of(backbone: str) -> str:
     """A short name for a shipped backbone's weights, which change when it is trained anew."""
     return sha256(verified(f"{backbone}.safetensors"))[:8]
+
+
+def benchmark_parser(doc: str) -> argparse.ArgumentParser:
+    """The options of a benchmark over data sets and seeds whose rows are kept in a CSV file."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--datasets", nargs="+", default=["icons", "symbols"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
+    parser.add_argument("--features", type=Path, default=Path("/tmp/ptnl-benchmark-features"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--table", action="store_true", help="only show what is there")
+    return parser
+
+
+def completed(
+    out: Path, keys: Sequence[str], asked: Iterable[tuple], cell: Callable[..., list[dict]]
+) -> pd.DataFrame:
+    """The rows of all cells: those in the file `out`, and the others, appended as they are done.
+
+    Parameters
+    ----------
+    keys : columns that name a cell
+    asked : a value a key, of each cell that is wanted
+    cell : called with these values; gives the cell's rows
+    """
+    done = pd.read_csv(out).to_dict("records") if out.exists() else []
+    there = {tuple(row[key] for key in keys) for row in done}
+    for about in asked:
+        if about not in there:
+            done += cell(*about)
+            pd.DataFrame(done).to_csv(out, index=False)
+    return pd.DataFrame(done)
 
 
 def markdown_table(

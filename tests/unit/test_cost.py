@@ -76,6 +76,16 @@ def test_a_job_on_a_full_disk_says_so_and_leaves_no_record(small_disk, capsys):
     assert not (small_disk / "a.tsv").exists()
 
 
+def test_a_record_that_cannot_be_written_leaves_what_is_there(tmp_path, capsys):
+    (tmp_path / "a.tsv").mkdir()
+    (tmp_path / "a.tsv/mine").touch()
+    with pytest.raises(SystemExit) as ended:
+        write_record(tmp_path / "a.tsv", 1.0, 2**30)
+    assert ended.value.code == 2
+    assert "a.tsv: cannot be written" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["a.tsv", "mine"]
+
+
 def test_a_clock_that_is_set_back_makes_no_job_negative(tmp_path, monkeypatch):
     clock = itertools.count(2e9, -1e6)
     monkeypatch.setattr("ptnl.cli.job.time.time", lambda: next(clock))
