@@ -46,6 +46,7 @@ for noise, options in config["noise"].items():
             **run_outputs("finetune", noise, options["fps"]),
         log:
             f"<logs>/finetune_backbone/{{dataset}}/{{backbone}}/{job_name(noise)}.log",
+        priority: 2  # the longest jobs of a study: started last, they would leave the other cores idle
         conda:
             "../../envs/ptnl.yaml"
         threads: 1
