@@ -6,13 +6,15 @@ does not notice; whoever reads it here learns of every changed bit. The seal is 
 output that is there already is replaced only if it has one.
 """
 
+import fcntl
+import glob
 import hashlib
 import json
 import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +41,8 @@ def atomic_path(path: Path, replaces: bool = False) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without an error.
 
     A reader sees the old file or the new one, never a part: the rename is atomic and happens after
-    the data reached the disk. What cannot be written is an `InputError` that names `path`.
+    the data reached the disk. What cannot be written is an `InputError` that names `path`. The
+    temporary file of a process that was killed goes when `path` is written again.
 
     replaces : whether `path` is ptnl's own by its name, and may be replaced whatever it holds
     """
@@ -48,10 +51,8 @@ def atomic_path(path: Path, replaces: bool = False) -> Iterator[Path]:
         require_own(path)
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        prefix, suffix = f".{path.name}.", path.suffix
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=suffix)
-        os.close(handle)
-    temporary = Path(name)
+        _remove_abandoned(path)
+        temporary, lock = _locked_temporary(path)
     try:
         with naming(path):
             yield temporary
@@ -63,6 +64,34 @@ def atomic_path(path: Path, replaces: bool = False) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _temporary_prefix(path: Path) -> str:
+    """How the names of temporary files for `path` begin: only ptnl gives such names."""
+    return f".{path.name}.ptnl-"
+
+
+def _locked_temporary(path: Path) -> tuple[Path, int]:
+    """A new file beside `path`, and a descriptor that holds a lock on it until it is closed."""
+    while True:
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=_temporary_prefix(path), suffix=path.suffix
+        )
+        with suppress(OSError):  # without locks on this file system, nothing is taken as abandoned
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:  # else another process took it as abandoned before the lock
+            return Path(name), handle
+        os.close(handle)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove temporary files for `path` on which no process holds the lock: theirs was killed."""
+    pattern = f"{glob.escape(_temporary_prefix(path))}*"
+    for temporary in path.parent.glob(pattern):
+        with suppress(OSError), temporary.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            temporary.unlink()
 
 
 @contextmanager

@@ -29,10 +29,17 @@ def check_place(receipt: Path, name: str) -> None:
 
 
 def is_receipt(path: Path) -> bool:
-    """Whether a file is a receipt of ptnl's."""
+    """Whether a file is a receipt of ptnl's; an `InputError` where its mode forbids to look."""
     try:
         return "made_by" in read_json(path, sealed=True)
-    except (InputError, TypeError):
+    except TypeError:
+        return False
+    except InputError as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise InputError(
+                f"{path}: you may not read this file, so ptnl cannot tell whether it made it; "
+                f"allow reading (chmod u+r), or ask its owner to"
+            ) from error
         return False
 
 

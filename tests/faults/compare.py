@@ -1,10 +1,11 @@
-"""Whether two runs of a study left the same, but for what a clock or a commit decides."""
+"""Whether two runs of a study left the same, but for what a clock or a folder's name decides."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import yaml
 
 # What a job took, and what of ptnl's files is computed from all their other bytes.
 TIMES = {"job_seconds", "memory_gib", "ptnl_seal"}
@@ -13,7 +14,10 @@ TIMED = ("cost.csv", "cost.md", "report.html", "runs.csv")
 
 
 def content(path: Path) -> Any:
-    """A file's bytes, or what it says without times."""
+    """A file's bytes, or what it says without times and without where the study lies."""
+    if path.name == "config.yaml":
+        config = yaml.safe_load(path.read_text())
+        return {key: value for key, value in config.items() if key != "pathvars"}
     if path.name == "metrics.json":
         said = json.loads(path.read_text())
         return {key: value for key, value in said.items() if key not in TIMES}

@@ -21,6 +21,13 @@ def small_disk(folder: Path, kib: int) -> Iterator[Path]:
         subprocess.run(["umount", folder], check=True)
 
 
+def room_taken(folder: Path) -> int:
+    """KiB that the files of a folder take on a disk of blocks of 4 KiB, without the logs."""
+    logs = folder / "logs"
+    files = [path for path in folder.rglob("*") if path.is_file() and logs not in path.parents]
+    return sum(4 * -(-path.stat().st_size // 4096) for path in files)
+
+
 def resize(disk: Path, kib: int) -> None:
     subprocess.run(["mount", "-o", f"remount,size={kib}k", disk], check=True)
 

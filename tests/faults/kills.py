@@ -1,11 +1,14 @@
 """SIGKILL of all processes of a study, again and again, at moments that a seed decides."""
 
+import itertools
 import os
 import random
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.faults.log import Job, jobs_in
@@ -21,21 +24,21 @@ STAGES = {
     "features": ("encode_",),
     "pseudo-labels": ("pseudolabel_", "sample_pseudolabels"),
     "training": ("tune_", "finetune_", "evaluate_", "ensemble_"),
-    "collection": ("collect_",),
+    "collection": ("collect_", "select_"),
     "tables": ("make_",),
     "figures": ("plot_",),
     "report": ("check_", "report_", "write_report"),
 }
-MOST_SECONDS = 3  # a moment is at most so long after a job of its stage began
-POLL = 0.01
+MOST_TRIES = 5  # at one moment, where the job ended before it was killed
+POLL = 0.005  # seconds
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When to kill: so many seconds after the first job of a stage has begun."""
+    """When to kill: after a share of the time that the first job of a stage usually takes."""
 
     stage: str
-    seconds: float
+    share: float
 
 
 def moments(count: int, seed: int) -> list[Moment]:
@@ -45,50 +48,118 @@ def moments(count: int, seed: int) -> list[Moment]:
     # Most jobs train, so most moments do.
     more = stream.choices(names, [6 if name == "training" else 1 for name in names], k=count)
     chosen = names[:count] + more[: max(0, count - len(names))]
-    return [
-        Moment(name, stream.uniform(0, MOST_SECONDS)) for name in sorted(chosen, key=names.index)
-    ]
+    return [Moment(name, stream.random()) for name in sorted(chosen, key=names.index)]
 
 
-def of_stage(job: Job, stage: str) -> bool:
-    return job.rule.startswith(STAGES[stage])
+def of_stage(rule: str, stage: str) -> bool:
+    """Whether a rule, or the log of one of its jobs, belongs to a stage."""
+    return rule.startswith(STAGES[stage])
 
 
-def killed(study: Study, moment: Moment, log: Path) -> list[Job]:
-    """Run a study until a moment, then kill it; its jobs. Empty where it ended before."""
+@contextmanager
+def running(study: Study, log: Path) -> Iterator[subprocess.Popen]:
+    """A run of a study in a process group of its own, which is killed in the end."""
     with (
         log.open("w") as file,
         subprocess.Popen(
             study.command(), cwd=study.folder, stdout=file, stderr=file, start_new_session=True
         ) as process,
     ):
-        while not any(of_stage(job, moment.stage) for job in jobs_in(log.read_text())):
-            if process.poll() is not None:
-                return []
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def at_work(study: Study, group: int) -> set[str]:
+    """The jobs that the job server of a process group works on, by their logs.
+
+    A job that waits for the server to start is not at work. The server forks for each job that it
+    begins, and the fork writes to the job's log.
+    """
+    logs = f"{study.results}/logs/"
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(process.name)) == group:
+                command = (process / "cmdline").read_bytes().split(b"\0")
+                target = str((process / "fd/1").readlink())
+                if b"--serve" in command and target.startswith(logs):
+                    found.add(target.removeprefix(logs))
+        except OSError:  # it has ended
+            continue
+    return found
+
+
+def usual_seconds(study: Study, log: Path) -> dict[str, float]:
+    """Run a study to its end; the seconds that each job was at work, by its log."""
+    first: dict[str, float] = {}
+    last: dict[str, float] = {}
+    with running(study, log) as process:
+        while process.poll() is None:
+            now = time.monotonic()
+            for job in at_work(study, process.pid):
+                first.setdefault(job, now)
+                last[job] = now
             time.sleep(POLL)
-        time.sleep(moment.seconds)
-        os.killpg(process.pid, signal.SIGKILL)
-    return jobs_in(log.read_text())
+    if process.returncode:
+        raise NotSurvived(log.read_text())
+    return {job: last[job] - first[job] for job in first}
+
+
+def killed(study: Study, moment: Moment, usual: Mapping[str, float], log: Path) -> list[Job]:
+    """Run a study until a moment, then kill it; the jobs that this cut short.
+
+    usual : seconds that jobs are at work, by their logs; one that nobody saw is killed at once
+    """
+    with running(study, log) as process:
+        while process.poll() is None:
+            jobs = sorted(at_work(study, process.pid))
+            if begun := [job for job in jobs if of_stage(job, moment.stage)]:
+                time.sleep(moment.share * usual.get(begun[0], 0))
+                break
+            time.sleep(POLL)
+    return [job for job in jobs_in(log.read_text()) if not job.finished]
+
+
+def reopen(study: Study, done: Sequence[Job]) -> None:
+    """Where all jobs of a stage are done, remove what one of them made: it is to be done again."""
+    outputs = [[study.folder / path for path in job.outputs] for job in done]
+    if all(path.exists() for paths in outputs for path in paths):
+        for path in outputs[-1]:
+            path.unlink()
 
 
 def killed_again_and_again(whole: Study, study: Study, count: int, seed: int) -> Outcome:
-    """A study that was killed so often has the files of an undisturbed one."""
-    hit: dict[str, int] = {}
-    cut = 0
-    for number, moment in enumerate(moments(count, seed)):
-        jobs = killed(study, moment, study.folder / f"killed-{number}.log")
-        if not jobs:
-            raise NotSurvived(f"the study ended before it came to {moment}")
-        running = [job for job in jobs if not job.finished]
-        cut += len(running)
-        for stage in STAGES:
-            hit[stage] = hit.get(stage, 0) + any(of_stage(job, stage) for job in running)
+    """A study that was killed so often has the files of an undisturbed one.
+
+    whole : not run yet, as the times that its jobs take are those at which the other's are killed
+    """
+    log = whole.folder / "whole.log"
+    usual = usual_seconds(whole, log)
+    jobs = [
+        replace(job, outputs=tuple(path.relative_to(whole.folder) for path in job.outputs))
+        for job in jobs_in(log.read_text())
+        if job.outputs
+    ]
+    hit = dict.fromkeys(STAGES, 0)
+    cuts = []  # jobs that each kill cut short
+    logs = (study.folder / f"killed-{number}.log" for number in itertools.count())
+    for moment in moments(count, seed):
+        for _ in range(MOST_TRIES):
+            reopen(study, [job for job in jobs if of_stage(job.rule, moment.stage)])
+            cut = killed(study, moment, usual, next(logs))
+            cuts += [len(cut)] if cut else []
+            for stage in STAGES:
+                hit[stage] += any(of_stage(job.rule, stage) for job in cut)
+            if any(of_stage(job.rule, moment.stage) for job in cut):
+                break
+        else:
+            raise NotSurvived(f"no job was cut short at {moment}")
     require_same(finished(study), whole)
-    missed = [stage for stage, times in hit.items() if not times]
-    if missed:
-        raise NotSurvived(f"no kill hit {', '.join(missed)}; try another seed")
     stages = ", ".join(f"{stage} {times}" for stage, times in hit.items())
-    seen = f"{cut} jobs were cut and done again ({stages}); files equal byte for byte"
+    seen = f"{sum(cuts)} jobs were cut and done again ({stages}); files equal byte for byte"
     return Outcome(
-        f"SIGKILL of the whole process group, moments of seed {seed}", count, count, seen
+        f"SIGKILL of the whole process group, moments of seed {seed}", len(cuts), len(cuts), seen
     )

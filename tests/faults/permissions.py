@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,11 +26,15 @@ def mode(path: Path, bits: int) -> Iterator[None]:
         path.chmod(before)
 
 
+def bound_by_modes(command: Sequence[str]) -> list[str]:
+    """A command that may do to files only what their modes allow, also when root calls it."""
+    return ["setpriv", OBEY, *command] if os.geteuid() == 0 else [*command]
+
+
 def snakemake(study: Study, *targets: str) -> str:
     """What a study says to a user who is bound by the modes of files and may not run it."""
-    as_user = ["setpriv", OBEY] if os.geteuid() == 0 else []
     said = subprocess.run(
-        [*as_user, *study.command(*targets)],
+        bound_by_modes(study.command(*targets)),
         cwd=study.folder,
         capture_output=True,
         text=True,
@@ -68,9 +72,15 @@ def forbidden(whole: Study, study: Study, *targets: str) -> Outcome:
     refused(study, noise, READ_ONLY, *targets)
     refused(study, draw, CLOSED, *targets)
     refused(study, draw.parent, CLOSED, *targets)
-    refused(study, study.folder / "data/symbols/receipt.json", CLOSED, *targets)
+    data = study.folder / "data/symbols"
+    refused(study, data / "receipt.json", CLOSED, *targets)
+    refused(study, data, CLOSED, *targets)
     require_same(finished(study, *targets), whole, *targets)
     seen = "the path was named, nothing else touched; with the right modes, files equal"
     return Outcome(
-        "Results read-only, one stage's folder, an input, its folder, images", 5, 5, seen
+        "Read-only: results, a stage's folder; unreadable: an input, its folder, a data set, its "
+        "receipt",
+        6,
+        6,
+        seen,
     )

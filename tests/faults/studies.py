@@ -50,5 +50,5 @@ def require_same(study: Study, whole: Study, *targets: str) -> None:
 
 
 def names_it(said: str, path: Path) -> bool:
-    """Whether a log names a path, and shows no traceback."""
-    return "Traceback" not in said and str(path) in said
+    """Whether a log names a path, and shows no traceback of Python's."""
+    return "Traceback (most recent call last)" not in said and str(path) in said

@@ -88,3 +88,24 @@ def test_links_that_leave_the_pages_are_listed(built):
     listed = (built / "external-links.txt").read_text().splitlines()
     assert any(line.startswith("https://github.com/KaiyangZhou/CoOp  (") for line in listed)
     assert all(line.startswith(("http://", "https://")) for line in listed)
+
+
+def test_an_index_stands_beside_its_accented_letter(root, monkeypatch):
+    monkeypatch.syspath_prepend(str(root / "workflow/docs/_sphinx"))
+    from mathml import mathml
+
+    for tex, order in (
+        (r"\hat x_i", ["msub", "mover", "mi", "mo", "mi"]),
+        (r"\hat x_i^\top", ["msubsup", "mover", "mi", "mo", "mi", "mi"]),
+        (r"\sum_i^n x", ["munderover", "mo", "mi", "mi", "mi"]),
+    ):
+        assert re.findall(r"<(m\w+)", mathml(tex, as_block=False))[1:] == order
+
+
+def test_equations_are_drawn_without_a_script(built):
+    page = html(built, "equations")
+    assert page.count("<math ") > 80
+    assert "$$" not in page
+    assert "munderover" not in re.sub(r"<munderover>\s*<mo\b", "", page).replace(
+        "</munderover>", ""
+    )

@@ -1,4 +1,7 @@
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -57,6 +60,35 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         temporary.write_text("half")
         raise RuntimeError
     assert read_json(path) == {"is": "old"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+KILLED_WRITER = """
+import os, pathlib, signal, sys
+from ptnl.io import atomic_path
+with atomic_path(pathlib.Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
+    path, kept = tmp_path / "file[1].csv", tmp_path / ".file[1].csv.mine.csv"
+    kept.write_text("a user's")
+    said = subprocess.run([sys.executable, "-c", KILLED_WRITER, path], check=False)
+    assert said.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 2
+    write_text("whole", path)
+    assert set(tmp_path.iterdir()) == {path, kept}
+
+
+def test_what_another_writer_is_writing_stays(tmp_path):
+    path = tmp_path / "file.csv"
+    with atomic_path(path) as temporary:
+        temporary.write_text("slow")
+        write_text("quick", path, replaces=True)
+        assert temporary.read_text() == "slow"
+    assert path.read_text() == "slow"
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from ptnl.errors import InputError
 from ptnl.fetch.ownership import discard, make_scratch, put, remove, scratch
 from ptnl.io import read_json
 from tests.archives import BUILDERS, Small, picture, write_sources
+from tests.faults.permissions import CLOSED, bound_by_modes, mode
 from tests.snapshot import snapshot
 
 TEMPLATE = "a photo of a {}."
@@ -119,6 +122,20 @@ def test_a_receipt_of_somebody_elses_stays(tmp_path, dtd):
     before = snapshot(tmp_path)
     with pytest.raises(InputError, match=r"dtd/receipt\.json: is in the way"):
         get(tmp_path, "dtd", dtd)
+    assert snapshot(tmp_path) == before
+
+
+def test_a_receipt_that_may_not_be_read_is_not_called_somebody_elses(tmp_path):
+    get(tmp_path, "symbols")
+    receipt = tmp_path / "symbols/receipt.json"
+    command = [sys.executable, "-m", "ptnl.cli.download_dataset", "--dataset", "symbols"]
+    command += ["--manual", str(tmp_path / "manual"), "--out", str(receipt)]
+    before = snapshot(tmp_path)
+    with mode(receipt, CLOSED):
+        said = subprocess.run(bound_by_modes(command), capture_output=True, text=True, check=False)
+    assert said.returncode == 2
+    assert said.stderr.startswith(f"error: {receipt}: you may not read this file")
+    assert said.stderr.count("\n") == 1
     assert snapshot(tmp_path) == before
 
 

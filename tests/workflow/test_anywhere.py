@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.blocks import DOCS, blocks_of
 from tests.snapshot import snapshot
 from tests.workflow.conftest import ROOT, SMOKE, Study, copy_checkout
 
@@ -79,25 +80,21 @@ def test_paths_with_a_blank_below_the_folder(folder):
     assert (folder / "my data/symbols/receipt.json").is_file()
 
 
-MODULE = """
-module ptnl:
-    snakefile: "{snakefile}"
-    config: config["ptnl"]
-
-use rule * from ptnl
-
+RULE = """
 rule mine:
     input: "results/smoke/manifests/symbols.parquet"
     output: "mine.txt"
-    shell: "wc -c {{input:q}} > {{output:q}}"
+    shell: "wc -c {input:q} > {output:q}"
 """
 
 
 def test_it_is_a_module_of_another_workflow(folder):
     said = yaml.safe_load(SMOKE.read_text())
     (folder / "config.yaml").write_text(yaml.safe_dump({"ptnl": said}))
-    snakefile = MODULE.format(snakefile=ROOT / "Snakefile")
-    (folder / "Snakefile").write_text('configfile: "config.yaml"\n' + snakefile)
+    blocks = blocks_of(DOCS / "running.md")
+    (module,) = (block.code for block in blocks if "module ptnl" in block.code)
+    module = module.replace("/home/me/ptnl/Snakefile", str(ROOT / "Snakefile"))
+    (folder / "Snakefile").write_text('configfile: "config.yaml"\n' + module + RULE)
     snakemake(folder, "-c1", "mine.txt")
     assert "manifests/symbols.parquet" in (folder / "mine.txt").read_text()
     whole = Study.create(folder / "alone").planned()

@@ -1,0 +1,68 @@
+"""The commands and the code of the documentation do what the pages say, one after the other."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.blocks import DOCS, Block, blocks_of
+from tests.unit.made_up_report import reported
+from tests.workflow.conftest import copy_checkout
+
+# Snakemake and make plan what a page says would take too long, or needs a registry.
+DRY = 'snakemake() { command snakemake "$@" --dry-run; }\nmake() { command make --dry-run "$@"; }\n'
+
+
+def executed(page: Path) -> list[Block]:
+    return [
+        block
+        for block in blocks_of(page)
+        if block.language in ("bash", "python") and block.note in ("", "dry run")
+    ]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """A user's home with a checkout, whose embedded study seems to have run."""
+    home = tmp_path_factory.mktemp("home")
+    checkout = copy_checkout(home / "ptnl")
+    reported(checkout / "results/embedded")
+    overlay = blocks_of(DOCS / "start.md")
+    mine = next(block.code for block in overlay if block.language == "yaml")
+    for folder in (checkout, home / "my project"):
+        folder.mkdir(exist_ok=True)
+        (folder / "mine.yaml").write_text(mine)
+    (home / "bin").mkdir()
+    script = home / "bin/ptnl"
+    script.write_text(f"#!{sys.executable}\nfrom ptnl.cli.main import run\nrun()\n")
+    script.chmod(0o755)
+    return checkout
+
+
+@pytest.mark.parametrize(
+    "page", [path.name for path in sorted(DOCS.glob("*.md")) if executed(path)]
+)
+def test_the_blocks_of_a_page_run(page, checkout):
+    home = checkout.parent
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "PATH": f"{home / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(checkout),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    session = ""  # a page's Python goes on with the names of its earlier blocks
+    for block in executed(DOCS / page):
+        if block.language == "python":
+            session += block.code
+            command = [sys.executable, "-c", session]
+        else:
+            code = DRY + block.code if block.note == "dry run" else block.code
+            command = ["bash", "-euc", code]
+        said = subprocess.run(
+            command, cwd=checkout, env=environment, capture_output=True, text=True, check=False
+        )
+        assert said.returncode == 0, f"{block}\n{said.stdout}\n{said.stderr}"
