@@ -111,6 +111,7 @@ def test_ptnl_plan_counts_as_snakemake_does(tmp_path, base: Path | None, changes
     steps = json.loads(said.stdout)["steps"]
     counted = {step["rule"]: step["missing"] for step in steps if step["rule"] != "total"}
     assert study.planned() == {**counted, "all": 1}
+    assert all(step["cached"] == 0 for step in steps)
 
 
 def test_a_grid_of_2000_runs(tmp_path):
