@@ -4,6 +4,7 @@ import tempfile
 from datetime import date
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ def decode_seconds() -> float:
             torch.set_num_threads(threads)
 
 
-def measured_rates(device: torch.device) -> dict[str, str | float]:
+def measured_rates(device: torch.device) -> dict[str, Any]:
     """The fields of `ptnl.study.calibration.Rates`, measured now."""
     on_cpu = f"the CPU, {counted(torch.get_num_threads(), 'thread')}"
     return {

@@ -1,6 +1,7 @@
 """Say what a study will take before it runs: which jobs, why, downloads, disk, hours.
 
-Snakemake itself decides which jobs are left and why; nothing runs.
+Where anything of the study is there, Snakemake itself decides which jobs are left and why; nothing
+runs.
 """
 
 import json
@@ -24,7 +25,7 @@ from ptnl.study.job_records import read_records
 from ptnl.study.jobs import study_jobs
 from ptnl.study.layouts import unfilled
 from ptnl.study.places import results_folder
-from ptnl.study.reasons import in_short
+from ptnl.study.reasons import NOT_THERE, in_short
 from ptnl.study.snakemake import Call, Event, call
 
 
@@ -49,6 +50,8 @@ def calibrate(device: str, threads: int) -> None:
 def jobs_left(asked: Call, jobs: Sequence[Job], places: Mapping[str, Path]) -> dict[Job, str]:
     """The jobs that Snakemake would run, and why in short; an `InputError` where it cannot say.
 
+    Where no file of the study is there, that is all of them, and Snakemake need not be asked.
+
     places : where the workflow's `<results>` and `<data>` lie
     """
 
@@ -58,6 +61,8 @@ def jobs_left(asked: Call, jobs: Sequence[Job], places: Mapping[str, Path]) -> d
         return os.path.normpath(file)
 
     job_of = {path_of(file): job for job in jobs for file in job.outputs}
+    if not any(Path(path).exists() for path in job_of):
+        return dict.fromkeys(jobs, NOT_THERE)
     left: dict[Job, str] = {}
     errors: list[str] = []
 
@@ -96,17 +101,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_device(arguments)
     args = arguments.parse_args(argv)
 
-    config = read_study(REPOSITORY, args.configfile, dict(map(key_and_value, args.config)))
+    config = read_study(REPOSITORY, args.studies, dict(map(key_and_value, args.config)))
     if args.calibrate:
         calibrate(args.device, args.threads)
     results = results_folder(config)
     data = Path(config.get("pathvars", {}).get("data", config["data_root"]))
-    dry_run = Call(args.configfile, args.config, options=["--dry-run", "--cores", "1", "--nolock"])
-    left = jobs_left(dry_run, study_jobs(config), {"results": results, "data": data})
+    dry_run = Call(args.studies, args.config, options=["--dry-run", "--cores", "1", "--nolock"])
+    jobs = study_jobs(config)
+    left = jobs_left(dry_run, jobs, {"results": results, "data": data})
 
     rates = read_rates(rates_file())
     plan = make_plan(
         config,
+        jobs,
         left,
         sizes_of(config, datasets_of(config)),
         read_records(results / "logs"),

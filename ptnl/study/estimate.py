@@ -1,7 +1,7 @@
 """What a study will take: jobs left and why, downloads, disk and hours. Pure, without torch."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -9,7 +9,6 @@ from ptnl.data import Size
 from ptnl.fetch.sources import Source
 from ptnl.study.job_files import Job
 from ptnl.study.job_records import Measured
-from ptnl.study.jobs import study_jobs
 from ptnl.study.operation_counts import Config, Work, unsized, work_of
 
 # Assumed, not measured.
@@ -120,6 +119,7 @@ class Plan:
 
 def make_plan(
     config: Config,
+    jobs: Sequence[Job],
     left: Mapping[Job, str],
     sizes: Mapping[str, Size],
     measured: Mapping[str, Measured],
@@ -130,12 +130,12 @@ def make_plan(
 
     Parameters
     ----------
-    left : job that is to run -> why, in short (see `ptnl.study.reasons`)
+    jobs : all of the study (see `ptnl.study.jobs.study_jobs`)
+    left : job of these that is to run -> why, in short (see `ptnl.study.reasons`)
     sizes : data set -> its size (see `ptnl.data.counting.sizes_of`)
     measured : see `ptnl.study.job_records.read_records`
     here : this machine where its rates were measured, for jobs of which no like has run
     """
-    jobs = study_jobs(config)
     works = {job: work_of(config, job, sizes) for job in jobs}
     rates = _measured_rates(jobs, works, measured)
 
@@ -153,7 +153,7 @@ def make_plan(
             return None
         return H200.seconds(work) if job.record else 0.0
 
-    def step(rule: str, of: list[Job]) -> Step:
+    def step(rule: str, of: Sequence[Job]) -> Step:
         missing = [job for job in of if job in left]
         return Step(
             rule,

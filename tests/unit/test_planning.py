@@ -26,7 +26,6 @@ from ptnl.study.estimate import (
     make_plan,
     of_peak,
 )
-from ptnl.study.job_files import Job
 from ptnl.study.job_records import Measured
 from ptnl.study.jobs import study_jobs
 from ptnl.study.operation_counts import MODELS, Work, encodings_a_step, work_of
@@ -56,8 +55,9 @@ def sizes(config: dict) -> dict:
 
 def planned(config: dict, measured=None, sources=(), here=None) -> Plan:
     """The plan of a study of which nothing is there."""
-    left = dict.fromkeys(study_jobs(config), NOT_THERE)
-    return make_plan(config, left, sizes(config), measured or {}, sources, here)
+    jobs = study_jobs(config)
+    left = dict.fromkeys(jobs, NOT_THERE)
+    return make_plan(config, jobs, left, sizes(config), measured or {}, sources, here)
 
 
 def test_the_layers_of_a_study_are_those_of_snakemake(root, tmp_path):
@@ -203,12 +203,11 @@ def test_downloads_are_those_of_missing_data_sets(paper):
         Source("d.tar", "imagenet", bytes=7),
         Source("e.tgz", "ucf101", urls=("https://x",), bytes=3),
     ]
+    jobs = study_jobs(paper)
     left = {
-        job: NOT_THERE
-        for job in study_jobs(paper)
-        if (job.rule, job.dataset) != ("download_dataset", "ucf101")
+        job: NOT_THERE for job in jobs if (job.rule, job.dataset) != ("download_dataset", "ucf101")
     }
-    plan = make_plan(paper, left, sizes(paper), {}, sources)
+    plan = make_plan(paper, jobs, left, sizes(paper), {}, sources)
     assert plan.download_bytes == 600
     assert plan.download_unsized == ["c.tgz"]
     assert plan.by_hand == ["d.tar"]
@@ -233,9 +232,10 @@ def test_text_and_json_say_the_same(paper):
 
 
 def test_a_stage_says_how_many_jobs_have_which_reason(smoke):
-    trained = [job for job in study_jobs(smoke) if job.rule.startswith("tune_method")]
+    jobs = study_jobs(smoke)
+    trained = [job for job in jobs if job.rule.startswith("tune_method")]
     left = dict.fromkeys(trained[:3], "epochs: 2 became 3") | {trained[3]: NOT_THERE}
-    text = as_text(make_plan(smoke, left, sizes(smoke), {}, []))
+    text = as_text(make_plan(smoke, jobs, left, sizes(smoke), {}, []))
     (line,) = [line for line in text.splitlines() if line.startswith("tune_method ")]
     assert line.endswith("3 epochs: 2 became 3, 1 not there yet")
     (line,) = [line for line in text.splitlines() if line.startswith("encode_images")]

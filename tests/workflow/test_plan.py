@@ -114,6 +114,31 @@ def test_ptnl_plan_counts_as_snakemake_does(tmp_path, base: Path | None, changes
     assert all(step["cached"] == 0 for step in steps)
 
 
+def test_ptnl_plan_says_what_snakemake_would_run_and_why(pretended, tmp_path, monkeypatch):
+    """After an edit of a setting and the loss of a file."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    overlay = tmp_path / "more.yaml"
+    overlay.write_text("methods: { prompt_gce: { epochs: 3 } }\n")
+    lost = pretended.path("<results>/runs/symbols/mini-rn/prompt_ce/symmetric/fp-8/seed-2")
+    lost.rename(tmp_path / "kept")
+    try:
+        studies = ["--study", str(pretended.overlay), str(overlay)]
+        command = [sys.executable, "-m", "ptnl.cli.plan", *studies]
+        said = subprocess.run(
+            command, cwd=pretended.folder, capture_output=True, text=True, check=True
+        )
+        planned = pretended.planned("--configfile", str(pretended.overlay), str(overlay))
+    finally:
+        (tmp_path / "kept").rename(lost)
+    (line,) = [line for line in said.stdout.splitlines() if line.startswith("tune_method ")]
+    assert line.split()[1:3] == ["2", "23"]
+    assert "1 not there yet" in line
+    assert "1 epochs: 2 became 3" in line
+    (line,) = [line for line in said.stdout.splitlines() if line.startswith("total")]
+    assert int(line.split()[1]) == sum(planned.values()) - planned["all"]
+    assert len(said.stdout.splitlines()) <= 23
+
+
 def test_a_grid_of_2000_runs(tmp_path):
     seeds = list(range(1, 17))
     planned = Study.create(tmp_path, base=None, seeds=seeds).planned()
