@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -117,17 +118,18 @@ def test_ptnl_plan_counts_as_snakemake_does(tmp_path, base: Path | None, changes
 def test_ptnl_plan_says_what_snakemake_would_run_and_why(pretended, tmp_path, monkeypatch):
     """After an edit of a setting and the loss of a file."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    overlay = tmp_path / "more.yaml"
-    overlay.write_text("methods: { prompt_gce: { epochs: 3 } }\n")
+    config = yaml.safe_load(pretended.overlay.read_text())
+    config["methods"]["prompt_gce"] = {**config["methods"]["prompt_gce"], "epochs": 3}
+    edited = replace(pretended, overlay=tmp_path / "edited.yaml")
+    edited.overlay.write_text(yaml.safe_dump(config))
     lost = pretended.path("<results>/runs/symbols/mini-rn/prompt_ce/symmetric/fp-8/seed-2")
     lost.rename(tmp_path / "kept")
     try:
-        studies = ["--study", str(pretended.overlay), str(overlay)]
-        command = [sys.executable, "-m", "ptnl.cli.plan", *studies]
+        command = [sys.executable, "-m", "ptnl.cli.plan", "--study", str(edited.overlay)]
         said = subprocess.run(
-            command, cwd=pretended.folder, capture_output=True, text=True, check=True
+            command, cwd=edited.folder, capture_output=True, text=True, check=True
         )
-        planned = pretended.planned("--configfile", str(pretended.overlay), str(overlay))
+        planned = edited.planned()
     finally:
         (tmp_path / "kept").rename(lost)
     (line,) = [line for line in said.stdout.splitlines() if line.startswith("tune_method ")]
