@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ptnl.analysis.details import class_results, learning_curves
 from ptnl.cli.entry import parser, start
+from ptnl.cli.listed import add_listed
 from ptnl.io import read_json, read_parquet, write_parquet
 from ptnl.provenance import made_by
 from ptnl.schemas import CLASS_ACCURACY, CURVES, HISTORY, MANIFEST, MISTAKES
@@ -15,7 +16,7 @@ SHOWN = {name: kind for name, kind in HISTORY.items() if name in CURVES}
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of runs")
+    add_listed(arguments, "--runs", "folders of runs")
     arguments.add_argument("--manifest", type=Path, required=True, help="of their data set")
     arguments.add_argument("--classes", type=Path, required=True, help="accuracies (Parquet)")
     arguments.add_argument("--mistakes", type=Path, required=True, help="pairs (Parquet)")

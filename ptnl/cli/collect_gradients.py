@@ -6,6 +6,7 @@ from pathlib import Path
 from ptnl.analysis.aggregate import gradient_ratios
 from ptnl.analysis.metrics import read_metrics
 from ptnl.cli.entry import parser, start
+from ptnl.cli.listed import add_listed
 from ptnl.io import read_parquet, write_parquet
 from ptnl.provenance import made_by
 from ptnl.schemas import GRADIENTS, HISTORY
@@ -13,7 +14,7 @@ from ptnl.schemas import GRADIENTS, HISTORY
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of runs")
+    add_listed(arguments, "--runs", "folders of runs")
     arguments.add_argument("--out", type=Path, required=True)
     args = arguments.parse_args(argv)
 

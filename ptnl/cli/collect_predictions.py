@@ -7,6 +7,7 @@ import pandas as pd
 
 from ptnl.analysis.predictions import predictions_of
 from ptnl.cli.entry import parser, start
+from ptnl.cli.listed import add_listed
 from ptnl.io import read_json, read_parquet, write_parquet
 from ptnl.provenance import made_by
 from ptnl.schemas import MANIFEST, PREDICTIONS
@@ -15,7 +16,7 @@ from ptnl.training.run_files import class_names_of, read_logits
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of runs")
+    add_listed(arguments, "--runs", "folders of runs")
     arguments.add_argument(
         "--manifests", type=Path, nargs="+", required=True, help="of their data sets, by name"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from ptnl.analysis.aggregate import runs_table, summarise
 from ptnl.analysis.metrics import read_metrics
 from ptnl.cli.entry import parser, start
+from ptnl.cli.listed import add_listed
 from ptnl.io import write_parquet, write_text
 from ptnl.provenance import made_by
 from ptnl.schemas import RUNS, SUMMARY
@@ -16,7 +17,7 @@ from ptnl.schemas import RUNS, SUMMARY
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--metrics", type=Path, nargs="+", required=True, help="one a run")
+    add_listed(arguments, "--metrics", "files, one a run")
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
     arguments.add_argument("--summary", type=Path, required=True, help="statistics (Parquet)")
     args = arguments.parse_args(argv)

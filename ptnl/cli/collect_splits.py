@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ptnl.analysis.aggregate import split_quality
 from ptnl.cli.entry import parser, start
+from ptnl.cli.listed import add_listed
 from ptnl.io import read_json, read_parquet, write_parquet
 from ptnl.provenance import made_by
 from ptnl.schemas import HISTORY, SPLITS
@@ -12,7 +13,7 @@ from ptnl.schemas import HISTORY, SPLITS
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of runs")
+    add_listed(arguments, "--runs", "folders of runs")
     arguments.add_argument("--out", type=Path, required=True)
     args = arguments.parse_args(argv)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from ptnl.analysis.aggregate import ensemble_accuracy
 from ptnl.analysis.metrics import read_metrics
 from ptnl.cli.entry import parser, start
+from ptnl.cli.listed import add_listed
 from ptnl.io import read_parquet, write_parquet
 from ptnl.provenance import made_by
 from ptnl.schemas import ENSEMBLES, MANIFEST
@@ -14,7 +15,7 @@ from ptnl.training.run_files import read_logits, split_of
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of runs")
+    add_listed(arguments, "--runs", "folders of runs")
     arguments.add_argument(
         "--manifests", type=Path, nargs="+", required=True, help="DATASET.parquet of their data"
     )

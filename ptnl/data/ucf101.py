@@ -45,8 +45,7 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
     if is_coop(options):
         return read_split(images / SPLIT, PICTURES)
     lists = images / "ucfTrainTestlist"
-    numbered = [line.split() for line in read_lines(lists / "classInd.txt")]
-    labels = {name: int(number) - 1 for number, name in numbered}
+    labels = _labels(lists / "classInd.txt")
 
     def listed(path: Path) -> list[Row]:
         """The videos of an official list, whose lines begin with: action/video.avi."""
@@ -61,6 +60,15 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
 
     trainval = hold_out_fifth(listed(lists / "trainlist01.txt"))
     return manifest_of({**trainval, "test": listed(lists / "testlist01.txt")})
+
+
+def _labels(path: Path) -> dict[str, int]:
+    """Labels by action, from lines of a number from 1 and an action."""
+    try:
+        numbered = [line.split() for line in read_lines(path)]
+        return {action: int(number) - 1 for number, action in numbered}
+    except ValueError as error:
+        raise InputError(f"{path}: not a list of numbers and actions ({error})") from error
 
 
 def separated(action: str) -> str:

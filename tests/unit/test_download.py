@@ -598,3 +598,10 @@ def test_a_full_disk_refuses_a_copy_by_hand(tmp_path, said, small_disk, known):
     with pytest.raises(InputError, match=r"a\.tar needs 2,097,152 bytes more"):
         fetch(source_of(optional=known), small_disk, tmp_path, said, HASTY)
     assert leftovers(small_disk) == set()
+
+
+def test_a_receipt_of_another_kind_is_named(tmp_path):
+    path = tmp_path / "a.tar"
+    write_json({"origin": "here"}, receipt_path(path))
+    with pytest.raises(InputError, match=r"a\.tar\.receipt\.json: not a receipt .*; delete it"):
+        read_receipt(path)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ptnl.data.archives import unpack
 from ptnl.errors import InputError
 from ptnl.fetch import disk
 from ptnl.fetch.extract import extract
@@ -195,3 +196,17 @@ def test_a_disk_that_fills_up_keeps_nothing(tmp_path, small_disk, monkeypatch):
 
 
 ROOMY = type("usage", (), {"free": 1 << 40})
+
+
+def test_only_the_folder_that_is_asked_for_is_unpacked_and_nothing_is_replaced(tmp_path):
+    archive = zipped(tmp_path / "a.zip", *FILES.items(), ("notes.txt", b""))
+    folder = tmp_path / "images"
+    with pytest.raises(InputError, match=r"a\.zip: holds no folder other"):
+        unpack(archive, folder, "other")
+    assert found(folder) == {}
+    unpack(archive, folder, "set")
+    before = found(folder)
+    assert before == {name.removeprefix("set/"): content for name, content in FILES.items()}
+    with pytest.raises(InputError, match=r"a\.zip: holds .*, which another archive held too"):
+        unpack(archive, folder, "set")
+    assert found(folder) == before

@@ -14,6 +14,7 @@ from ptnl.features.resumable import write_features
 from ptnl.io import (
     array_about,
     atomic_path,
+    read_array,
     read_json,
     read_metadata,
     read_parquet,
@@ -161,6 +162,12 @@ def test_unreadable_files_are_named(tmp_path):
         read_json(bad)
     with pytest.raises(InputError, match="bad: not readable as Parquet"):
         read_parquet(bad, SCHEMA)
+    with pytest.raises(InputError, match="bad: not readable as Parquet"):
+        read_metadata(bad)
+    with pytest.raises(InputError, match="bad: damaged, its checksum"):
+        read_array(bad, 2)
+    with pytest.raises(InputError, match="absent: not readable as an array"):
+        read_array(tmp_path / "absent", 2)
     with pytest.raises(InputError, match="absent: not readable as Parquet"):
         read_parquet(tmp_path / "absent", SCHEMA)
     write_parquet(FRAME, tmp_path / "ok.parquet", SCHEMA)

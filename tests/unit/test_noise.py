@@ -259,10 +259,11 @@ def test_fp_swap_2022_draws_from_all_images_where_none_is_wrong():
     assert len(half) < 32  # 16 of 8 images, with replacement
 
 
-def test_fp_swap_where_no_wrong_image_is_left():
-    manifest = manifest_of([1, 2])
+@pytest.mark.parametrize(("kind", "sizes"), [("fp_swap", [1, 2]), ("fp_swap_2022", [3])])
+def test_imported_noise_where_no_wrong_image_is_left(kind, sizes):
+    manifest = manifest_of(sizes)
     with pytest.raises(InputError, match="no image of another class is left"):
-        NOISES["fp_swap"].label(Request(manifest, manifest, 1, 1, seed=0))
+        NOISES[kind].label(Request(manifest, manifest, 1, 1, seed=0))
 
 
 @pytest.mark.parametrize(

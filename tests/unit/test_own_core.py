@@ -283,6 +283,13 @@ def test_wrong_decisions_are_said(tmp_path, row, said):
         read_decisions(path, LABELS, ["cat", "dog"])
 
 
+def test_decisions_without_a_column_are_said(tmp_path):
+    path = tmp_path / "decisions.csv"
+    path.write_text("image,label,new_label\na.png,cat,\n")
+    with pytest.raises(InputError, match=r"decisions\.csv: misses the column decision"):
+        read_decisions(path, LABELS, ["cat", "dog"])
+
+
 def test_a_fold_of_the_first_keeps_copies_together():
     assert _fold_of_first(np.array([0, 1, 2, 1]), np.array([0, 1, 0, 2])).tolist() == [0, 1, 0, 1]
 

@@ -68,6 +68,16 @@ def test_wrong_names_are_said(tmp_path, content, said):
         read_classes(path)
 
 
+def test_files_of_names_that_cannot_be_read_are_said(tmp_path):
+    table, text = tmp_path / "classes.csv", tmp_path / "classes.txt"
+    table.write_text("name,prompt\ncrane,a bird\nowl,\n")
+    with pytest.raises(InputError, match=r"classes\.csv: needs the column class"):
+        read_classes(table)
+    text.write_bytes(b"caf\xe9\ntea\n")
+    with pytest.raises(InputError, match=r"classes\.txt: not readable as text"):
+        read_classes(text)
+
+
 def test_five_thousand_names_are_read(tmp_path):
     path = tmp_path / "classes.txt"
     path.write_text("".join(f"class {number}\n" for number in range(5000)))

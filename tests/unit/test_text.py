@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,7 +20,13 @@ from torch.func import functional_call
 from ptnl.backbones.assets import verified
 from ptnl.backbones.loading import load_backbone, tower_of
 from ptnl.backbones.registry import SHIPPED
-from ptnl.backbones.text import load_text_backbone, read_text_backbone
+from ptnl.backbones.text import (
+    TOKEN_IDS,
+    TOKEN_ROWS,
+    expand_state_dict,
+    load_text_backbone,
+    read_text_backbone,
+)
 from ptnl.bench.reference import PlainPrompts, plain_step
 from ptnl.data.embedded import IMAGES
 from ptnl.errors import InputError
@@ -242,6 +249,59 @@ def test_the_text_side_of_other_models(tmp_path, quick_gelu):
     files[0].write_text(json.dumps({**config, "text_cfg": {**text, "pool_type": "last"}}))
     with pytest.raises(InputError, match="a text tower with pool_type is not CLIP's"):
         read_text_backbone("tiny", *files, CPU)
+
+
+@pytest.fixture(scope="module")
+def tiny_files(tmp_path_factory) -> tuple[Path, dict[str, torch.Tensor]]:
+    """A configuration's file, and the weights that go with it."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "config.json").write_text(json.dumps(TINY))
+    return folder / "config.json", CLIP(**TINY).requires_grad_(False).state_dict()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("ln_final.bias", torch.zeros(32, dtype=torch.int8), "'ln_final.bias' is of type int8"),
+        (
+            "ln_final.bias",
+            torch.full((32,), torch.inf),
+            "'ln_final.bias' holds values that are not",
+        ),
+        ("logit_scale", torch.tensor(11.0), r"its logit scale is exp\(11\)"),
+        ("logit_bias", torch.tensor(0.0), "holds 'logit_bias', which the model does not have"),
+        ("ln_final.bias", None, "misses the weights 'ln_final.bias'"),
+    ],
+)
+def test_weights_that_cannot_be_a_text_towers_are_refused(
+    tiny_files, tmp_path, name, value, sentence
+):
+    config, weights = tiny_files
+    changed = {**weights, name: value}
+    file = tmp_path / "weights.safetensors"
+    save_file({name: value for name, value in changed.items() if value is not None}, file)
+    with pytest.raises(InputError, match=rf"weights\.safetensors: {sentence}"):
+        read_text_backbone("tiny", config, file, CPU)
+
+
+def test_files_of_a_text_tower_that_cannot_be_read_are_named(tiny_files, tmp_path):
+    config, weights = tiny_files
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(b"no weights")
+    with pytest.raises(InputError, match=r"weights\.safetensors: not readable as safetensors"):
+        read_text_backbone("tiny", config, file, CPU)
+    save_file(weights, file)
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({**TINY, "text_cfg": {**TINY["text_cfg"], "width": -1}}))
+    with pytest.raises(InputError, match=r"other\.json: "):
+        read_text_backbone("tiny", other, file, CPU)
+
+
+@pytest.mark.parametrize("tokens", [[0, 49408], [-1, 0], [0], [[0, 1]]])
+def test_rows_of_other_tokens_than_the_vocabularys_are_refused(tokens):
+    stored = {TOKEN_ROWS: torch.zeros(2, 4), TOKEN_IDS: torch.tensor(tokens)}
+    with pytest.raises(InputError, match="are not the tokens of its"):
+        expand_state_dict(stored, 49408)
 
 
 def test_training_on_features_loads_no_open_clip():

@@ -147,7 +147,8 @@ rule ensemble_runs:
         *code("ensemble_runs"),
         folders=lambda wildcards, input: folders_of(input.metrics),
     shell:
-        "python -m ptnl.cli.job ensemble_runs --runs {params.folders:q} --manifests {input.manifests:q} "
+        "printf '%s\\0' {params.folders:q} | "
+        "python -m ptnl.cli.job ensemble_runs --runs - --manifests {input.manifests:q} "
         "--out {output:q} > {log:q} 2>&1"
 
 
@@ -167,7 +168,8 @@ rule collect_gradients:
         *code("collect_gradients"),
         folders=lambda wildcards, input: folders_of(input.metrics),
     shell:
-        "python -m ptnl.cli.job collect_gradients --runs {params.folders:q} --out {output:q} "
+        "printf '%s\\0' {params.folders:q} | "
+        "python -m ptnl.cli.job collect_gradients --runs - --out {output:q} "
         "> {log:q} 2>&1"
 
 
@@ -187,5 +189,6 @@ rule collect_splits:
         *code("collect_splits"),
         folders=lambda wildcards, input: folders_of(input.metrics),
     shell:
-        "python -m ptnl.cli.job collect_splits --runs {params.folders:q} --out {output:q} "
+        "printf '%s\\0' {params.folders:q} | "
+        "python -m ptnl.cli.job collect_splits --runs - --out {output:q} "
         "> {log:q} 2>&1"

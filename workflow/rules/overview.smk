@@ -78,7 +78,8 @@ rule collect_details:
         *code("collect_details", shows=True),
         folders=lambda wildcards, input: folders_of(input.metrics),
     shell:
-        "python -m ptnl.cli.job collect_details --runs {params.folders:q} --manifest {input.manifest:q} "
+        "printf '%s\\0' {params.folders:q} | "
+        "python -m ptnl.cli.job collect_details --runs - --manifest {input.manifest:q} "
         "--classes {output.classes:q} --mistakes {output.mistakes:q} --curves {output.curves:q} "
         "> {log:q} 2>&1"
 
@@ -100,7 +101,8 @@ rule collect_predictions:
         *code("collect_predictions"),
         folders=lambda wildcards, input: folders_of(input.metrics),
     shell:
-        "python -m ptnl.cli.job collect_predictions --runs {params.folders:q} "
+        "printf '%s\\0' {params.folders:q} | "
+        "python -m ptnl.cli.job collect_predictions --runs - "
         "--manifests {input.manifests:q} --out {output:q} > {log:q} 2>&1"
 
 

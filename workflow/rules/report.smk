@@ -23,7 +23,8 @@ rule collect_runs:
     params:
         *code("collect_runs", shows=True),
     shell:
-        "python -m ptnl.cli.job collect_runs --metrics {input.metrics:q} --runs {output.runs:q} "
+        "printf '%s\\0' {input.metrics:q} | "
+        "python -m ptnl.cli.job collect_runs --metrics - --runs {output.runs:q} "
         "--summary {output.summary:q} > {log:q} 2>&1"
 
 

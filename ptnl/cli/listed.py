@@ -1,0 +1,40 @@
+"""The option that names what each run left: those of a large study do not fit a command line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+class Listed(argparse.Action):
+    """Paths as they are named; for `-` alone, those that standard input names.
+
+    There, a zero byte ends each path, for a path may contain any other character.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        paths = list(values or ())
+        if paths == [Path("-")]:
+            names = os.fsdecode(sys.stdin.buffer.read()).split("\0")
+            paths = [Path(name) for name in names[:-1]]
+        setattr(namespace, self.dest, paths)
+
+
+def add_listed(arguments: argparse.ArgumentParser, option: str, what: str) -> None:
+    """An option of paths, one a run, on the command line or on standard input."""
+    arguments.add_argument(
+        option,
+        type=Path,
+        nargs="+",
+        required=True,
+        action=Listed,
+        help=f"{what}; -: as standard input names them, a zero byte after each",
+    )

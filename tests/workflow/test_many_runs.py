@@ -1,0 +1,46 @@
+"""A study whose runs' names, put together, are longer than a command line may be."""
+
+import subprocess
+
+import yaml
+
+from ptnl.io import read_parquet, write_json
+from ptnl.schemas import RUNS
+from ptnl.study.config import read_study
+from ptnl.study.grid import runs
+from tests.unit.made_up import metrics_of
+from tests.workflow.conftest import ROOT, Study
+
+NAME = "x" * 200  # of the folders
+DEPTH = 10  # in which the results lie
+SEEDS = 150
+# KiB. Linux lets a command line have a quarter: of the usual 8 MiB, the names of some 20,000 runs.
+STACK = 2048
+
+
+def test_they_are_collected(tmp_path):
+    study = Study.create(
+        tmp_path,
+        backbones={"mini-rn": {"methods": ["prompt_ce"]}, "mini-vit": None},
+        seeds=list(range(1, SEEDS + 1)),
+    )
+    overlay = yaml.safe_load(study.overlay.read_text())
+    overlay["pathvars"]["results"] = str(study.results.joinpath(*[NAME] * DEPTH))
+    study.overlay.write_text(yaml.safe_dump(overlay))
+
+    planned = runs(read_study(ROOT, [study.overlay], {}))
+    files = [study.path(f"<results>/runs/{run.path}/metrics.json") for run in planned]
+    assert sum(len(str(file)) for file in files) > STACK * 1024 / 4
+    for run, file in zip(planned, files, strict=True):
+        write_json(metrics_of(run, 50.0), file)
+    table = study.path("<results>/runs.parquet")
+    command = study.command(str(table), "--allowed-rules", "collect_runs")
+    said = subprocess.run(
+        ["bash", "-c", f'ulimit -S -s {STACK} && exec "$@"', "bash", *command],
+        cwd=study.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert len(read_parquet(table, RUNS)) == len(planned)
