@@ -1,6 +1,6 @@
 """Say what a study will take before it runs: jobs and runs, downloads, disk, hours.
 
-It counts as Snakemake would, by files that are there or not; what was edited since, only
+It counts the jobs whose files are missing, as Snakemake would; what was edited since, only
 `snakemake -n` knows.
 """
 
@@ -30,7 +30,7 @@ def key_and_value(text: str) -> tuple[str, Any]:
 
 
 def calibrated(device: str, threads: int) -> Machine:
-    """The machine that it runs on, by the rate of a product of large matrices."""
+    """Measure this machine by the rate at which it multiplies large matrices."""
     import torch
 
     from ptnl.bench.measure import product_gflops
