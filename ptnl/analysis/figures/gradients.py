@@ -85,6 +85,7 @@ def gradient_ratio(gradients: pd.DataFrame, layout: Layout, origin: Origin) -> F
         caption(
             figure,
             f"Wrong over right labels, {noise.lower()} noise, {rate:g} %, "
-            f"mean and sd over {seeds}, {origin}; above 1, wrong labels pull harder than right ones",
+            f"mean and sd over {seeds}, {origin}; above 1, wrong labels pull harder than right "
+            "ones",
         )
     return figure
