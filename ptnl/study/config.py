@@ -49,7 +49,7 @@ def study_config(config: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
     name = kept.get("protocol", rules.schema["properties"]["protocol"]["default"])
     protocol = protocol_values(name, rules.protocols)
     known = hyper_parameters(rules.schema)
-    # A null of the config also takes out what the protocol has.
+    # A null in the config also removes the protocol's entry.
     laid = apply_protocol({**config, "methods": kept["methods"]}, protocol, known)
     full = with_defaults(without_dropped(laid), rules.schema)
     for method, own in full["methods"].items():
@@ -87,15 +87,15 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-# What an overlay can take out of a study that lies below it.
+# Entries that an overlay can remove from the config below it.
 DROPPED_BY_NULL = ("backbones", "dataset_methods", "methods", "noise")
 
 
 def without_dropped(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config without the null entries of `DROPPED_BY_NULL`.
 
-    So an overlay takes out what the file below it put in, as with a JSON merge patch (RFC 7386). A
-    null elsewhere is kept, for the schema to refuse: there it is a value that was forgotten.
+    In this way an overlay removes an entry of the file below it, as a JSON merge patch does
+    (RFC 7386). A null elsewhere is kept, so that the schema refuses it as a forgotten value.
     """
 
     def kept(value: Any) -> Any:
@@ -123,7 +123,7 @@ def only_methods(config: Mapping[str, Any]) -> dict[str, Any]:
             )
 
     def kept(entries: Mapping[str, Any], always: str, **there: Iterable[str]) -> dict[str, Any]:
-        """Entries whose lists name but what is there; those with an empty list are left out."""
+        """Entries whose lists keep only what is there; those with an empty list are left out."""
         left = {
             name: {
                 key: [item for item in value if item in there[key]] if key in there else value
@@ -152,7 +152,7 @@ def only_methods(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with the schema's defaults where it is silent.
+    """The config, completed by the schema's defaults.
 
     An object that the config has is completed; one that it lacks is not added, for every method
     that the schema knows would enter the study. (Snakemake's `validate` fills in nothing behind a
@@ -238,7 +238,7 @@ Validator = jsonschema.validators.extend(
 
 
 def _check_keys(node: Any, path: str) -> None:
-    """Refuse keys that YAML reads as something else than text, such as 1, yes and null."""
+    """Refuse keys that YAML does not read as text, such as 1, yes and null."""
     for key, value in node.items() if isinstance(node, Mapping) else ():
         if not isinstance(key, str):
             raise InputError(f"config: {path or 'the top level'}: the key {key!r} needs quotes")
