@@ -12,10 +12,10 @@ from ptnl.study.job_records import Measured
 from ptnl.study.operation_counts import Config, Work, unsized, work_of
 
 # Assumed, not measured.
-STARTUP_SECONDS = 10  # until a command computes: importing torch, reading weights
-SHARE_OF_PEAK = 0.3  # of a machine's largest rate, reached by real layers
-# Of a photograph (500 x 375 pixels) by one thread, from its file to what an encoder takes, as
-# measured on the machine of `H200`; computing goes on meanwhile.
+STARTUP_SECONDS = 10  # before a command computes: importing torch, reading weights
+SHARE_OF_PEAK = 0.3  # of a machine's peak rate that real layers reach
+# Time that one thread takes to decode and resize a photograph (500 x 375 pixels), measured on the
+# machine of `H200`. The encoder computes meanwhile.
 DECODE_SECONDS = 0.0134
 
 

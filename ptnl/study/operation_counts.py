@@ -1,7 +1,7 @@
 """What jobs need: floating point operations, images to read, bytes on disk. Pure, without torch.
 
-Operations are those that dominate, by formula; what they leave out (attention, the last layers,
-start-up) is small beside them for the paper's models, and not for the embedded ones.
+Only the dominant operations are counted, by formula. What is left out (attention, the last layers,
+start-up) is small for the paper's models, but not for the shipped ones.
 """
 
 from collections.abc import Mapping

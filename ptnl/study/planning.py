@@ -6,7 +6,7 @@ from ptnl.study.job_files import Job
 
 
 def missing_files(jobs: Iterable[Job], exists: Callable[[str], bool]) -> list[str]:
-    """Of every job that left a file that is not there any more, or never was, the first such file.
+    """The first missing file of every job that has one, whether it was deleted or never made.
 
     Parameters
     ----------
