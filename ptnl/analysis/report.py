@@ -83,7 +83,7 @@ def introduction(runs: pd.DataFrame) -> str:
 
 
 def world(datasets: Iterable[str]) -> str:
-    """In which world the study ran: the paper's data sets or others, in one sentence."""
+    """Whether the study ran on the paper's data sets or on others, in one sentence."""
     own = [title_of(name) for name in datasets if name not in EIGHT]
     if not own:
         return (
@@ -96,8 +96,8 @@ def world(datasets: Iterable[str]) -> str:
             "ours minus them stand beside ours."
         )
     return (
-        "None of the data sets is the paper's: its claims are checked in another world, and its "
-        "numbers are not to be compared with these."
+        "None of the data sets is the paper's: the claims are checked on other images, and the "
+        "paper's numbers are not to be compared with these."
     )
 
 

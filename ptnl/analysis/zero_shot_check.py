@@ -1,4 +1,4 @@
-"""The zero-shot gate: is CLIP, with nothing trained, as good here as it was published to be?
+"""The zero-shot check: is CLIP, with nothing trained, as accurate here as published?
 
 Zero-shot accuracy depends on no seed and no hyper-parameter, but on the test images, their class
 names, the prompt, the image transform and the weights: on all that a study cannot go without. Pure

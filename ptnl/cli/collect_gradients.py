@@ -1,4 +1,4 @@
-"""Collect what wrong and right labels pulled at the parameters, epoch by epoch, over runs."""
+"""Collect the gradient norms of wrong and right labels from runs, epoch by epoch."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -24,7 +24,7 @@ ACTIONS = {
 
 
 def fetch_all(sources: Sequence[Source], data_root: Path) -> None:
-    """Fetch the files one by one; what fails is named in the end, and does not keep the others."""
+    """Fetch the files one by one; those that fail do not stop the others, and are named last."""
     failed = []
     for source in sources:
         folder = archives_folder(data_root, source.dataset)
@@ -53,7 +53,7 @@ def verify_all(sources: Sequence[Source], data_root: Path) -> None:
 
 
 def places_of(data_root: Path, name: str) -> list[Path]:
-    """The folders in which studies have a data set, as each of them wants it."""
+    """The folders that hold a data set: studies that use other images of it have their own."""
     special = sorted(data_root.glob(f"{glob.escape(name)}@*"))
     usual = data_root / name
     return [usual, *special] if usual.is_dir() or not special else special

@@ -86,7 +86,7 @@ def _get(
             made.symlink_to(Path(folder).resolve())
             said = {"folder": str(Path(folder).resolve())}
         else:
-            assert dataset is not None  # one of the user's own has a folder
+            assert dataset is not None  # a data set of the user's own has a folder
             module = import_module(f"ptnl.data.{dataset.module}")
             said = module.download(name, made, options, archives)
         put(made, images)

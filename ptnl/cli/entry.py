@@ -39,7 +39,7 @@ def add_job(arguments: argparse.ArgumentParser) -> None:
 
 
 def parse_job(arguments: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
-    """What was said on a command line with the options of `add_job`."""
+    """Parse a command line with the options of `add_job`."""
     args = arguments.parse_args(argv)
     if len(args.shots) != len(args.out):
         raise InputError(f"{len(args.shots)} draws for {len(args.out)} run folders")
@@ -47,7 +47,7 @@ def parse_job(arguments: argparse.ArgumentParser, argv: Sequence[str] | None) ->
 
 
 def add_backbone_files(arguments: argparse.ArgumentParser) -> None:
-    """The options of everything that loads a CLIP model: its files."""
+    """Add the options that name the files of a CLIP model."""
     arguments.add_argument(
         "--model-config", type=Path, required=True, help="open_clip configuration (JSON)"
     )
@@ -55,7 +55,7 @@ def add_backbone_files(arguments: argparse.ArgumentParser) -> None:
 
 
 def add_precision(arguments: argparse.ArgumentParser) -> None:
-    """The option of what encodes images or trains prompts: in which number type."""
+    """Add the option that chooses the number type of the large products."""
     arguments.add_argument(
         "--precision",
         choices=("auto", "float32"),
@@ -65,12 +65,12 @@ def add_precision(arguments: argparse.ArgumentParser) -> None:
 
 
 def number_of_shots(text: str) -> int | None:
-    """The value of an option `--shots`: a number, or `all` as None."""
+    """Parse the value of `--shots`: a number, or `all`, which becomes None."""
     return None if text == "all" else int(text)
 
 
 def add_background(arguments: argparse.ArgumentParser) -> None:
-    """The option of what decodes images: on which colour transparent ones stand."""
+    """Add the option that chooses the background colour of transparent images."""
     arguments.add_argument(
         "--transparent-on",
         choices=("white", "black", "grey"),
@@ -80,14 +80,14 @@ def add_background(arguments: argparse.ArgumentParser) -> None:
 
 
 def add_views(arguments: argparse.ArgumentParser) -> None:
-    """The options of what trains on augmented views: how many, and how they are made."""
+    """Add the options that say how many augmented views there are and how they are made."""
     arguments.add_argument("--views", type=int, required=True, help="of each image; 0: none")
     arguments.add_argument("--transform", choices=("dassl_legacy", "dassl_current"), required=True)
     arguments.add_argument("--flips", action=argparse.BooleanOptionalAction, required=True)
 
 
 def add_fetch(arguments: argparse.ArgumentParser) -> None:
-    """The options of a command that fetches a model: where files may lie, and what it leaves."""
+    """Add the options of a command that fetches a model: where it looks, and what it writes."""
     arguments.add_argument(
         "--downloads", type=Path, required=True, help="folder that keeps what was downloaded"
     )
@@ -100,7 +100,7 @@ def add_fetch(arguments: argparse.ArgumentParser) -> None:
 
 
 def add_device(arguments: argparse.ArgumentParser) -> None:
-    """The options of everything that computes: where, and with how many threads."""
+    """Add the options that choose the device and the number of threads."""
     arguments.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     arguments.add_argument(
         "--gpu-share",
@@ -109,12 +109,15 @@ def add_device(arguments: argparse.ArgumentParser) -> None:
         help="processes that may share a GPU, with --device auto",
     )
     arguments.add_argument(
-        "--threads", type=int, default=1, help="CPU threads; results are stated for 1"
+        "--threads",
+        type=int,
+        default=1,
+        help="CPU threads; another number can change the last digits",
     )
 
 
 def add_session(arguments: argparse.ArgumentParser, has_backbone: bool = True) -> None:
-    """The options of a command on the user's own images: with what and where it computes."""
+    """Add the options of a command on the user's own images: backbone, device and cache."""
     if has_backbone:
         arguments.add_argument(
             "--backbone",
@@ -133,7 +136,7 @@ def add_session(arguments: argparse.ArgumentParser, has_backbone: bool = True) -
 
 
 def session_of(args: argparse.Namespace) -> "Session":
-    """What `add_session`'s options say."""
+    """Build the session that the options of `add_session` describe."""
     from ptnl.own.session import Session
 
     named = {"backbone": args.backbone} if "backbone" in args else {}
@@ -147,7 +150,7 @@ def session_of(args: argparse.Namespace) -> "Session":
 
 
 def add_statement(arguments: argparse.ArgumentParser) -> None:
-    """The options of a command that tabulates one thing about a study, as CSV and in words."""
+    """Add the options of a command that writes one table about a study, as CSV and Markdown."""
     arguments.add_argument("--study", required=True, help="name of the study, for the caption")
     arguments.add_argument("--csv", type=Path, required=True)
     arguments.add_argument("--markdown", type=Path, required=True)

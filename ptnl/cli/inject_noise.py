@@ -24,14 +24,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--pseudolabels",
         type=Path,
-        nargs="?",  # the workflow names no file for the kinds that need none
+        nargs="?",  # empty for the kinds that need no predictions
         help="zero-shot predictions, for the kinds that need them",
     )
     arguments.add_argument(
         "--favoured-by",
         choices=("image", "class"),
         default="image",
-        help="what decides which wrong class confusion noise takes for favoured",
+        help="what decides which wrong class confusion noise favours",
     )
     arguments.add_argument(
         "--out", type=Path, nargs="+", required=True, help="files, one a number of wrong labels"

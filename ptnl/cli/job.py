@@ -16,7 +16,8 @@ from pathlib import Path
 
 from ptnl.machine.job_server import ADDRESS, ask, run_here, serve
 
-# What the server imports: what all jobs need, then what trains on features, then image encoders.
+# The server imports first what all jobs need, then what training on features needs, then image
+# encoders.
 PHASES = (
     ("ptnl.cli.collect_runs", "ptnl.cli.make_table", "ptnl.cli.inject_noise"),
     ("ptnl.cli.tune_method", "ptnl.cli.evaluate_random_prompts"),
@@ -53,8 +54,8 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def write_record(path: Path, seconds: float, memory: int) -> None:
-    """What a job took: seconds, and MiB of memory at its peak. Exits with 2 on a full disk."""
-    # Not through `ptnl.io`: a caller of the job server imports neither numpy nor pandas.
+    """Write a job's seconds and peak memory (MiB) to a file. Exits with 2 on a full disk."""
+    # `ptnl.io` is not used, because the caller of the job server must not import numpy or pandas.
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

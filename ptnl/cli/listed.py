@@ -1,4 +1,4 @@
-"""The option that names what each run left: those of a large study do not fit a command line."""
+"""An option for one path a run, also from standard input: many paths do not fit a command line."""
 
 import argparse
 import os
@@ -9,9 +9,9 @@ from typing import Any
 
 
 class Listed(argparse.Action):
-    """Paths as they are named; for `-` alone, those that standard input names.
+    """Paths from the command line or, for `-` alone, from standard input.
 
-    There, a zero byte ends each path, for a path may contain any other character.
+    On standard input a zero byte ends each path, because a path may contain any other character.
     """
 
     def __call__(
@@ -29,7 +29,7 @@ class Listed(argparse.Action):
 
 
 def add_listed(arguments: argparse.ArgumentParser, option: str, what: str) -> None:
-    """An option of paths, one a run, on the command line or on standard input."""
+    """Add an option that takes one path a run, on the command line or on standard input."""
     arguments.add_argument(
         option,
         type=Path,

@@ -19,15 +19,15 @@ from ptnl.study.places import results_folder
 from ptnl.study.snakemake import Call, Event, call
 
 LINES_OF_LOG = 10  # shown of the log of a job that failed
-SECONDS_BETWEEN_LINES = 30.0  # of progress where nobody watches: in a file, for example
+SECONDS_BETWEEN_LINES = 30.0  # between progress lines where the output is not a terminal
 
 
 @dataclass
 class Watch:
-    """What is heard of a run: how far it is, and what went wrong."""
+    """What Snakemake has reported of a run: its progress, and what went wrong."""
 
     study: str
-    bar: "tqdm[NoReturn] | None" = None  # from when it is known how many jobs there are
+    bar: "tqdm[NoReturn] | None" = None  # None until the number of jobs is known
     jobs: dict[int, str] = field(default_factory=dict)  # those that were started, by number
     failed: list[Mapping[str, Any]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Watch:
         return int(self.bar.n) if self.bar is not None else 0
 
     def hear(self, event: Event) -> None:
-        """Take an event of Snakemake's in."""
+        """Note an event that Snakemake reports."""
         if event.kind == "run_info":
             self.bar = self._progress_line(event.values["stats"]["total"])
         elif event.kind == "job_info":
@@ -59,7 +59,7 @@ class Watch:
             self.bar.close()
 
     def _progress_line(self, jobs: int) -> "tqdm[NoReturn]":
-        # Snakemake's own output is redirected, and with it the standard error stream.
+        # sys.stderr is redirected while Snakemake runs, so the line goes to the original stream.
         out = sys.__stderr__
         between = 0.1 if out is not None and out.isatty() else SECONDS_BETWEEN_LINES
         return tqdm(total=jobs, desc=self.study, unit="job", file=out, mininterval=between)

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--gradients-at",
         type=int,
-        nargs="?",  # the workflow names no number for most jobs
+        nargs="?",  # most jobs measure no gradients
         help="number of wrong labels at which gradients of wrong and of right labels are measured",
     )
     args = parse_job(arguments, argv)

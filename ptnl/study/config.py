@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from types import NoneType
 from typing import Any, Self
 
 import jsonschema
 
-from ptnl.errors import InputError, did_you_mean
+from ptnl.errors import InputError
 from ptnl.study.grid import check_grid
 from ptnl.study.places import check_names, expanded
 from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_values
+from ptnl.study.refusal import sentence
 from ptnl.study.strict_yaml import read_yaml
 
 REPOSITORY = Path(__file__).parents[2]  # holds the Snakefile and config.yaml
@@ -49,7 +49,7 @@ def study_config(config: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
     name = kept.get("protocol", rules.schema["properties"]["protocol"]["default"])
     protocol = protocol_values(name, rules.protocols)
     known = hyper_parameters(rules.schema)
-    # A null of the config also takes out what the protocol has.
+    # A null in the config also removes the protocol's entry.
     laid = apply_protocol({**config, "methods": kept["methods"]}, protocol, known)
     full = with_defaults(without_dropped(laid), rules.schema)
     for method, own in full["methods"].items():
@@ -87,15 +87,15 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-# What an overlay can take out of a study that lies below it.
+# Entries that an overlay can remove from the config below it.
 DROPPED_BY_NULL = ("backbones", "dataset_methods", "methods", "noise")
 
 
 def without_dropped(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config without the null entries of `DROPPED_BY_NULL`.
 
-    So an overlay takes out what the file below it put in, as with a JSON merge patch (RFC 7386). A
-    null elsewhere is kept, for the schema to refuse: there it is a value that was forgotten.
+    In this way an overlay removes an entry of the file below it, as a JSON merge patch does
+    (RFC 7386). A null elsewhere is kept, so that the schema refuses it as a forgotten value.
     """
 
     def kept(value: Any) -> Any:
@@ -123,7 +123,7 @@ def only_methods(config: Mapping[str, Any]) -> dict[str, Any]:
             )
 
     def kept(entries: Mapping[str, Any], always: str, **there: Iterable[str]) -> dict[str, Any]:
-        """Entries whose lists name but what is there; those with an empty list are left out."""
+        """Entries whose lists keep only what is there; those with an empty list are left out."""
         left = {
             name: {
                 key: [item for item in value if item in there[key]] if key in there else value
@@ -152,7 +152,7 @@ def only_methods(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with the schema's defaults where it is silent.
+    """The config, completed by the schema's defaults.
 
     An object that the config has is completed; one that it lacks is not added, for every method
     that the schema knows would enter the study. (Snakemake's `validate` fills in nothing behind a
@@ -208,7 +208,7 @@ def _check_schema(
     errors = Validator(schema).iter_errors(config)
     error = jsonschema.exceptions.best_match(e for e in errors if is_whole or not can_come(e))
     if error is not None:
-        raise InputError(_sentence(error))
+        raise InputError(sentence(error))
 
 
 def _is_whole(_: jsonschema.TypeChecker, value: Any) -> bool:
@@ -238,48 +238,8 @@ Validator = jsonschema.validators.extend(
 
 
 def _check_keys(node: Any, path: str) -> None:
-    """Refuse keys that YAML reads as something else than text, such as 1, yes and null."""
+    """Refuse keys that YAML does not read as text, such as 1, yes and null."""
     for key, value in node.items() if isinstance(node, Mapping) else ():
         if not isinstance(key, str):
             raise InputError(f"config: {path or 'the top level'}: the key {key!r} needs quotes")
         _check_keys(value, f"{path}.{key}" if path else key)
-
-
-def _sentence(error: jsonschema.ValidationError) -> str:
-    where = ".".join(str(part) for part in error.absolute_path)
-    value: Any = error.instance
-    wanted: Any = error.validator_value
-    schema: Any = error.schema
-    if error.validator == "additionalProperties":
-        allowed = sorted(schema.get("properties", {}))
-        odd = next(key for key in value if key not in allowed)
-        name = ".".join(filter(None, (where, odd)))
-        near = did_you_mean(odd, allowed)
-        known = "" if near else f"; known are: {', '.join(allowed)}"
-        return f"config: unknown key {name!r}{near}{known}"
-    if error.validator == "required":
-        missing = next(key for key in wanted if key not in value)
-        return f"config: {'.'.join(filter(None, (where, missing)))}: no value is given"
-    if error.validator == "enum":
-        choices = [str(choice) for choice in wanted]
-        near = did_you_mean(value, choices)
-        return f"config: {where}: {value!r} is not one of {', '.join(choices)}{near}"
-    return f"config: {where}: {error.message}{_hint(wanted, value)}"
-
-
-def _hint(wanted: Any, value: Any) -> str:
-    """How a value of a wrong type is written right, where that is clear."""
-    kinds = wanted if isinstance(wanted, list) else [wanted]
-    is_number = "integer" in kinds or "number" in kinds
-    if kinds == ["string"] and not isinstance(value, Mapping | list | NoneType):
-        return "; put it in quotes"
-    if isinstance(value, float) and is_number:
-        if not math.isfinite(value):
-            return "; it has to be finite"
-        return f"; write {int(value)}, without a dot" if value.is_integer() else ""
-    if isinstance(value, str) and is_number:
-        try:
-            return f"; YAML reads it as text: write {float(value)!r}"
-        except ValueError:
-            return ""
-    return ""

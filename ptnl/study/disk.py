@@ -8,8 +8,8 @@ from pathlib import Path
 def existence(results: Path, data: Path) -> Callable[[str], bool]:
     """Whether a file is there, by its name in the workflow's notation.
 
-    The results are listed once, folder by folder: on a shared file system that is a quarter of the
-    calls that a look at each file of a run takes.
+    The results are listed once, folder by folder: on a shared file system this needs a quarter of
+    the calls that checking each file of a run would need.
     """
     there = {
         os.path.relpath(Path(folder, name), results)

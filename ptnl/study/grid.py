@@ -110,7 +110,7 @@ def sweeps(config: Config) -> list[Sweep]:
 
 
 def encoded(config: Config) -> list[tuple[str, str]]:
-    """(data set, backbone) pairs of which the study uses image features."""
+    """(data set, backbone) pairs whose image features the study uses."""
     return list(
         dict.fromkeys(
             (sweep.dataset, sweep.backbone)
@@ -177,7 +177,7 @@ def gradient_runs(config: Config) -> list[Run]:
 
 
 def baseline(config: Config) -> str:
-    """The method that an overview compares others with, or nothing.
+    """The method that the overview compares the others with; empty where there is none.
 
     The first in the order of the config that trains on the given labels with the primary backbone.
     """
@@ -239,7 +239,7 @@ def _in_study(key: str, name: str, part: Iterable[str]) -> None:
 
 
 def _check_source(name: str, said: Config) -> None:
-    """Refuse a backbone of which the config does not say enough, or too much."""
+    """Refuse a backbone whose entry in the config says too little or too much."""
     key = f"config: backbones.{name}"
     if "model" in said:
         if not said.keys() & {"pretrained", "weights"}:
@@ -290,7 +290,7 @@ def check_grid(config: Config) -> None:
 
 
 def _check_noise(config: Config) -> None:
-    """Refuse noise that names what the study has not, and rates that its draws cannot hold."""
+    """Refuse noise that names something the study lacks, and rates that its draws cannot hold."""
     for noise, options in config["noise"].items():
         for key in ("methods", "datasets", "backbones"):
             for name in options.get(key, []):
@@ -312,6 +312,6 @@ def _check_noise(config: Config) -> None:
                     f"config: noise.{noise}.fps: {fp} wrong labels do not fit into "
                     f"{config['shots']} shots"
                 )
-    # Confusion noise stands for itself in the tables: a study may have no other.
+    # Confusion noise has its own columns in the tables, so a study may have no other kind.
     if set(config["noise"]) - {"confusion"}:
         _in_study("random_noise", config["random_noise"], config["noise"])

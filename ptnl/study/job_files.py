@@ -17,8 +17,8 @@ from ptnl.training.run import Run
 Config = Mapping[str, Any]
 
 
-# Compared and hashed by identity: some jobs read the files of every run, and hashing their names
-# again for each of those files would take time in the square of the runs.
+# Jobs are compared and hashed by identity. Some jobs read the files of every run; hashing all of
+# these names once per file would take time quadratic in the number of runs.
 @dataclass(frozen=True, eq=False)
 class Job:
     """A job of the workflow."""
@@ -81,7 +81,7 @@ def encoder_files(encoder: str) -> tuple[str, ...]:
 
 
 def with_receipt(files: tuple[str, ...]) -> tuple[str, ...]:
-    """What a fetch leaves: files, and a receipt beside them."""
+    """The files that a fetch writes, and the receipt beside them."""
     return *files, f"{files[0].rpartition('/')[0]}/receipt.json"
 
 

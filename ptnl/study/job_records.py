@@ -1,4 +1,7 @@
-"""What past jobs took, as `ptnl.cli.job` records it beside their logs. Without torch and pandas."""
+"""Time and memory of past jobs, from the records that `ptnl.cli.job` writes beside their logs.
+
+Imports neither torch nor pandas.
+"""
 
 import csv
 from dataclasses import dataclass
@@ -23,7 +26,7 @@ def read_records(folder: Path) -> dict[str, Measured]:
 
 
 def _read(path: Path) -> Measured:
-    """The last row of a file: a job that was tried again wrote several."""
+    """The last row of a record: each attempt of a job adds one."""
     try:
         with path.open(newline="") as file:
             row = list(csv.DictReader(file, delimiter="\t"))[-1]

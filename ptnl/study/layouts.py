@@ -266,7 +266,7 @@ def lacking(layouts: Mapping[int, Layout], number: int, config: Mapping[str, Any
 
 
 def _repeats(layouts: Mapping[int, Layout], layout: Layout, config: Mapping[str, Any]) -> bool:
-    """Whether, of a study, a layout would show just what a shorter one shows."""
+    """Whether a layout would show the same data sets as the shorter layout that it extends."""
     datasets = config["datasets"]
     return bool(layout.extends) and (
         shown(layout, datasets) == shown(layouts[layout.extends], datasets)
@@ -276,7 +276,7 @@ def _repeats(layouts: Mapping[int, Layout], layout: Layout, config: Mapping[str,
 def _missing_run(
     config: Mapping[str, Any], dataset: str, backbone: str, method: str, noise: str | None
 ) -> str:
-    """What of a run the study does not have, in as few words as tell it."""
+    """The part of a run that the study lacks: its method, its backbone, or its noise."""
     if method not in config["methods"]:
         return method
     if method not in methods_on(config, dataset, backbone):
@@ -292,7 +292,7 @@ def fillable(layouts: Mapping[int, Layout], config: Mapping[str, Any]) -> list[i
 def unfilled(config: Mapping[str, Any]) -> list[str]:
     """A sentence for each table and figure of the paper that a study does not fill.
 
-    Those that would repeat a shorter one are not missed.
+    Layouts that would only repeat a shorter one are left out.
     """
     return [
         f"{kind} {number} needs {lacks}."

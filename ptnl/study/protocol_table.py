@@ -17,8 +17,8 @@ def protocol_table(
 ) -> list[str]:
     """A row a parameter of the presets `paper` and `released`.
 
-    `ours` is what a study runs with; it is the same where it equals whatever the text and the code
-    say of the parameter, and open where neither says anything.
+    `ours` is the value that the study runs with; `same` says whether it equals what the text and
+    the code say of the parameter, and stays open where neither says anything.
 
     Parameters
     ----------

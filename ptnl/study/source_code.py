@@ -18,8 +18,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 ASSETS = PACKAGE / "assets"
-# Modules and folders that decide no number: how files are fetched and written, what errors say, and
-# which device a job takes.
+# Modules and folders that affect no result: they fetch and write files, word errors, or choose the
+# device of a job.
 DECIDES_NOTHING = (
     "ptnl.cli.entry",
     "ptnl.errors",
@@ -172,7 +172,7 @@ def _module(name: str) -> Module:
 
 
 def _read(statement: ast.stmt, module: Module) -> None:
-    """Note what a statement at the top of a module binds or does."""
+    """Record the names that a top-level statement of a module defines."""
     if isinstance(statement, ast.Import | ast.ImportFrom):
         module.imports.update(_imported(statement))
         return
@@ -270,7 +270,7 @@ def _checksum(one: Reachable) -> str:
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes out docstrings, help texts and types. (Comments are not in a tree.)"""
+    """Removes docstrings, help texts and types. (A syntax tree holds no comments.)"""
 
     def _without_docstring(self, node: ast.FunctionDef | ast.ClassDef | ast.Module) -> ast.AST:
         self.generic_visit(node)

@@ -1,4 +1,4 @@
-"""YAML files of which no key stands twice. Without pandas: planning reads configs with it."""
+"""YAML files in which no key may stand twice. Imports no pandas, because planning uses it."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ MERGE = "<<"  # YAML's key for what another mapping holds
 
 
 class _YamlLoader(yaml.SafeLoader):
-    """YAML of which no key stands twice: the second would replace the first without a word."""
+    """Refuses a key that stands twice: YAML would silently let the second replace the first."""
 
     # types-PyYAML takes the anchor, a name or None, for a mapping.
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:

@@ -28,7 +28,7 @@ from ptnl.study.job_files import (
 
 
 def measure_jobs(config: Config) -> Iterator[Job]:
-    """What is measured beside accuracy, where the study has the runs for it."""
+    """The jobs that measure something beside accuracy, where the study has the runs for it."""
     if pseudo := pseudo_label_runs(config):
         yield Job("ensemble_runs", metrics_files(pseudo), ("<results>/ensembles.parquet",))
     if measured := gradient_runs(config):
@@ -108,7 +108,7 @@ def summary_jobs(config: Config) -> Iterator[Job]:
 
 
 def _own_pages(config: Config, table: str, confusion: list[str]) -> Iterator[Job]:
-    """What a study shows whatever it runs: its config, all methods, and each data set in detail."""
+    """The jobs of what every study shows: its config, all methods, and each data set in detail."""
     yield Job("write_config", (), ("<results>/config.yaml",))
     draws = [file.replace("confusion.", "accuracy.") for file in confusion]
     drawn = [f"<results>/figures/overview.{suffix}" for suffix in ("svg", "pdf", "png")]

@@ -139,6 +139,18 @@ def test_the_figure_has_a_dot_for_every_mean():
     assert random.get_xlim() == own.get_xlim()
 
 
+def test_captions_say_how_many_seeds_the_spread_is_from():
+    runs = toy_runs()
+    for seeds, said in (
+        (3, "(%); bars: sd over 3 seeds; dashed: zero-shot"),
+        (2, "bars: sd over 2 seeds (too few for the bars to say much); dashed: zero-shot"),
+        (1, "Top-1 accuracy (%); dashed: zero-shot"),
+    ):
+        overview = overview_table(runs[runs.seed <= seeds], NO_DRAWS, "prompt_ce")
+        caption = overview_figure(overview, ORIGIN).get_supxlabel().replace("\n", " ")
+        assert said in caption
+
+
 def test_of_many_data_sets_every_one_has_its_panel():
     names = [f"set_{place}" for place in range(6)]
     runs = pd.concat([toy_runs().assign(dataset=name) for name in names])
@@ -157,7 +169,7 @@ def test_a_study_of_zero_shot_alone_has_an_overview():
     assert "| Icons | **60.00** |" in unpadded(markdown(overview, ORIGIN)).replace(
         "Zero-shot | ", ""
     )
-    assert overview_figure(overview, ORIGIN).get_supxlabel().startswith("Top-1 accuracy (%). back")
+    assert overview_figure(overview, ORIGIN).get_supxlabel().startswith("Top-1 accuracy (%); back")
 
 
 def test_classes_and_mistakes():
@@ -190,6 +202,8 @@ def test_figures_of_single_classes(tmp_path):
 
     figure = confusion_figure(mistakes, accuracy, "symmetric", ORIGIN)
     panels = [axes for axes in figure.axes if axes.images]
+    named = [text.get_text() for text in panels[0].get_yticklabels()]
+    assert sorted(named) == sorted(CLASSES)
     assert [axes.get_title(loc="left") for axes in panels] == titles
     for axes in panels:
         matrix = np.asarray(axes.images[0].get_array())

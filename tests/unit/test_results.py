@@ -349,6 +349,17 @@ def test_a_caption_names_the_noise_and_the_seeds():
     assert "2 seeds (too few" in accuracy_over_rate(two, layout, TOY).get_supxlabel()
 
 
+def test_a_matrix_says_that_it_names_only_some_of_many_classes():
+    for classes, said in ((40, False), (41, True)):
+        names = [f"class {place:02}" for place in range(classes)]
+        pairs = [(one, other, 100.0 * (one == other)) for one in names for other in names]
+        confusion = pd.DataFrame(pairs, columns=["true_class", "predicted_class", "percent"])
+        figure = confusion_matrices(
+            confusion.assign(dataset="icons", backbone="mini-rn"), FIGURES[6], TOY
+        )
+        assert ("only some of them are named" in figure.get_supxlabel().replace("\n", " ")) == said
+
+
 def test_the_curve_of_the_cross_entropy_is_called_so():
     for number in (1, 2, 8, 9):
         assert FIGURES[number].labels["prompt_ce"] == "Prompt tuning (CE)"

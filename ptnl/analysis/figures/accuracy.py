@@ -69,6 +69,6 @@ def accuracy_over_rate(summary: pd.DataFrame, layout: Layout, origin: Origin) ->
         label_lines(figure, ends)
         kinds = ", ".join(noise_title(kind) for kind in layout.noises)
         equal = f"; every panel spans {span:.0f} points" if len(placed) > 1 else ""
-        seeds = seeds_text(int(rows.n.max()))
+        seeds = seeds_text(int(rows.n.max()), "bands")
         caption(figure, f"{kinds} noise, mean and sd over {seeds}, {origin}{equal}")
     return figure

@@ -20,7 +20,7 @@ from ptnl.data import in_order
 from ptnl.study.layouts import Figure as Layout
 from ptnl.study.layouts import shown
 
-NAMES = 40  # at most at an axis; of more classes every nth has its name
+NAMES = 40  # names at an axis at most; of more classes, only every nth is named
 CONFUSION_STYLE: dict[RcKeyType, Any] = {**STYLE, "axes.grid": False}
 # Mistakes are small beside what is right: the square root makes them visible.
 SCALE = PowerNorm(0.5, vmin=0, vmax=100)
@@ -78,7 +78,12 @@ def confusion_matrices(confusion: pd.DataFrame, layout: Layout, origin: Origin) 
         caption(
             figure,
             "Mean over prompts of random context tokens; classes that are taken for each other "
-            f"stand side by side, of many every nth has its name; {numbers_note(rows.true_class)}"
-            f"{origin}",
+            f"stand side by side{_gaps(rows, datasets)}; {numbers_note(rows.true_class)}{origin}",
         )
     return figure
+
+
+def _gaps(rows: pd.DataFrame, datasets: list[str]) -> str:
+    """What a caption says where some data set has too many classes to name them all."""
+    classes = rows[rows.dataset.isin(datasets)].groupby("dataset").true_class.nunique()
+    return ", and only some of them are named" if classes.max() > NAMES else ""

@@ -24,6 +24,7 @@ from ptnl.methods import METHODS
 from ptnl.study.layouts import noise_title
 
 A_ROW = 5  # small panels
+NAMED = 12  # classes at most whose names fit beside a small panel
 # Column of a history -> what it is, and its line.
 CURVES: dict[str, tuple[str, str, LineStyleType]] = {
     "accuracy_clean": ("rightly labelled shots", "#0072B2", "-"),
@@ -85,7 +86,7 @@ def class_figure(accuracy: pd.DataFrame, noise: str, origin: Origin) -> Figure:
         caption(
             figure,
             f"{_what(rows.dataset.iloc[0], noise, rows.rate.max())}, mean over "
-            f"{int(rows.n.max())} seeds; classes from the easiest to the hardest; "
+            f"{seeds_text(int(rows.n.max()))}; classes from the easiest to the hardest; "
             f"{numbers_note(names)}{origin}",
         )
     return figure
@@ -111,13 +112,14 @@ def confusion_figure(
         matrix[own.class_name.map(place_of), own.class_name.map(place_of)] = own["mean"]
         matrices[method] = matrix
     order = confusion_order(np.mean(list(matrices.values()), axis=0))
+    texts = [labels(names)[place] for place in order] if len(names) <= NAMED else []
     columns = min(len(matrices), A_ROW)
     lines = -(-len(matrices) // columns)
     with mpl.rc_context(CONFUSION_STYLE):
         figure = Figure(figsize=(2.3 * columns + 0.6, 2.4 * lines + 0.5), layout="constrained")
         placed = figure.subplots(lines, columns, squeeze=False).flat
         for axes, (method, matrix) in zip(placed, matrices.items(), strict=False):
-            image = draw_matrix(axes, matrix[np.ix_(order, order)], [], 0)
+            image = draw_matrix(axes, matrix[np.ix_(order, order)], texts, len(texts))
             axes.set_title(METHODS[method].title, loc="left", fontsize=8)
         for axes in placed[len(matrices) :]:
             axes.remove()
@@ -127,8 +129,9 @@ def confusion_figure(
         caption(
             figure,
             f"{_what(right.dataset.iloc[0], noise, right.rate.max())}, mean over "
-            f"{int(right.n.max())} seeds; rows are true classes, columns predictions, classes that "
-            f"are taken for each other side by side; {origin}",
+            f"{seeds_text(int(right.n.max()))}; rows are true classes, columns predictions; "
+            "classes that are taken for each other stand side by side; "
+            f"{numbers_note(names if texts else ())}{origin}",
         )
     return figure
 

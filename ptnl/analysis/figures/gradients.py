@@ -81,10 +81,11 @@ def gradient_ratio(gradients: pd.DataFrame, layout: Layout, origin: Origin) -> F
         label_lines(figure, ends)
         rate = 100 * (rows.fp / rows.shots).max()
         noise = noise_title(rows.noise.iloc[0])
+        seeds = seeds_text(rows.seed.nunique(), "bands")
         caption(
             figure,
-            f"Wrong over right labels, {noise.lower()} noise, {rate:g} %, mean and sd over "
-            f"{seeds_text(rows.seed.nunique())}, {origin}; above 1, wrong labels pull harder than "
-            "right ones",
+            f"Wrong over right labels, {noise.lower()} noise, {rate:g} %, "
+            f"mean and sd over {seeds}, {origin}; above 1, wrong labels pull harder than right "
+            "ones",
         )
     return figure

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.analysis.figures.style import GREY, PANELS_A_ROW, STYLE, caption
+from ptnl.analysis.figures.style import GREY, PANELS_A_ROW, STYLE, caption, seeds_text
 from ptnl.analysis.overview import OWN, ZERO_SHOT
 from ptnl.analysis.tables import Origin
 from ptnl.data import in_order, title_of
@@ -65,8 +65,9 @@ def overview_figure(overview: pd.DataFrame, origin: Origin) -> Figure:
         if rates:
             _key(figure, colours)
         seeds = rows.n[rows.method.map(lambda name: METHODS[name].is_trained)].max()
-        bars = f"Bars: sd over {seeds:.0f} seeds; dashed: zero-shot; " if seeds > 1 else ""
-        caption(figure, f"Top-1 accuracy (%). {bars}{origin}")
+        says = [f"bars: sd over {seeds_text(int(seeds), 'bars')}"] if seeds > 1 else []
+        says += ["dashed: zero-shot"] if {ZERO_SHOT} < set(rows.method) else []
+        caption(figure, "; ".join(["Top-1 accuracy (%)", *says, str(origin)]))
     return figure
 
 

@@ -67,10 +67,11 @@ def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> 
             axes.set_ylabel("Labels taken as right (%)")
         label_lines(figure, ends)
         noise = noise_title(rows.noise.iloc[0]).lower()
+        seeds = seeds_text(rows.seed.nunique(), "bands")
         caption(
             figure,
             f"Precision and recall of the labels that a method takes as right, {noise} noise, "
-            f"{rate:g} % wrong labels, mean and sd over {seeds_text(rows.seed.nunique())}, "
+            f"{rate:g} % wrong labels, mean and sd over {seeds}, "
             f"{origin}; the grey line is the precision of taking all of them",
         )
     return figure

@@ -184,9 +184,15 @@ def same_span(panels: Mapping[Axes, tuple[float, float]]) -> float:
     return span
 
 
-def seeds_text(seeds: int) -> str:
-    """The number of seeds, with a mark where their spread says little."""
-    return "2 seeds (too few for the bands to say much)" if seeds == 2 else f"{seeds} seeds"
+def seeds_text(seeds: int, spread: str = "") -> str:
+    """The number of seeds.
+
+    spread : what shows their standard deviation, such as "bands"; of two seeds it says little, and
+        the text says so
+    """
+    if seeds == 2 and spread:
+        return f"2 seeds (too few for the {spread} to say much)"
+    return f"{seeds} seed" if seeds == 1 else f"{seeds} seeds"
 
 
 def caption(figure: Figure, text: str) -> None:

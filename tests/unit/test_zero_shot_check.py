@@ -1,4 +1,4 @@
-"""The zero-shot gate: a warning where data may be wrong, and only there."""
+"""The zero-shot check: a warning where data may be wrong, and only there."""
 
 import pandas as pd
 import pytest
