@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from html import unescape
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -119,10 +120,9 @@ def test_axe_finds_no_violation(built, tmp_path, theme):
     found = {}
     with Browser(tmp_path / "profile", tmp_path) as browser:
         browser.show_as(theme)
-        for page in ("index", "equations", "commands", "scale"):
+        for width, page in product((390, 1300), ("index", "equations", "commands", "scale")):
+            browser.resize(width, 900)
             browser.open(built / f"{page}.html")
             assert browser.value("document.documentElement.dataset.theme") == theme
-            for width in (390, 1300):
-                browser.resize(width, 900)
-                found[page, width] = browser.violations()
+            found[page, width] = browser.violations()
     assert {where: said for where, said in found.items() if said} == {}
