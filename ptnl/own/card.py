@@ -24,10 +24,10 @@ def verdict(report: dict[str, Any]) -> str:
     interval = f"{gain:+.1f} points (95 % interval {low:+.1f} to {high:+.1f})"
     if report["kept"] == "zero_shot":
         return (
-            f"Kept: zero-shot. On held-out images {tried} differs by {interval}: "
+            f"Kept: zero-shot. On held-out images the {tried} differs from it by {interval}: "
             "no gain that chance does not explain."
         )
-    return f"Kept: {tried}. On held-out images it gains {interval} over zero-shot."
+    return f"Kept: the {tried}. On held-out images it gains {interval} over zero-shot."
 
 
 def quality_rows(report: dict[str, Any]) -> list[str]:
@@ -72,6 +72,7 @@ def model_card(model: AdaptedModel) -> str:
         pipeline_tag="zero-shot-image-classification",
         tags=["clip", "prompt-tuning"],
     )
+    origin = "of ptnl" if is_shipped else f"{backbone['model']} {backbone['tag']} of open_clip"
     known = f"`{licence}`" if licence else "not known to ptnl: look at where its weights come from"
     noise = "Not estimated: there were no labels."
     if report["noise"] is not None:
@@ -93,7 +94,7 @@ def model_card(model: AdaptedModel) -> str:
         "## Zero-shot against adapted",
         "Held-out images, cross-fitted: every image is judged by a model that has not seen it."
         if rows
-        else "No labels, so nothing to judge either by. "
+        else "There are no labels to judge either of them by. "
         f"Adapting changed the predicted class of {100 * report['changed']:.1f} % of the images.",
         "\n".join(rows),
         "## Estimated noise",
@@ -101,12 +102,16 @@ def model_card(model: AdaptedModel) -> str:
         "## Warnings",
         "\n".join(f"- {warning}" for warning in report["warnings"]) or "None.",
         "## Limits",
-        "It knows these classes only, and gives each image to one of them, whatever it shows. Its "
-        "probabilities are as good as the calibration error above, on images like those it was "
-        "adapted to.",
+        "It knows these classes only, and gives each image to one of them, whatever it shows. "
+        + (
+            "Its probabilities are as good as the calibration error above, on images like those "
+            "it was adapted to."
+            if rows
+            else "How good its probabilities are is not known without labels."
+        ),
         "## Backbone",
-        f"`{backbone['name']}` ({backbone['model']} {backbone['tag']}), weights' sha256 "
-        f"`{backbone['sha256']}`, licence {known}.",
+        f"`{backbone['name']}` ({origin}), weights' sha256 `{backbone['sha256']}`, "
+        f"licence {known}.",
         "## Prompts",
         f"Template `{model.template}`; the first of them: {prompts}. All are in `adapted.json`.",
         "## Use",

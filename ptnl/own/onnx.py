@@ -1,6 +1,8 @@
 """An adapted model as one ONNX graph: the image encoder and one product, checked against torch."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +63,7 @@ def export_onnx(model: AdaptedModel, backbone: LoadedBackbone, out: Path) -> flo
     pixels = torch.zeros(2, 3, size, size, dtype=torch.uint8)
     with atomic_path(out) as temporary:
         # The tracer warns of every shape that it takes for a constant; the check below decides.
-        with torch.inference_mode(), warnings.catch_warnings(action="ignore"):
+        with torch.inference_mode(), plain_attention(), warnings.catch_warnings(action="ignore"):
             torch.onnx.export(
                 module,
                 (pixels,),
@@ -91,6 +93,17 @@ def export_onnx(model: AdaptedModel, backbone: LoadedBackbone, out: Path) -> flo
         out.with_suffix(".json"),
     )
     return apart
+
+
+@contextmanager
+def plain_attention() -> Iterator[None]:
+    """Without torch's fused attention of inference, an operator that ONNX does not have."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _difference(module: nn.Module, session: "InferenceSession", size: int) -> float:

@@ -1,10 +1,12 @@
-"""Why a job is left to do, in a few words, from what Snakemake says. Pure.
+"""Why a job is left to do, in a few words, from what Snakemake says.
 
 Snakemake says it at length: every file by name, and every parameter of a job before and now. What a
 reader wants is what changed: a function, a setting, or nothing but that the job has not run yet.
 """
 
 import re
+
+from ptnl.study.source_code import file_of
 
 NOT_THERE = "not there yet"
 FOLLOWS = "reads what is made anew"
@@ -43,8 +45,7 @@ def changed_code(before: str, now: str) -> str:
         if old.get((module, part)) != new.get((module, part)):
             changed.setdefault(module, []).append(part)
     return "; ".join(
-        f"ptnl/{module.replace('.', '/')}.py: {', '.join(parts)} changed"
-        for module, parts in changed.items()
+        f"{file_of(module)}: {', '.join(parts)} changed" for module, parts in changed.items()
     )
 
 

@@ -128,6 +128,16 @@ def as_line(module: str, definitions: Mapping[str, str]) -> str:
     return f"{module}: {parts}" if parts else ""
 
 
+def file_of(module: str) -> str:
+    """The file of a module as `as_line` names it, from the top of the checkout.
+
+    A module that was removed since is named as a file of its own would be.
+    """
+    there = _source(f"ptnl.{module}")
+    path = there.relative_to(PACKAGE.parent) if there else Path("ptnl", *module.split("."))
+    return path.with_suffix(".py").as_posix()
+
+
 def _resolved_root(root: str) -> Reachable:
     found = _resolved(root)
     if found is None:

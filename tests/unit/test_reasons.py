@@ -29,6 +29,14 @@ CHANGED = (
             "ptnl/training/losses.py: gce changed",
         ),
         (
+            CHANGED.format("'methods: METHODS[new] 1f0c1f0c'", "'methods: METHODS[new] 00000000'"),
+            "ptnl/methods/__init__.py: METHODS[new] changed",
+        ),
+        (
+            CHANGED.format("'training.gone: gce 1f0c1f0c'", "''"),
+            "ptnl/training/gone.py: gce changed",
+        ),
+        (
             CHANGED.format(
                 "'--settings', '{\"epochs\": 2, \"q\": 0.7}'", '\'{"epochs": 3, "q": 0.7}\''
             ),

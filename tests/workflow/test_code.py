@@ -86,3 +86,17 @@ def test_what_the_page_on_extending_adds_runs_and_nothing_else(edited):
     assert planned.pop("inject_noise_lazy") == 2  # seeds
     # Every figure knows the titles of the study's methods.
     assert planned == {**SUMMARIES, "plot_figure": 6, "write_config": 1}
+
+
+def test_a_method_of_what_is_there_takes_two_files_and_one_training(edited):
+    four = "prompt_ctx4"
+    method = '    "prompt_ctx2": Method("Ctx-2", "prompt", "ce"),\n'
+    edit(edited, "ptnl/methods/__init__.py", f'    "{four}"', f'{method}    "{four}"')
+    entry = '      prompt_ctx2: { $ref: "#/$defs/prompt" }\n'
+    edit(edited, "ptnl/study/config.schema.yaml", f"      {four}: {{", f"{entry}      {four}: {{")
+    assert edited.planned() == {}
+    asked = "  prompt_ctx2: { context_length: 2 }\n"
+    edit(edited, "config.yaml", f"  {four}: {{}}", f"{asked}  {four}: {{}}")
+    planned = edited.planned()
+    assert planned.pop("tune_method_symmetric") == 1
+    assert planned == {**SUMMARIES, "plot_figure": 6, "write_config": 1}

@@ -197,6 +197,14 @@ def test_onnx_gives_the_same_probabilities(own, model, capsys):
     assert described["classes"] == adapted_model.classes.names
 
 
+def test_a_vision_transformer_is_exported_too(own, model, tmp_path):
+    """Its attention in inference is an operator of torch's own, which ONNX does not have."""
+    session = ptnl.Session("mini-vit", device="cpu", threads=1, cache=own[0] / "cache")
+    loaded = session.files.load(torch.device("cpu"), "float32")
+    assert onnx.export_onnx(read_adapted(model), loaded, tmp_path / "vit.onnx") < 1e-4
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
 def test_an_onnx_file_that_differs_is_not_written(own, model, monkeypatch):
     monkeypatch.setattr(onnx, "TOLERANCE", -1.0)
     out = own[0] / "differs.onnx"
