@@ -12,6 +12,7 @@ DOCS = Path(__file__).parents[1] / "workflow/docs"
 NOTE = re.compile(r"<!-- (tested by|dry run|not run): (.+?) -->", re.S)
 # What a machine that tests may lack.
 LACKS = (
+    "a container engine",
     "a finished study",
     "Kubernetes",
     "HTCondor",

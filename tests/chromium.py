@@ -20,6 +20,13 @@ CODES = {
     **{"Backspace": 8, "Tab": 9, "Enter": 13},
 }
 
+# Accessibility: tests/vendor/README.md says where axe comes from.
+AXE = Path(__file__).parent / "vendor/axe.min.js"
+FIND_VIOLATIONS = """
+axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.map(
+  rule => rule.id + ': ' + rule.nodes.slice(0, 3).map(node => node.html.slice(0, 200)).join(' ')))
+"""
+
 
 def executable() -> str | None:
     """The browser's path, if this machine has one."""
@@ -109,9 +116,15 @@ class Browser:
         )
 
     def show_as(self, theme: str = "light", medium: str = "screen") -> None:
-        """Show the page in a theme, light or dark, on a screen or in print."""
-        feature = {"name": "prefers-color-scheme", "value": theme}
-        self._send("Emulation.setEmulatedMedia", media=medium, features=[feature])
+        """Show the page in a theme, light or dark, on a screen or in print; nothing fades."""
+        wanted = {"prefers-color-scheme": theme, "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wanted.items()]
+        self._send("Emulation.setEmulatedMedia", media=medium, features=features)
+
+    def violations(self) -> list[str]:
+        """What axe finds wrong with the page for readers who do not see it, or use no mouse."""
+        self.value(AXE.read_text(encoding="utf-8") + "; 0")
+        return self.value(FIND_VIOLATIONS)
 
     def complaints(self) -> list[dict[str, Any]]:
         """Errors and warnings of the page and of the browser about it, since it was opened."""

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from html import unescape
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 
 from ptnl import schemas
 from ptnl.cli.main import commands
+from tests.chromium import Browser, executable
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +111,18 @@ def test_equations_are_drawn_without_a_script(built):
     assert "munderover" not in re.sub(r"<munderover>\s*<mo\b", "", page).replace(
         "</munderover>", ""
     )
+
+
+@pytest.mark.skipif(executable() is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation(built, tmp_path, theme):
+    """Prose and tables, equations, generated tables, pictures."""
+    found = {}
+    with Browser(tmp_path / "profile", tmp_path) as browser:
+        browser.show_as(theme)
+        for width, page in product((390, 1300), ("index", "equations", "commands", "scale")):
+            browser.resize(width, 900)
+            browser.open(built / f"{page}.html")
+            assert browser.value("document.documentElement.dataset.theme") == theme
+            found[page, width] = browser.violations()
+    assert {where: said for where, said in found.items() if said} == {}

@@ -50,7 +50,9 @@ def visit_math(translator: HTML5Translator, node: nodes.math) -> None:
 
 def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> None:
     """Write an equation on a line of its own."""
-    translator.body.append(f'<div class="math">{mathml(node.astext(), as_block=True)}</div>')
+    # A wide equation is scrolled by keyboard, too.
+    div = '<div class="math" role="group" aria-label="equation" tabindex="0">'
+    translator.body.append(f"{div}{mathml(node.astext(), as_block=True)}</div>")
     raise nodes.SkipNode
 
 
