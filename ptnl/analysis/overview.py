@@ -1,8 +1,8 @@
 """Every method of a study at every rate, with its distance to a baseline. Pure functions of runs.
 
-What trains on the given labels is listed under each kind of noise, beside zero-shot CLIP, which is
-the same at all rates. What labels its own shots, or trains nothing, has a block of its own, with
-zero-shot as the baseline.
+Methods that train on the given labels are listed under each kind of noise, beside zero-shot CLIP,
+which is the same at all rates. Methods that label their own images, or train nothing, have a block
+of their own, with zero-shot as the baseline.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Images from files, decoded in parallel and ahead of who needs them."""
+"""Images from files, decoded in parallel before they are needed."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 LIBJPEG_COLOURS = ("Gray", "RGB", "YCbCr")  # that it turns into RGB, and not Pillow
-# One of these stands in a JPEG that says how it is to be turned.
+# A JPEG whose metadata give an orientation holds one of these.
 ORIENTATION_MARKS = (b"Exif\0\0", b"tiff:Orientation")
 VERIFIED_AHEAD = 64  # images that wait to be looked at while others are decoded
 

@@ -1,4 +1,4 @@
-"""Unpacking archives that nobody vouches for."""
+"""Unpacking archives from untrusted sources."""
 
 import os
 import shutil

@@ -26,7 +26,7 @@ FOLDER = "ptnl-jobs-"  # a server's folder begins with this
 ADDRESS = "PTNL_JOB_SERVER"  # environment variable of jobs: the server's socket
 Run = Callable[[Sequence[str]], object]
 
-# Of this process. The end of standard input that it holds keeps each alive.
+# The servers that this process started. Each lives until the standard input held here is closed.
 SERVERS: list[subprocess.Popen[bytes]] = []
 
 STREAMS = 3  # standard input, output and error travel with a request

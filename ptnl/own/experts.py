@@ -1,6 +1,6 @@
-"""What the other images say of an image's class: its nearest neighbours, and a classifier.
+"""Two estimates of an image's class from the other images: nearest neighbours and a classifier.
 
-Both learn from soft labels (N, C) and judge an image without its own.
+Both learn from soft labels (N, C), and neither uses the label of the image that it judges.
 """
 
 from collections.abc import Callable
