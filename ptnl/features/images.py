@@ -27,8 +27,8 @@ VERIFIED_AHEAD = 64  # images that wait to be looked at while others are decoded
 def read_pixels(path: Path, background: str = "white") -> torch.Tensor:
     """Decode an image to RGB (3, H, W) in uint8, as `read_image` does, pixel by pixel.
 
-    Of a JPEG, simplejpeg hands out libjpeg's rows as they are, where Pillow copies them twice. All
-    else, and what it cannot decode without a warning, is Pillow's to read or to refuse. The
+    simplejpeg decodes JPEGs, because it returns libjpeg's rows directly, where Pillow copies them
+    twice. Pillow reads or refuses all other files, and JPEGs that simplejpeg warns about. The
     channels lie innermost in memory, for which resizing is fastest.
     """
     pixels = _jpeg_pixels(path)
