@@ -9,7 +9,7 @@ from pathlib import Path
 from ptnl import __version__
 from ptnl.cli.entry import start
 
-NO_COMMANDS = {"__init__", "entry", "job", "main"}
+NO_COMMANDS = {"__init__", "entry", "job", "listed", "main"}
 OWN = {"adapt", "audit", "export", "predict"}  # on the user's own images
 # Called by hand: no step of the workflow needs them.
 TOOLS = OWN | {"bench", "data", "pack", "plan", "protocols", "run", "summary", "unpack"}

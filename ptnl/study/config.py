@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from types import NoneType
 from typing import Any, Self
 
 import jsonschema
 
-from ptnl.errors import InputError, did_you_mean
+from ptnl.errors import InputError
 from ptnl.study.grid import check_grid
 from ptnl.study.places import check_names, expanded
 from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_values
+from ptnl.study.refusal import sentence
 from ptnl.study.strict_yaml import read_yaml
 
 REPOSITORY = Path(__file__).parents[2]  # holds the Snakefile and config.yaml
@@ -208,7 +208,7 @@ def _check_schema(
     errors = Validator(schema).iter_errors(config)
     error = jsonschema.exceptions.best_match(e for e in errors if is_whole or not can_come(e))
     if error is not None:
-        raise InputError(_sentence(error))
+        raise InputError(sentence(error))
 
 
 def _is_whole(_: jsonschema.TypeChecker, value: Any) -> bool:
@@ -243,43 +243,3 @@ def _check_keys(node: Any, path: str) -> None:
         if not isinstance(key, str):
             raise InputError(f"config: {path or 'the top level'}: the key {key!r} needs quotes")
         _check_keys(value, f"{path}.{key}" if path else key)
-
-
-def _sentence(error: jsonschema.ValidationError) -> str:
-    where = ".".join(str(part) for part in error.absolute_path)
-    value: Any = error.instance
-    wanted: Any = error.validator_value
-    schema: Any = error.schema
-    if error.validator == "additionalProperties":
-        allowed = sorted(schema.get("properties", {}))
-        odd = next(key for key in value if key not in allowed)
-        name = ".".join(filter(None, (where, odd)))
-        near = did_you_mean(odd, allowed)
-        known = "" if near else f"; known are: {', '.join(allowed)}"
-        return f"config: unknown key {name!r}{near}{known}"
-    if error.validator == "required":
-        missing = next(key for key in wanted if key not in value)
-        return f"config: {'.'.join(filter(None, (where, missing)))}: no value is given"
-    if error.validator == "enum":
-        choices = [str(choice) for choice in wanted]
-        near = did_you_mean(value, choices)
-        return f"config: {where}: {value!r} is not one of {', '.join(choices)}{near}"
-    return f"config: {where}: {error.message}{_hint(wanted, value)}"
-
-
-def _hint(wanted: Any, value: Any) -> str:
-    """How a value of a wrong type is written right, where that is clear."""
-    kinds = wanted if isinstance(wanted, list) else [wanted]
-    is_number = "integer" in kinds or "number" in kinds
-    if kinds == ["string"] and not isinstance(value, Mapping | list | NoneType):
-        return "; put it in quotes"
-    if isinstance(value, float) and is_number:
-        if not math.isfinite(value):
-            return "; it has to be finite"
-        return f"; write {int(value)}, without a dot" if value.is_integer() else ""
-    if isinstance(value, str) and is_number:
-        try:
-            return f"; YAML reads it as text: write {float(value)!r}"
-        except ValueError:
-            return ""
-    return ""

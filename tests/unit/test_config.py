@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import yaml
+from snakemake.cli import parse_config
 
 from ptnl.data import DATASETS, datasets_of
 from ptnl.errors import InputError
@@ -121,6 +122,32 @@ def test_a_mistake_is_named(config, rules, path, value, sentence):
     with pytest.raises(InputError, match=sentence) as caught:
         study_config(broken, rules)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "cure", "on_the_command_line"),
+    [
+        ("fuse=false", "fuse: false", "fuse=False"),
+        ("seeds=[1]", "seeds: [1]", None),
+        ("noise={symmetric: {fps: [8]}}", "noise: {symmetric: {fps: [8]}}", None),
+        (
+            "methods={prompt_ce: {learning_rate: 1e-5}}",
+            "methods: {prompt_ce: {learning_rate: 1.0e-05}}",
+            None,
+        ),
+    ],
+)
+def test_the_cure_of_what_snakemake_reads_as_text_works(
+    config, rules, said, cure, on_the_command_line
+):
+    with pytest.raises(InputError, match="it is text") as caught:
+        study_config(merged(config, parse_config([said])), rules)
+    study_config(merged(config, yaml.safe_load(cure)), rules)
+    value = cure.rsplit(" ", 1)[1].strip("[]{}")
+    assert f"write {value}, without quotes" in str(caught.value)
+    assert (on_the_command_line or "in a file for --configfile") in str(caught.value)
+    if on_the_command_line:
+        study_config(merged(config, parse_config([on_the_command_line])), rules)
 
 
 def test_data_sets_of_ones_own_are_part_of_a_study(config, rules):
