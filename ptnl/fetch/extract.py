@@ -112,8 +112,8 @@ def _members(file: tarfile.TarFile | zipfile.ZipFile) -> Iterator[_Member]:
         plain = entry.isreg() or entry.isdir()
         fault = _name_fault(entry.name) or ("" if plain else "is a link or a device")
         yield _Member(entry.name, entry.isdir(), entry.size, fault, entry)
-    # tarfile takes a cut or damaged header for the end of the archive, so the end is looked at here;
-    # reading on makes gzip compare its checksum, which comes last.
+    # tarfile takes a cut or damaged header for the end of the archive, so the end is checked here.
+    # Reading on makes gzip compare its checksum, which comes last.
     rest = cast("IO[bytes]", file.fileobj)  # an open archive has one
     rest.seek(file.offset)
     if rest.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
