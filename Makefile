@@ -9,7 +9,7 @@ DEVICE ?= cpu
 # Rules call `python`: the environment's, activated or not.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES)
-# An environment that somebody else made is not cleared.
+# Refuse to clear an environment that make did not make.
 NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptnl ]; then \
 	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
 	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
@@ -32,7 +32,7 @@ check: lint ## lint, and the unit tests that what you edited concerns: a quick l
 unit: $(READY) ## the unit tests alone
 	@pytest --numprocesses $(WORKERS) --dist loadfile tests/unit
 
-# Fewer than 95 % fail. The data lie in the environment's folder: tests watch the checkout's.
+# Fails below 95 %. The data lie in the environment's folder, because tests watch the checkout.
 coverage: export COVERAGE_FILE := $(CURDIR)/$(VENV)/coverage/data
 coverage: $(READY) ## the lines of ptnl/ that the tests run, those of jobs and commands too
 	@mkdir -p $(dir $(COVERAGE_FILE))
@@ -73,7 +73,7 @@ gpu-bench: ## what a GPU has to show: right, fast, whole; DEVICE=cpu rehearses i
 PLATFORM ?= manylinux_2_28_x86_64
 FOR_PYTHON ?= 3.12
 WHEELS ?= wheels
-# Newer glibc runs wheels of older platforms, but pip takes each name by the letter.
+# Newer glibc runs wheels of older platforms, but pip accepts only the platform names it is given.
 PLATFORMS = $(PLATFORM) manylinux_2_17_x86_64 manylinux2014_x86_64 manylinux1_x86_64
 PINS = $(foreach name,$(ONLY),$(shell sed -nE 's/^($(subst _,[-_],$(name))==[^ ;]+).*/\1/Ip' envs/requirements.lock))
 wheels: $(READY) ## the wheels that an offline machine lacks: make wheels ONLY="pyarrow ftfy"

@@ -45,7 +45,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 
 
-# What a user says, by --configfile, --config or as a module's config, lies over config.yaml.
+# The user's settings (--configfile, --config, or a module's config) override config.yaml.
 config = checked(config)
 DATASETS = datasets_of(config)
 BACKBONES = backbones_of(config)
@@ -93,7 +93,7 @@ onstart:
         logger.info(sentence)
     if config["device"] == "auto" and workflow.local_exec and not gpus.has_gpu():
         logger.info("No GPU on this machine: models run on the CPU.")
-    # Elsewhere, or in an environment of their own, jobs find no server and start by themselves.
+    # Jobs on another machine, or in a conda environment of their own, run without the server.
     if workflow.local_exec and not workflow.deployment_settings.deployment_method:
         address = job_server.start(["python", "-m", "ptnl.cli.job", "--serve"])
         os.environ[job_server.ADDRESS] = str(address)

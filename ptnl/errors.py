@@ -1,4 +1,4 @@
-"""The one kind of error that is the user's to mend."""
+"""The kind of error that the user can fix."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -30,7 +30,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 
 def unknown(word: object, known: Iterable[str], to: str = "") -> str:
-    """What to say of a word that is none of those that are known `to` something."""
+    """The sentence about a word that is not among those known `to` something."""
     known = list(known)
     choices = f"choose from {', '.join(known)}" if known else "there are none"
     return f"{word!r} is unknown{to and f' to {to}'}{did_you_mean(word, known)}; {choices}"

@@ -1,4 +1,4 @@
-"""What made an artefact: code, libraries, machine."""
+"""Provenance: the code, libraries and machine that made an artefact."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Small archives of the paper's eight data sets in their official layouts.
+"""Makes small archives of the paper's eight data sets in their official layouts.
 
 Names, layouts, lists and the order of classes are the official ones; the pictures are made up: a
 class has a colour and stripes of its own, an image some noise. Tests read them, and a rehearsal of
@@ -46,7 +46,7 @@ Split = dict[str, list[tuple[str, int, str]]]  # as in CoOp's JSON: image, label
 
 @dataclass(frozen=True)
 class Small:
-    """How small: classes at most, images of each."""
+    """Sizes of the made-up data sets: the most classes, and images of each."""
 
     classes: int = 1000
     images: int = 40

@@ -1,4 +1,4 @@
-"""The blocks of code in the documentation, and what is said of how they are tested."""
+"""The code blocks of the documentation, and how each of them is tested."""
 
 from __future__ import annotations
 
@@ -63,5 +63,5 @@ def all_blocks() -> list[Block]:
 
 
 def first_line(block: Block) -> str:
-    """What a block says of the file that it belongs to."""
+    """The first line of a block, which may name the file that it belongs to."""
     return block.code.split("\n", 1)[0].removeprefix("#").strip()

@@ -29,7 +29,7 @@ SMALL = archives.Small(classes=4, images=40)
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves files without a word on each."""
+    """Serves files without logging each request."""
 
     def log_message(self, *args: object) -> None:
         pass

@@ -1,4 +1,4 @@
-"""What a tree of files is: for tests that nothing in it changes."""
+"""The state of a tree of files, for tests that nothing in it changes."""
 
 from pathlib import Path
 

@@ -87,7 +87,7 @@ def gradient_ratios(histories: Sequence[pd.DataFrame], metrics: Sequence[Metrics
 
 
 def split_quality(histories: Sequence[pd.DataFrame], metrics: Sequence[Metrics]) -> pd.DataFrame:
-    """What runs took as rightly labelled, one row an epoch with a split (`ptnl.schemas.SPLITS`).
+    """The labels that runs took as right, one row an epoch with a split (`ptnl.schemas.SPLITS`).
 
     histories, metrics : of the same runs
     """

@@ -65,7 +65,7 @@ def overview(findings: Sequence[Finding]) -> str:
 
 
 def _found(finding: Finding) -> str:
-    """The sentence behind the verdict's name."""
+    """The finding, without the name of the verdict."""
     return finding.sentence.removeprefix(finding.verdict.capitalize())
 
 

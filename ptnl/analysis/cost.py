@@ -1,4 +1,4 @@
-"""What a study has cost: its runs by their own record, its other stages by Snakemake's.
+"""What a study has cost: runs from their own metrics, other stages from the records of their jobs.
 
 Pure functions of DataFrames, without torch.
 """

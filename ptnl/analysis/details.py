@@ -1,4 +1,4 @@
-"""What accuracies hide: single classes, mistakes, and how training went. Pure functions of runs."""
+"""Details behind an accuracy: single classes, mistakes and training curves. Pure functions."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

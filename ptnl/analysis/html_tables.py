@@ -102,7 +102,7 @@ def _side(token: Token) -> dict[str, str | int | float]:
 
 
 def _key(text: str) -> dict[str, str | int | float]:
-    """What a cell of numbers is sorted by, where its text does not begin with it."""
+    """The value that sorts a cell of numbers, where its text does not begin with that value."""
     plain = text.replace("*", "")
     if time := TIME.match(plain):
         hours, minutes, seconds = map(int, time.groups())

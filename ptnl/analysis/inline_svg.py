@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Collection, Iterable
 
 SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
-# What the style of figures says -> what the page's theme says.
+# Attribute as the figures' style writes it -> attribute that follows the page's theme.
 THEMED = {
     "#000000": "currentColor",
     "#555555": "var(--muted)",

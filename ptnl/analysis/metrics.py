@@ -16,7 +16,7 @@ TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "int64": (int,), "double
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """A run's metrics, with all that its row of the run table needs.
+    """Read a run's metrics, which hold everything that its row of the run table needs.
 
     A file that is damaged, lacks a value or holds an impossible one is an `InputError`.
     """

@@ -1,4 +1,4 @@
-"""The noise that runs met: asked for, found, and on how many images. Pure functions of the runs."""
+"""The label noise of runs: the rate asked for, the rate found, and the images. Pure functions."""
 
 import pandas as pd
 

@@ -1,8 +1,8 @@
 """Every method of a study at every rate, with its distance to a baseline. Pure functions of runs.
 
-What trains on the given labels is listed under each kind of noise, beside zero-shot CLIP, which is
-the same at all rates. What labels its own shots, or trains nothing, has a block of its own, with
-zero-shot as the baseline.
+Methods that train on the given labels are listed under each kind of noise, beside zero-shot CLIP,
+which is the same at all rates. Methods that label their own images, or train nothing, have a block
+of their own, with zero-shot as the baseline.
 """
 
 from collections.abc import Sequence
@@ -144,8 +144,10 @@ def _differences(rows: pd.DataFrame) -> pd.DataFrame:
     def cell(row: pd.Series) -> str:
         if pd.isna(row.difference):
             return "–"
-        interval = "" if pd.isna(row.low) else f" [{row.low:+.1f}, {row.high:+.1f}]"
-        return f"{row.difference:+.1f}{interval}".replace("-", "−")
+        # Adding zero takes the sign from a negative zero.
+        points, low, high = (round(row[key], 1) + 0.0 for key in ("difference", "low", "high"))
+        interval = "" if pd.isna(low) else f" [{low:+.1f}, {high:+.1f}]"
+        return f"{points:+.1f}{interval}".replace("-", "−")
 
     rows = rows[rows.groupby("method").baseline.transform("max") != ""]
     return _wide(rows, rows.apply(cell, axis=1)) if len(rows) else pd.DataFrame()
@@ -185,9 +187,11 @@ def caption(rows: pd.DataFrame, title: str, origin: Origin) -> str:
 
 def _difference_caption(rows: pd.DataFrame) -> str:
     baseline = METHODS[rows.baseline.max()].title
+    trained = rows.n[rows.method.map(lambda name: METHODS[name].is_trained)]
+    few = "; two seeds are too few for these to say much" if trained.max() == 2 else ""
     return (
         f"Points above {baseline}, seed by seed, with 95 % intervals (Student's) where there are "
-        "two seeds or more"
+        f"two seeds or more{few}"
     )
 
 

@@ -11,7 +11,7 @@ from ptnl.errors import InputError
 from ptnl.fetch.extract import extract
 from ptnl.io import atomic_path
 
-# Large, and computed anew from the images where they are needed.
+# Large folders, which can be computed again from the images.
 LEFT_OUT = ("features", "views", "logs")
 
 

@@ -115,6 +115,8 @@ def verdicts_at_a_glance(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
 def summary(verdicts: pd.DataFrame) -> str:
     """How many of the paper's claims hold, in one sentence."""
     counts = verdicts.verdict.value_counts()
+    if set(counts.index) == {UNJUDGED}:
+        return f"All {len(verdicts)} claims of the paper need more runs than this study has."
     words = {
         HOLDS: ("holds here", "hold here"),
         FAILS: ("does not hold", "do not hold"),

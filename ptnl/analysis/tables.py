@@ -144,7 +144,7 @@ def _ordered(rows: pd.DataFrame, layout: Table, datasets: list[str]) -> pd.DataF
 
 
 def _titles(layout: Table) -> dict[str, Callable[[Any], str]]:
-    """How the keys of rows and columns read."""
+    """The titles of the keys of rows and columns."""
     return {
         "method": lambda name: METHODS[name].title,
         "backbone": lambda name: f"{registry.title_of(name)}-PT",

@@ -47,7 +47,7 @@ Values = TypeVar("Values", pd.DataFrame, pd.Series)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the runs say to one comparison."""
+    """What the runs found for one comparison."""
 
     comparison: Comparison
     differences: pd.DataFrame  # one row a data set, one column a seed

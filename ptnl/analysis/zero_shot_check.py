@@ -1,7 +1,7 @@
 """The zero-shot check: is CLIP, with nothing trained, as accurate here as published?
 
-Zero-shot accuracy depends on no seed and no hyper-parameter, but on the test images, their class
-names, the prompt, the image transform and the weights: on all that a study cannot go without. Pure
+Zero-shot accuracy depends on no seed and no hyper-parameter, but on everything else that a study
+needs: the test images, their class names, the prompt, the image transform and the weights. Pure
 functions of the zero-shot runs.
 """
 

@@ -1,4 +1,4 @@
-"""What a configuration of a model may say, so that building it ends and its numbers mean something.
+"""Limits on a model's configuration, so that building it ends and its outputs mean something.
 
 The largest model of open_clip has an embedding of 1,536 numbers, a width of 1,792 and 56 layers.
 """

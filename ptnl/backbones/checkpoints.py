@@ -1,4 +1,4 @@
-"""What a file of weights is: the kinds that are no weights, and the forms that training leaves.
+"""Recognising files of weights: those that hold none, and the forms that training writes.
 
 Pure functions of a file's first bytes and of what was read from it.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 
 StateDict = dict[str, Tensor]
 
-# How a file begins -> what it is, and what to do.
+# First bytes of a file -> what it is, and what to do.
 NO_WEIGHTS = {
     rb"version https://git-lfs": "a Git LFS pointer, not the weights; `git lfs pull` gets them",
     rb"/annex/objects": "a git-annex pointer, not the weights; `git annex get` gets them",
@@ -69,7 +69,7 @@ def _shared_prefix(names: Iterable[str]) -> str:
 
 
 def foreign_format(names: Iterable[str]) -> str:
-    """What other library's names these are, and what to do; empty where they are of none."""
+    """Which other library uses these names, and what to do; empty where none does."""
     if any(name.startswith(HUGGING_FACE) for name in names):
         return (
             "in Hugging Face's format (transformers); take the model's open_clip or OpenAI "

@@ -153,7 +153,7 @@ def _head(model: nn.Module) -> nn.Module:
 
 
 def _body(model: nn.Module) -> StateDict:
-    """What a model is made of but for its head."""
+    """The model's weights without those of its head."""
     head = {id(parameter) for parameter in _head(model).parameters()}
     return {n: v for n, v in model.state_dict(keep_vars=True).items() if id(v) not in head}
 

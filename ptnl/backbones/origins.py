@@ -1,4 +1,4 @@
-"""Where the weights of a model are had: a user's file, a cache, or the network."""
+"""Finding the weights of a model: a user's file, a cache, or the network."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Whether a data set has to be got and indexed anew: without a look into any image."""
+"""Whether a data set must be fetched and indexed again, told without opening any image."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""What lies below a folder of the user's: its images, and all that is passed over. Reads only."""
+"""The files below a user's folder: its images, and those that are passed over. Read-only."""
 
 import os
 from collections import deque

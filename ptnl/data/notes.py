@@ -1,4 +1,4 @@
-"""What a command has to say about a data set that is no error: one line each, in its log."""
+"""Notes on a data set that are no errors: one line each, in the command's log."""
 
 import sys
 from collections.abc import Sequence

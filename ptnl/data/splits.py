@@ -27,8 +27,8 @@ SPLIT_WORDS = {
     "testing": "test",
 }
 
-# CoOp splits with whatever state Python's random stream is in, over files as the disk lists them;
-# so that a split can be made again, ours starts at this seed, over files by name.
+# CoOp's code seeds no random stream of its own and lists files in the disk's order. Ours starts at
+# this seed and sorts files by name, so that a split can be made again.
 SEED = 1
 
 Row = tuple[str, int, str]  # image, label, class name

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from ptnl.errors import InputError
 
 SEPARATORS = (",", ";", "\t", "|")
-PARQUET, GZIP, ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"  # how such files begin
+PARQUET, GZIP, ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"  # first bytes of such files
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 Wanted = Mapping[str, Sequence[str]]  # column -> what its header may say, in lower case

@@ -12,7 +12,7 @@ from PIL import Image
 from ptnl.data.image_files import FORMATS
 from ptnl.errors import InputError
 
-BACKGROUNDS = ("white", "black", "grey")  # that transparent images can stand on
+BACKGROUNDS = ("white", "black", "grey")  # behind transparent images
 # Limits that a damaged or malicious file would exceed: pixels of an image, as Pillow sets it, and
 # the ratio of its sides, because the shorter side is scaled to that of the encoder's input.
 MOST_PIXELS = 2 * 89_478_485

@@ -18,8 +18,8 @@ from ptnl.features.decoding import read_image
 from ptnl.features.images import computed_ahead, read_pixels
 
 MIB = 2**20
-# Bytes of a batch in the encoder's most demanding layer. A processor is fastest while they stay
-# near its caches, a GPU while they keep it busy.
+# Bytes of a batch in the encoder's most demanding layer. A CPU is fastest while they stay near its
+# caches; a GPU needs more to be kept busy.
 BATCH_BYTES = {"cpu": 32 * MIB, "cuda": 1024 * MIB}
 AHEAD_BYTES = 64 * MIB  # of images that are decoded and wait for the encoder
 

@@ -1,4 +1,4 @@
-"""Images from files, decoded in parallel and ahead of who needs them."""
+"""Images from files, decoded in parallel before they are needed."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 LIBJPEG_COLOURS = ("Gray", "RGB", "YCbCr")  # that it turns into RGB, and not Pillow
-# One of these stands in a JPEG that says how it is to be turned.
+# A JPEG whose metadata give an orientation holds one of these.
 ORIENTATION_MARKS = (b"Exif\0\0", b"tiff:Orientation")
 VERIFIED_AHEAD = 64  # images that wait to be looked at while others are decoded
 
@@ -27,8 +27,8 @@ VERIFIED_AHEAD = 64  # images that wait to be looked at while others are decoded
 def read_pixels(path: Path, background: str = "white") -> torch.Tensor:
     """Decode an image to RGB (3, H, W) in uint8, as `read_image` does, pixel by pixel.
 
-    Of a JPEG, simplejpeg hands out libjpeg's rows as they are, where Pillow copies them twice. All
-    else, and what it cannot decode without a warning, is Pillow's to read or to refuse. The
+    simplejpeg decodes JPEGs, because it returns libjpeg's rows directly, where Pillow copies them
+    twice. Pillow reads or refuses all other files, and JPEGs that simplejpeg warns about. The
     channels lie innermost in memory, for which resizing is fastest.
     """
     pixels = _jpeg_pixels(path)

@@ -17,7 +17,7 @@ from ptnl.fetch.locking import locked
 from ptnl.fetch.ownership import discard, is_scratch, make_scratch, require_scratch, scratch_path
 from ptnl.io import end_array, naming, read_json, require_own, write_json
 
-ENDING = 4096  # bytes reserved for what stands behind the numbers
+ENDING = 4096  # bytes reserved at the file's end for its metadata and seal
 PERIOD = 10.0  # seconds of work that a killed call does again at most
 
 

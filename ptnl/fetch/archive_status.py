@@ -1,4 +1,4 @@
-"""What is there of the data sets' archives."""
+"""Which archives of the data sets are on disk."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ def chosen(sources: Mapping[str, Source], names: Sequence[str]) -> list[Source]:
 
 
 def state_of(source: Source, folder: Path) -> tuple[str, int]:
-    """What is there of a file, in a word or two, and its bytes on disk."""
+    """The state of a file in a word or two, and its bytes on disk."""
     path = folder / source.name
     if path.is_file():
         return "there" if is_verified(source, path) else "not verified", path.stat().st_size

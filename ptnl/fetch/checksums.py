@@ -1,4 +1,4 @@
-"""What is known of a fetched file: its checksums, and that it is still the file they belong to."""
+"""Checksums of fetched files, and receipts that tell whether a file has changed since."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -49,8 +49,8 @@ class Digests:
 class Receipt:
     """A file as it was when its checksums were computed. It lies beside the file, as JSON.
 
-    Archives have gigabytes: as long as size and time of change are those of the receipt, they are
-    not hashed again.
+    Archives have gigabytes, so they are not hashed again while their size and time of change are
+    those of the receipt.
     """
 
     origin: str  # URL or path that the file was taken from

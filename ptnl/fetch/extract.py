@@ -1,4 +1,4 @@
-"""Unpacking archives that nobody vouches for."""
+"""Unpacking archives from untrusted sources."""
 
 import os
 import shutil
@@ -112,7 +112,8 @@ def _members(file: tarfile.TarFile | zipfile.ZipFile) -> Iterator[_Member]:
         plain = entry.isreg() or entry.isdir()
         fault = _name_fault(entry.name) or ("" if plain else "is a link or a device")
         yield _Member(entry.name, entry.isdir(), entry.size, fault, entry)
-    # tarfile takes a cut or damaged header for the end; and gzip has its checksum behind it.
+    # tarfile takes a cut or damaged header for the end of the archive, so the end is checked here.
+    # Reading on makes gzip compare its checksum, which comes last.
     rest = cast("IO[bytes]", file.fileobj)  # an open archive has one
     rest.seek(file.offset)
     if rest.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:

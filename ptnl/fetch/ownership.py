@@ -38,7 +38,7 @@ def is_scratch(folder: Path) -> bool:
 
 
 def require_scratch(place: Path) -> None:
-    """Raise an `InputError` where something of another's has the name of a place's scratch."""
+    """Raise an `InputError` where something ptnl did not make has a scratch folder's name."""
     folder = scratch_path(place)
     is_empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
     if os.path.lexists(folder) and not is_empty and not is_scratch(folder):

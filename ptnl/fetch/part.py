@@ -1,4 +1,4 @@
-"""The beginning of a file, kept for a later process to continue."""
+"""A partly downloaded file, kept so that a later process can resume it."""
 
 import os
 from pathlib import Path
@@ -10,12 +10,12 @@ from ptnl.io import read_json, write_json
 
 
 def part_path(path: Path) -> Path:
-    """Where the beginning of the file `path` is, until all of it is there."""
+    """Path of the partial download of the file `path`."""
     return scratch_path(path) / "part"
 
 
 class Part:
-    """The beginning of a file on disk, with the checksums of what is there.
+    """A partial download on disk, with the checksums of its bytes so far.
 
     A later process continues it: beside it lies a note of the URL that it is from and of the
     validator (ETag or date) that the server gave its file.

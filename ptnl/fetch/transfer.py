@@ -1,4 +1,4 @@
-"""One URL to one file on disk, however often the connection breaks.
+"""Downloading one URL to one file, resuming whenever the connection breaks.
 
 No library passes the tests against a faulty server. urllib3's Retry ends where the body of an
 answer begins. pooch starts a file over after each failure. huggingface_hub appends another range

@@ -1,4 +1,4 @@
-"""A web page that comes in place of a file.
+"""Web pages that a server sends in place of a file.
 
 gdown parses Google Drive's page too, but line by line: of a form over several lines it loses the
 fields, and it does not tell the title of a page that refuses the file.

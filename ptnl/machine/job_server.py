@@ -3,8 +3,8 @@
 Importing torch and pandas takes longer than many a job computes. `serve` imports them, waits on a
 socket, and forks for every request; a fork begins with everything imported. Requests come from
 `ask`, with the caller's arguments, folder, environment and standard streams, so that a job behaves
-as if the caller ran it. The caller's death ends its job, and the death of who started the server
-ends the server. Only the standard library is imported here: the caller must start quickly.
+as if the caller ran it. A job ends when its caller dies, and the server ends when the process that
+started it dies. Only the standard library is imported here, so that the caller starts quickly.
 """
 
 import json
@@ -26,7 +26,7 @@ FOLDER = "ptnl-jobs-"  # a server's folder begins with this
 ADDRESS = "PTNL_JOB_SERVER"  # environment variable of jobs: the server's socket
 Run = Callable[[Sequence[str]], object]
 
-# Of this process. The end of standard input that it holds keeps each alive.
+# The servers that this process started. Each lives until the standard input held here is closed.
 SERVERS: list[subprocess.Popen[bytes]] = []
 
 STREAMS = 3  # standard input, output and error travel with a request

@@ -1,4 +1,4 @@
-"""Memory: what activations may take, and what the C library does with freed tensors."""
+"""Memory: the budget for activations, and how the C library treats freed tensors."""
 
 import ctypes
 import sys
@@ -12,7 +12,7 @@ MOST_KEPT = 2**31 - 1  # bytes; the largest value of the option
 
 
 CPU_ACTIVATIONS = 3 * 2**29  # bytes
-GPU_ACTIVATIONS = 1 / 4  # of a GPU's memory: up to four jobs may share it
+GPU_ACTIVATIONS = 1 / 4  # share of a GPU's memory, which up to four jobs use at once
 
 
 def activation_budget(device: torch.device) -> int:

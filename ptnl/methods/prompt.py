@@ -13,7 +13,7 @@ from ptnl.training.tuning import SweepData, TunedRun, cosine_logits, initial_nor
 
 CONTEXT_STD = 0.02  # CoOp's random initialisation of the context tokens
 
-# A context of no tokens has nothing to train: one look at all shots makes its history.
+# A context of no tokens has nothing to train: one evaluation of all shots makes its history.
 ONE_LOOK = {
     "epochs": 1,
     "learning_rate": 0.0,

@@ -42,7 +42,7 @@ def plan_of(sweep: SweepData, score: Score) -> Plan:
 
 
 class Memory:
-    """What TecoPrompt remembers of R runs' images: labels, confidence, the transport's classes."""
+    """TecoPrompt's state for R runs' images: labels, confidence, the transport's classes."""
 
     def __init__(self, labels: Tensor):
         self.labels = labels.clone()  # (R, N), rewritten where the transport insists

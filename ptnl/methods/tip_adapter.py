@@ -1,6 +1,6 @@
 """Tip-Adapter and Tip-Adapter-F (Zhang et al., ECCV 2022): a cache of the training images.
 
-Their code (gaopengcuhk/Tip-Adapter at d0e2d6f) is followed but for what it chooses by looking:
+Their code (gaopengcuhk/Tip-Adapter at d0e2d6f) is followed, except for what it selects by results:
 alpha and beta on validation labels, and the epoch by test accuracy. Here they are settings, and
 the last epoch is what is reported. The zero-shot side is that of the data set's own prompt, and
 keys are features under the test transform, where theirs are means over ten augmented views.

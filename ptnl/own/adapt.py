@@ -141,7 +141,7 @@ def report_of(
 def warnings_of(
     adaptation: Adaptation, images: Images, classes: Classes, labels: np.ndarray
 ) -> list[str]:
-    """What may make the model worse than its numbers, a sentence each."""
+    """Reasons why the model may be worse than its numbers, a sentence each."""
     said = []
     never = adaptation.counts["class"][adaptation.counts[adaptation.tried] == 0].tolist()
     if never:

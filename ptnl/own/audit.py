@@ -30,7 +30,7 @@ from ptnl.schemas import rows_of
 MARK, MARKED_AS = "audit.json", "ptnl audit"
 LABELS, SUMMARY, REVIEW = "labels.csv", "summary.md", "review.html"
 REVIEWED = 1000  # labels on the review page
-FEWEST_LABELS = 20  # an audit learns from the other labels
+FEWEST_LABELS = 20  # each label is judged by what was learnt from the others
 
 
 @dataclass(frozen=True)

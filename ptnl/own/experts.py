@@ -1,6 +1,6 @@
-"""What the other images say of an image's class: its nearest neighbours, and a classifier.
+"""Two estimates of an image's class from the other images: nearest neighbours and a classifier.
 
-Both learn from soft labels (N, C) and judge an image without its own.
+Both learn from soft labels (N, C), and neither uses the label of the image that it judges.
 """
 
 from collections.abc import Callable
@@ -51,8 +51,8 @@ def fit_residual(
 ) -> tuple[Tensor, float]:
     """Weights (C, D) and gain of the classifier gain * base + features @ weights.T.
 
-    It starts as what the class names say (`base`, gain 1) and moves away from it as far as the
-    images ask for, against an L2 penalty: a probe whose prior is the prompt.
+    It starts at the prediction of the class names (`base`, gain 1), and an L2 penalty keeps it near
+    there unless the images contradict it: a probe whose prior is the prompt.
 
     Parameters
     ----------

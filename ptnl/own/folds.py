@@ -1,4 +1,4 @@
-"""Cross-fitting: every labelled image is judged by what was trained without it. Pure."""
+"""Cross-fitting: every labelled image is judged by a model trained without it. Pure."""
 
 import numpy as np
 

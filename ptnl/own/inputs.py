@@ -1,4 +1,4 @@
-"""The user's images and labels, as they lie in a folder and a table. Nothing there is written."""
+"""Reading the user's images and labels from a folder and a table. Nothing there is written."""
 
 from collections.abc import Sequence
 from pathlib import Path

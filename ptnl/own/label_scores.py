@@ -1,4 +1,4 @@
-"""How far each given label is to be believed: prompts, neighbours and a model of the noise."""
+"""The probability that each given label is right: prompts, neighbours and a model of the noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

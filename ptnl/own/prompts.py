@@ -123,7 +123,7 @@ def train(
         return F.normalize(encoder(context), dim=-1)
 
     def features_at(epoch: int) -> Tensor:
-        # Called where an epoch begins: the prompts are as the last epoch has left them.
+        # Called at the start of an epoch, when the prompts are as the last epoch left them.
         if epoch and after_epoch:
             after_epoch(embeddings())
         return seen

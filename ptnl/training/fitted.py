@@ -1,4 +1,4 @@
-"""The history of what is fitted at once: one row, for the solution."""
+"""The history of methods that are fitted in one go: one row, for the solution."""
 
 import pandas as pd
 import torch

@@ -164,7 +164,7 @@ def _of_runs(parameters: Parameters, runs: list[int]) -> Parameters:
 
 
 class _Still:
-    """Parameters and momentum of the runs that a step leaves out."""
+    """A copy of the parameters and momentum of the runs that a step leaves out."""
 
     def __init__(self, leaves: list[Tensor], buffers: list[Tensor | None], moves: Tensor | None):
         self._leaves, self._buffers, self._moves = leaves, buffers, moves

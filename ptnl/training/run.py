@@ -1,4 +1,4 @@
-"""What names a run. Without torch, because planning a study uses it."""
+"""The identity of a run. Imports no torch, because planning a study uses it."""
 
 from dataclasses import dataclass
 

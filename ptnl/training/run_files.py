@@ -1,4 +1,4 @@
-"""A run's folder: what it holds, and the inputs that runs share."""
+"""Reading and writing a run's folder, and reading the inputs that runs share."""
 
 import resource
 import sys
@@ -159,7 +159,7 @@ class JobCost:
 
 
 def job_cost(runs: int, device: torch.device) -> JobCost:
-    """What this process, the job of some runs, has taken since it started, imports and all."""
+    """Time and memory of this process, a job of some runs, since it started; imports count too."""
     on_gpu = device.type == "cuda"
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, else KiB
     return JobCost(

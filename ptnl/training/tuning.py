@@ -1,4 +1,4 @@
-"""What a method gets and what it gives: the interface between the study and its methods."""
+"""The interface between the study and its methods: what a method receives and what it returns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

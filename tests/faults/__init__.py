@@ -1,1 +1,1 @@
-"""Faults of machines and of users, and what is left of a study after them: `make test-faults`."""
+"""Faults of machines and of users, and the state of a study after them: `make test-faults`."""

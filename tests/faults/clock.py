@@ -1,4 +1,4 @@
-"""A clock that is set back: what was made before has times in the future."""
+"""A clock that is set back: files made before have times in the future."""
 
 import os
 import time

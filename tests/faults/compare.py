@@ -1,4 +1,4 @@
-"""Whether two runs of a study left the same, but for what a clock or a folder's name decides."""
+"""Comparing the files of two runs of a study, except for times and names of folders."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What strangers and rot leave in files: the suite's own cases, counted."""
+"""Hostile and damaged files: counts the cases that the test suite tries."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""SIGKILL of all processes of a study, again and again, at moments that a seed decides."""
+"""Kills all processes of a study (SIGKILL) again and again, at moments drawn from a seed."""
 
 import itertools
 import os

@@ -27,7 +27,7 @@ def mode(path: Path, bits: int) -> Iterator[None]:
 
 
 def bound_by_modes(command: Sequence[str]) -> list[str]:
-    """A command that may do to files only what their modes allow, also when root calls it."""
+    """A command that obeys the modes of files even when root calls it."""
     return ["setpriv", OBEY, *command] if os.geteuid() == 0 else [*command]
 
 

@@ -1,4 +1,4 @@
-"""Studies that faults are tried on, and what a study that was hit is held against."""
+"""Studies that faults are tried on, and the comparison with an undisturbed study."""
 
 from dataclasses import dataclass
 from pathlib import Path

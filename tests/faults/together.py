@@ -43,7 +43,7 @@ def from_one_folder(whole: Study, study: Study, *targets: str) -> Outcome:
 
 
 def from_two_folders(whole: Study, study: Study, *targets: str) -> Outcome:
-    """No lock holds one back: whatever they make of it, a third call has the right files."""
+    """No lock stops the second; however the two end, a third call completes the right files."""
     ended = at_once(study, False, *targets)
     failed = sum(one.status > 0 for one in ended)
     require_same(finished(study, *targets), whole, *targets)

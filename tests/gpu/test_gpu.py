@@ -16,7 +16,7 @@ from tests.unit.test_methods import SETTINGS
 from tests.unit.test_precision import NEARLY, difference, embeddings_and_gradient
 
 CPU = torch.device("cpu")
-FLOAT32 = 1e-4  # relative difference of the norms that float32 sums in another order may have
+FLOAT32 = 1e-4  # relative difference of norms that comes from float32 sums in another order
 TRAINED = ("prompt_ce", "prompt_gce", "full_prompt", "cls_tuning", "text_finetune", "classifier_c")
 NAMES = ["dog", "cat", "yorkshire terrier", "golden retriever", "bus", "tabby cat"]
 

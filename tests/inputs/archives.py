@@ -1,4 +1,4 @@
-"""Archives that nobody vouches for."""
+"""Archives from untrusted sources."""
 
 import gzip
 import io

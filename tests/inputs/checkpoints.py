@@ -43,7 +43,7 @@ def header(length: int, text: bytes = b"") -> bytes:
 
 
 class Runs:
-    """What would run a command, if it were unpickled."""
+    """An object that runs a command when it is unpickled."""
 
     def __reduce__(self):
         return print, ("this must not run",)

@@ -1,4 +1,4 @@
-"""Servers that do not keep what they promise, and files that users drop by hand."""
+"""Servers that send wrong or broken files, and files that users put in place by hand."""
 
 import hashlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a row of the table of hostile and odd inputs is, and small files to make them of."""
+"""The rows of the table of hostile and odd inputs, and helpers that write small files."""
 
 import io
 from collections.abc import Callable, Iterable

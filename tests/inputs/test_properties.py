@@ -1,4 +1,4 @@
-"""Whatever folder or table is made: no image is lost without a word, and nothing is changed."""
+"""Properties of random folders and tables: no image is lost silently, and nothing is changed."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ LINKS = st.lists(st.tuples(PATH, PATH), max_size=4)
 
 
 def made(root: Path, files: dict, links: list) -> None:
-    """A tree of files and links; what stands in the way of another is left out."""
+    """A tree of files and links; one whose path is taken already is left out."""
     for path, content in files.items():
         try:
             write(root.joinpath(*path), content)

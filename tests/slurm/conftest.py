@@ -19,7 +19,7 @@ PLUGIN = "snakemake_executor_plugin_slurm"
 
 @dataclass(frozen=True)
 class Record:
-    """What SLURM knows of a job that it has seen."""
+    """SLURM's record of a job."""
 
     comment: str  # the rule and its wildcards, or the group
     state: str
@@ -52,7 +52,7 @@ def megabytes(amount: str) -> int:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The environment that leads a client to the cluster."""
+    """The cluster, and the environment that points clients to it."""
 
     environment: dict[str, str]
 

@@ -95,6 +95,20 @@ def test_markdown_and_latex():
     assert source.count(r"\begin{table}") == 2
 
 
+def test_the_page_says_that_intervals_of_two_seeds_say_little():
+    runs = toy_runs()
+    for seeds in (1, 2, 3):
+        page = markdown(overview_table(runs[runs.seed <= seeds], NO_DRAWS, "prompt_ce"), ORIGIN)
+        assert ("two seeds are too few" in page) == (seeds == 2)
+
+
+def test_a_difference_that_rounds_to_zero_has_no_minus():
+    overview = overview_table(toy_runs(), NO_DRAWS, "prompt_ce")
+    none = overview.assign(difference=-0.04, low=-0.04, high=0.04)
+    page = markdown(none, ORIGIN)
+    assert "+0.0 [+0.0, +0.0]" in page and "−0.0" not in page
+
+
 def test_a_study_without_a_baseline():
     runs = toy_runs(methods=())
     overview = overview_table(runs, NO_DRAWS, grid.baseline(config_of("zero_shot", "upl")))

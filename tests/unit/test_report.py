@@ -140,6 +140,8 @@ def test_verdicts_at_a_glance():
         "Of the paper's 4 claims, 2 hold here, 1 is undecided, "
         "1 needs more runs than this study has."
     )
+    unjudged = pd.DataFrame({"verdict": ["not enough runs"] * 4})
+    assert summary(unjudged) == "All 4 claims of the paper need more runs than this study has."
 
 
 def test_every_seed_has_a_column(tmp_path):

@@ -1,5 +1,5 @@
-# What the paper measures beside accuracy over noise: random prompts, pseudo-labels, ensembles of
-# seeds, gradients of wrong labels.
+# Measurements beside accuracy over noise: random prompts, pseudo-labels, ensembles of seeds,
+# gradients of wrong labels.
 
 
 rule evaluate_random_prompts:
@@ -153,7 +153,7 @@ rule ensemble_runs:
 
 
 rule collect_gradients:
-    """What wrong and right labels pulled at the parameters, epoch by epoch."""
+    """Gradient norms of wrong and right labels, epoch by epoch."""
     input:
         metrics=run_file("metrics.json", grid.gradient_runs(config)),
         histories=run_file("history.parquet", grid.gradient_runs(config)),
@@ -174,7 +174,7 @@ rule collect_gradients:
 
 
 rule collect_splits:
-    """What methods took as rightly labelled, epoch by epoch."""
+    """The labels that methods took as right, epoch by epoch."""
     input:
         metrics=run_file("metrics.json", grid.split_runs(config)),
         histories=run_file("history.parquet", grid.split_runs(config)),

@@ -1,11 +1,11 @@
-# What decides a rule's numbers beside its files and settings: code, and files that the package ships.
+# The code and shipped files that decide a rule's numbers, beside its inputs and settings.
 
 
 # Numbers of the paper that tables and verdicts show beside the study's.
 PUBLISHED = shipped_file("analysis/paper/published.csv")
 LATER = shipped_file("analysis/paper/later.csv")
 LOSSES = "ptnl.training.losses.LOSSES"
-# Registries of which a job uses what its other parameters say.
+# Registries of which a job uses only the entries that its other parameters name.
 TOLD = {
     "ptnl.backbones.registry.BACKBONES": (),
     "ptnl.backbones.registry.IMAGE_ENCODERS": (),
@@ -89,7 +89,7 @@ def layout_code(layout, numbers):
 
 
 def described(wildcards):
-    """What the registry says of a method, but for its title."""
+    """A method's entry in the registry, without its title."""
     method = METHODS[wildcards.method]
     return {
         field.name: getattr(method, field.name)

@@ -13,7 +13,7 @@ def checked(said):
 
 
 def doubled(amount):
-    """An amount of a resource that doubles with every attempt, in case the last one ran out of it."""
+    """An amount of a resource; it doubles with every attempt, in case the last one ran out."""
 
     def of_attempt(wildcards, attempt):
         return amount * 2 ** (attempt - 1)
@@ -28,7 +28,7 @@ def method_options(wildcards):
 
 
 def gradients_at(noise):
-    """Input function: the wrong labels at which a job measures gradients; nothing where it does not."""
+    """Input function: the `fp` at which a job measures gradients; empty for jobs that do not."""
 
     def of_job(wildcards):
         fp = grid.gradients_at(config, wildcards.backbone, wildcards.method, noise)
@@ -44,7 +44,7 @@ def as_json(options):
 
 @cache
 def checked_state(name):
-    """The state of a data set's images (see `ptnl.data.changes`), once its place is harmless."""
+    """The state of a data set's images (see `ptnl.data.changes`), once its folder is ptnl's to use."""
     receipt = Path(PATHVARS.apply(f"<data>/{dataset_place(config, name)}/receipt.json"))
     try:
         check_place(receipt, name)
@@ -54,7 +54,7 @@ def checked_state(name):
 
 
 def dataset_state(wildcards):
-    """What changes with a user's folder: it is linked, indexed and encoded anew."""
+    """The parameters that change with a user's folder, so that it is indexed and encoded again."""
     return checked_state(PLACES[wildcards.place])
 
 
@@ -178,7 +178,7 @@ def pseudolabels_for_noise(noise):
 
 
 def labelled_shots(noise):
-    """The draws that a kind of noise or of pseudo-labels gives to training."""
+    """The labelled draws of a kind of noise or of pseudo-labels."""
     if noise in SELECTIONS:
         return "<results>/pseudoshots/{dataset}/{backbone}/{noise}/seed-{seed}.parquet"
     return "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet"
@@ -213,7 +213,7 @@ def views_of_job(wildcards):
 
 
 def view_options(wildcards):
-    """The options of what makes augmented views of a data set's images."""
+    """The options that say how the augmented views of a data set's images are made."""
     flips = "--flips" if DATASETS[wildcards.dataset].flips else "--no-flips"
     views, transform = str(config["views"]), config["train_transform"]
     return ["--views", views, "--transform", transform, flips]
@@ -231,7 +231,7 @@ def runs_of_job(fps):
 
 
 def job_name(noise):
-    """What tells the jobs of a method apart, in the paths of their logs."""
+    """The wildcards that tell the jobs of a method apart, for the paths of their logs."""
     return noise if config["fuse"] else f"{noise}/seed-{{seed}}"
 
 
@@ -291,7 +291,7 @@ def lost_files(wildcards):
 
 
 def record_folder(wildcards, output):
-    """Where jobs leave what they took. A missing record must not trigger the job again, so it is no input."""
+    """The folder of job records. A missing record must not rerun its job, so it is no input."""
     return Path(output.csv).with_name("logs")
 
 
@@ -315,7 +315,7 @@ def random_prompt_files(file):
 
 
 def table_numbers(wildcards):
-    """What a table shows beside the summary."""
+    """Input function: the numbers of a table, beside the summary."""
     check_table(int(wildcards.number))
     methods = layouts.TABLES[int(wildcards.number)].methods
     numbers = {"summary": "<results>/summary.parquet"}
@@ -337,7 +337,7 @@ def table_options(wildcards, input):
 
 
 def figure_numbers(wildcards):
-    """What a figure shows."""
+    """Input function: the numbers of a figure."""
     check_figure(int(wildcards.number))
     return {
         "accuracy": "<results>/summary.parquet",

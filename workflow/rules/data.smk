@@ -20,7 +20,7 @@ rule download_dataset:
         ),
         state=dataset_state,
         assets=lambda wildcards: shipped_assets(DATASETS[PLACES[wildcards.place]].assets),
-        # Where files are fetched from does not decide what they are: no reason to fetch them again.
+        # The place that files are fetched from does not change them, so it must not rerun this.
         sources=lambda wildcards, output: config["sources"],
         data=subpath(output[0], ancestor=2),
     shell:

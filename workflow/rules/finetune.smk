@@ -46,7 +46,7 @@ for noise, options in config["noise"].items():
             **run_outputs("finetune", noise, options["fps"]),
         log:
             f"<logs>/finetune_backbone/{{dataset}}/{{backbone}}/{job_name(noise)}.log",
-        priority: 2  # the longest jobs of a study: started last, they would leave the other cores idle
+        priority: 2  # the longest jobs come first, or the other cores would idle at the end
         conda:
             "../../envs/ptnl.yaml"
         threads: 1

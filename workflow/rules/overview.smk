@@ -2,7 +2,7 @@
 
 
 rule write_config:
-    """The study's config, with defaults and protocol, as its jobs have seen it."""
+    """The study's config with its defaults and protocol, as its jobs used it."""
     output:
         "<results>/config.yaml",
     log:
@@ -85,7 +85,7 @@ rule collect_details:
 
 
 rule collect_predictions:
-    """What each method makes of each test image, with the study's first seed."""
+    """Each method's prediction for each test image, with the study's first seed."""
     input:
         metrics=run_file("metrics.json", grid.predicted_runs(config)),
         logits=run_file("logits.npy", grid.predicted_runs(config)),

@@ -147,7 +147,7 @@ rule report_data:
 
 
 rule check_zeroshot:
-    """Zero-shot accuracy beside the published one; a warning, in the terminal too, where it is off."""
+    """Zero-shot accuracy beside the published one; warns, in the terminal too, where they differ."""
     input:
         metrics=run_file("metrics.json", grid.zero_shot_runs(config)),
     output:
@@ -160,7 +160,7 @@ rule check_zeroshot:
         markdown="<results>/zeroshot.md",
     log:
         "<logs>/check_zeroshot.log",
-    priority: 1  # before hours are spent on wrong data
+    priority: 1  # runs early, before hours are spent on wrong data
     localrule: True
     conda:
         "../../envs/ptnl.yaml"
@@ -203,7 +203,7 @@ rule report_cost:
 
 
 rule rank_methods:
-    """Mean ranks of methods over data sets, and their points over prompt tuning."""
+    """Mean ranks of methods over data sets, and their gains over prompt tuning."""
     input:
         runs="<results>/runs.parquet",
     output:

@@ -22,7 +22,7 @@ from ptnl.study.layouts import shown
 
 NAMES = 40  # names at an axis at most; of more classes, only every nth is named
 CONFUSION_STYLE: dict[RcKeyType, Any] = {**STYLE, "axes.grid": False}
-# Mistakes are small beside what is right: the square root makes them visible.
+# Most mistakes are rare: a square-root scale makes them visible.
 SCALE = PowerNorm(0.5, vmin=0, vmax=100)
 
 

@@ -35,7 +35,7 @@ def overview_figure(overview: pd.DataFrame, origin: Origin) -> Figure:
     rates = sorted(rows.rate[rows.noise != OWN].unique())
     colours = dict(zip(rates, RATES(np.linspace(0.15, 0.95, max(len(rates), 2))), strict=False))
     columns = min(len(datasets), PANELS_A_ROW)
-    # Of many data sets, the first few stand above the next: kinds of noise are repeated.
+    # Many data sets are drawn in several bands, each of which repeats the kinds of noise.
     lines = [
         (kind, datasets[first : first + columns])
         for first in range(0, len(datasets), columns)
@@ -104,7 +104,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, methods: list[str], colours: dict[floa
 
 
 def _key(figure: Figure, colours: dict[float, str]) -> None:
-    """Which colour is which rate."""
+    """Add the legend: which colour stands for which rate."""
     handles = [
         mpl.lines.Line2D([], [], color=colour, marker="o", linestyle="", label=f"{rate:g} % wrong")
         for rate, colour in colours.items()

@@ -1,4 +1,4 @@
-"""Text of any script in figures: in a font of this machine that has it, or as a number."""
+"""Class names of any script in figures: in a font that has it, or as the label's number."""
 
 from collections.abc import Iterable, Sequence
 from functools import cache

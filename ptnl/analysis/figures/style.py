@@ -43,7 +43,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "x")
 
 @dataclass(frozen=True)
 class LineStyle:
-    """Colour says the family, dashes and marker the member: readable without colour."""
+    """Colour tells the family, dashes and marker the member, so lines differ without colour too."""
 
     colour: str  # Okabe & Ito's palette, safe for the colour-blind; context lengths in one hue
     dashes: str
