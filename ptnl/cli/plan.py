@@ -1,25 +1,32 @@
-"""Say what a study will take before it runs: jobs and runs, downloads, disk, hours.
+"""Say what a study will take before it runs: which jobs, why, downloads, disk, hours.
 
-It counts as Snakemake would, by files that are there or not; what was edited since, only
-`snakemake -n` knows.
+Where anything of the study is there, Snakemake itself decides which jobs are left and why; nothing
+runs.
 """
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ptnl.cli.entry import add_device, parser, start
+from ptnl.data import datasets_of
+from ptnl.data.counting import sizes_of
 from ptnl.errors import InputError
 from ptnl.fetch.sources import load_sources
+from ptnl.study.calibration import Rates, keep_rates, rates_file, read_rates
 from ptnl.study.config import REPOSITORY, read_study
-from ptnl.study.disk import existence
-from ptnl.study.estimate import Machine, as_json, as_text, make_plan, of_peak
+from ptnl.study.estimate import as_json, as_text, make_plan
+from ptnl.study.job_files import Job
 from ptnl.study.job_records import read_records
+from ptnl.study.jobs import study_jobs
 from ptnl.study.layouts import unfilled
 from ptnl.study.places import results_folder
+from ptnl.study.reasons import NOT_THERE, in_short
+from ptnl.study.snakemake import Call, Event, call
 
 
 def key_and_value(text: str) -> tuple[str, Any]:
@@ -29,53 +36,99 @@ def key_and_value(text: str) -> tuple[str, Any]:
     return key, yaml.safe_load(value)
 
 
-def calibrated(device: str, threads: int) -> Machine:
-    """The machine that it runs on, by the rate of a product of large matrices."""
+def calibrate(device: str, threads: int) -> None:
+    """Measure this machine, and keep what was measured."""
     import torch
 
-    from ptnl.bench.measure import product_gflops
+    from ptnl.bench.machine import measured_rates
     from ptnl.machine.devices import choose_device
-    from ptnl.training.run_files import device_name
 
     torch.set_num_threads(threads)
-    chosen = choose_device(device, 1)
-    where = f"{device_name(chosen)}, {threads} threads" if chosen.type == "cpu" else ""
-    return of_peak(
-        "here",
-        product_gflops(chosen),
-        f"of a matrix product on this machine's {where or device_name(chosen)}",
-    )
+    keep_rates(Rates(**measured_rates(choose_device(device, 1))), rates_file())
+
+
+def jobs_left(asked: Call, jobs: Sequence[Job], places: Mapping[str, Path]) -> dict[Job, str]:
+    """The jobs that Snakemake would run, and why in short; an `InputError` where it cannot say.
+
+    Where no file of the study is there, that is all of them, and Snakemake need not be asked.
+
+    places : where the workflow's `<results>` and `<data>` lie
+    """
+
+    def path_of(file: str) -> str:
+        for name, place in places.items():
+            file = file.replace(f"<{name}>", str(place))
+        return os.path.normpath(file)
+
+    job_of = {path_of(file): job for job in jobs for file in job.outputs}
+    if not any(Path(path).exists() for path in job_of):
+        return dict.fromkeys(jobs, NOT_THERE)
+    left: dict[Job, str] = {}
+    errors: list[str] = []
+
+    def hear(event: Event) -> None:
+        if event.kind == "job_info" and event.values["output"]:  # a target by name has none
+            job = job_of[os.path.normpath(event.values["output"][0])]
+            left[job] = in_short(event.values["reason"])
+        elif event.is_error:
+            errors.append(event.message)
+
+    if not call(asked, hear):
+        raise InputError("\n".join(errors))
+    return left
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument(
-        "--configfile", type=Path, nargs="+", default=[], help="as given to snakemake"
+        "--study",
+        "--configfile",
+        dest="studies",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="overlays of config.yaml, as given to snakemake",
     )
     arguments.add_argument(
         "--config", nargs="+", default=[], metavar="KEY=VALUE", help="as given to snakemake"
     )
     arguments.add_argument(
-        "--calibrate", action="store_true", help="measure this machine, where no job has run yet"
+        "--calibrate",
+        action="store_true",
+        help="measure this machine's rates, and keep them for all plans to come",
     )
     arguments.add_argument("--json", action="store_true", help="for machines")
     add_device(arguments)
     args = arguments.parse_args(argv)
 
-    config = read_study(REPOSITORY, args.configfile, dict(map(key_and_value, args.config)))
+    config = read_study(REPOSITORY, args.studies, dict(map(key_and_value, args.config)))
+    if args.calibrate:
+        calibrate(args.device, args.threads)
     results = results_folder(config)
     data = Path(config.get("pathvars", {}).get("data", config["data_root"]))
+    dry_run = Call(args.studies, args.config, options=["--dry-run", "--cores", "1", "--nolock"])
+    jobs = study_jobs(config)
+    left = jobs_left(dry_run, jobs, {"results": results, "data": data})
+
+    rates = read_rates(rates_file())
     plan = make_plan(
         config,
-        existence(results, data),
+        jobs,
+        left,
+        sizes_of(config, datasets_of(config)),
         read_records(results / "logs"),
         load_sources(*map(Path, config["sources"])).values(),
-        calibrated(args.device, args.threads) if args.calibrate else None,
+        rates.machine() if rates else None,
     )
     if args.json:
         print(json.dumps(as_json(plan), indent=2))
-    else:
-        print("\n".join([as_text(plan), *unfilled(config)]))
+        return
+    print(as_text(plan))
+    if sentences := unfilled(config):
+        print(
+            f"{len(sentences)} tables and figures of the paper are not made, for example: "
+            f"{sentences[0]}"
+        )
 
 
 if __name__ == "__main__":

@@ -24,6 +24,19 @@ class Dataset:
     options: tuple[str, ...] = ()  # keys that `dataset_options` may hold for it
 
 
+@dataclass(frozen=True)
+class Size:
+    """How many classes and images a data set has."""
+
+    classes: int
+    images: Mapping[str, int]  # by split: train, val, test
+
+    @property
+    def whole(self) -> int:
+        """Images of all splits together."""
+        return sum(self.images.values())
+
+
 SPLITS = ("splits", "source", "sizes")  # where CoOp published a split of its own
 
 # After the shipped ones, in the order of the paper's Tables 3 and 5. Templates are CoOp's, sizes

@@ -32,7 +32,7 @@ def download(
     dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
 ) -> dict[str, Any]:
     """Write the images that the table holds (see `ptnl.data.class_folders`)."""
-    table = _read(Path(options["manifest"]))
+    table = read_own_table(Path(options["manifest"]))
     if "image" not in table.packed:
         raise InputError(
             f"config: dataset_options.{dataset}.images: missing; the folder that the paths of "
@@ -50,7 +50,7 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
     Without a split, every class is split at random, 50 % train, 20 % val, 30 % test, equal images
     together.
     """
-    table = _read(Path(options["manifest"]))
+    table = read_own_table(Path(options["manifest"]))
     if "image" in table.packed and "images" in options:
         raise InputError(
             f"{table.path}: holds the images themselves; leave out dataset_options.{dataset}.images"
@@ -73,7 +73,8 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
     return manifest
 
 
-def _read(path: Path) -> Table:
+def read_own_table(path: Path) -> Table:
+    """The columns of a table of images that ptnl uses; an `InputError` where one is missing."""
     table = read_table(path, COLUMNS)
     if "image" not in table or not ("label" in table or "class_name" in table):
         raise InputError(f"{path}: needs the columns image and label or class_name, perhaps split")

@@ -80,17 +80,22 @@ def half_fifth_rest(classes: Iterable[tuple[int, str, list[str]]]) -> pd.DataFra
     for label, name, images in classes:
         shuffled = list(images)
         stream.shuffle(shuffled)
-        train = round(len(images) * 0.5)
-        if not train:
-            raise InputError(
-                f"class {name!r} has {counted(len(images), 'image')}, too few to split into train "
-                "and test"
-            )
-        val = min(round(len(images) * 0.2), len(images) - train - 1)
+        train, val, _ = half_fifth_counts(name, len(images))
         parts = shuffled[:train], shuffled[train : train + val], shuffled[train + val :]
         for split, part in zip(SPLITS, parts, strict=True):
             splits[split] += [(image, label, name) for image in part]
     return manifest_of(splits)
+
+
+def half_fifth_counts(name: str, images: int) -> tuple[int, int, int]:
+    """Train, val and test images of a class by the rule of `half_fifth_rest`."""
+    train = round(images * 0.5)
+    if not train:
+        raise InputError(
+            f"class {name!r} has {counted(images, 'image')}, too few to split into train and test"
+        )
+    val = min(round(images * 0.2), images - train - 1)
+    return train, val, images - train - val
 
 
 def hold_out_fifth(trainval: Iterable[Row]) -> dict[str, list[Row]]:

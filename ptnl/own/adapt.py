@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ptnl.errors import InputError
@@ -21,7 +22,7 @@ from ptnl.own.prompts import SHOTS
 from ptnl.own.session import Session
 from ptnl.provenance import made_by
 
-NEARLY_THE_SAME_NAME = 0.97  # cosine similarity of two classes' text embeddings
+NEARLY_THE_SAME_NAME = 0.9  # cosine similarity of two classes' text embeddings, less their mean
 TINY_CLASS = 4  # labelled images
 NAMED = 5  # classes that a warning names
 
@@ -148,7 +149,7 @@ def warnings_of(
     for first, second, similarity in _alike(adaptation.zero_shot_embeddings):
         said.append(
             f"the names {classes.names[first]!r} and {classes.names[second]!r} nearly coincide for "
-            f"this backbone (cosine similarity {similarity:.3f}); say more in a prompt column"
+            f"this backbone (similarity {similarity:.2f} of 1); say more in a prompt column"
         )
     group = copies(images.digests)
     twice = len(group) - len(np.unique(group))
@@ -170,9 +171,14 @@ def warnings_of(
 
 
 def _alike(embeddings: Tensor) -> list[tuple[int, int, float]]:
-    """The most similar pairs of classes whose embeddings nearly coincide, `NAMED` at most."""
+    """The most similar pairs of classes whose embeddings nearly coincide, `NAMED` at most.
+
+    What all embeddings share is taken off first: it moves all logits alike, so predictions do not
+    depend on it, and how much it is differs between backbones. Two classes alone are never alike.
+    """
     size = len(embeddings)
-    similar = (embeddings @ embeddings.T).triu(diagonal=1).flatten()
+    own = F.normalize(embeddings - embeddings.mean(dim=0), dim=-1)
+    similar = (own @ own.T).triu(diagonal=1).flatten()
     top = similar.topk(min(NAMED, len(similar)))
     return [
         (place // size, place % size, similarity)

@@ -15,7 +15,7 @@ from ptnl.backbones.assets import sha256
 from ptnl.errors import InputError
 from ptnl.io import read_json, write_json, write_tensors, write_text
 from ptnl.own.names import Classes
-from ptnl.own.output import KIND
+from ptnl.own.output import KIND, is_ours
 
 MARK, TENSORS, CARD, COUNTS = "adapted.json", "adapted.safetensors", "README.md", "classes.csv"
 MARKED_AS = "ptnl adapted model"
@@ -43,7 +43,12 @@ class AdaptedModel:
 
 
 def write_adapted(model: AdaptedModel, folder: Path, card: str) -> None:
-    """Write the files of an adapted folder; the mark comes last, with the checksum of the rest."""
+    """Write the files of an adapted folder.
+
+    The mark is written first, so that a folder left half-written is known as ours and may be
+    written again, and last once more, with the checksum of the rest.
+    """
+    write_json({KIND: MARKED_AS}, folder / MARK)
     tensors = {
         "class_embeddings": model.class_embeddings,
         "zero_shot_embeddings": model.zero_shot_embeddings,
@@ -72,13 +77,13 @@ def read_adapted(folder: Path) -> AdaptedModel:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; `ptnl adapt` makes it")
     again = f"run `ptnl adapt ... -o {folder}` again"
-    if not (folder / MARK).is_file():
+    if not is_ours(folder / MARK, MARKED_AS):
         raise InputError(
-            f"{folder}: is no adapted folder, or a half-written one: {MARK} is missing"
+            f"{folder}: holds no model of `ptnl adapt`: {MARK} is missing or not what it writes"
         )
     said = read_json(folder / MARK)
-    if not isinstance(said, dict) or said.get(KIND) != MARKED_AS:
-        raise InputError(f"{folder / MARK}: is not what `ptnl adapt` writes")
+    if "sha256" not in said:
+        raise InputError(f"{folder}: is half-written; {again}")
     if not (folder / TENSORS).is_file() or sha256(folder / TENSORS) != said["sha256"]:
         raise InputError(f"{folder / TENSORS}: missing or not what {MARK} belongs to; {again}")
     try:

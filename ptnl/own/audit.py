@@ -170,7 +170,12 @@ def summary(report: dict[str, Any], tables: Findings) -> str:
 def write_audit(
     result: Audit, labels: dict[str, str], folder: Path, images: Path, page: str
 ) -> None:
-    """Write an audit's folder; the mark comes last."""
+    """Write an audit's folder.
+
+    The mark is written first, so that a folder left half-written is known as ours and may be
+    written again, and last once more, with the report.
+    """
+    write_json({KIND: MARKED_AS}, folder / MARK)
     tables = {**vars(result.findings), "labels": labels_table(labels)}
     for name, table in tables.items():
         write_csv(table, folder / f"{name}.csv")
@@ -183,10 +188,15 @@ def write_audit(
 def read_audit(folder: Path) -> tuple[dict[str, Any], dict[str, str], pd.DataFrame]:
     """The report, the labels as they were given, and the ranking of an audit's folder."""
     if not is_ours(folder / MARK, MARKED_AS):
-        raise InputError(f"{folder}: is no folder of `ptnl audit`, or a half-written one")
+        raise InputError(
+            f"{folder}: holds no audit of `ptnl audit`: {MARK} is missing or not what it writes"
+        )
+    report = read_json(folder / MARK)
+    if "id" not in report:
+        raise InputError(f"{folder}: is half-written; run `ptnl audit ... -o {folder}` again")
     labels = read_table(folder / LABELS)
     return (
-        read_json(folder / MARK),
+        report,
         dict(zip(labels.image, labels.label, strict=True)),
         read_table(folder / "ranking.csv"),
     )

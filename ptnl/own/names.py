@@ -50,6 +50,7 @@ def read_classes(path: Path) -> Classes:
         given = table.get("prompt", [""] * len(names))
         words = [text.strip() or spoken(name) for text, name in zip(given, names, strict=True)]
     else:
+        check_is_there(path)
         try:
             names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
@@ -73,8 +74,15 @@ def checked_names(names: list[str], where: str) -> list[str]:
     return names
 
 
+def check_is_there(path: Path) -> None:
+    """An `InputError` where there is no such file."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """A CSV or Parquet file whose cells are all text; an empty cell is an empty string."""
+    check_is_there(path)
     try:
         if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path).astype(object).fillna("").astype(str)

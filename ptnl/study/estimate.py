@@ -1,15 +1,15 @@
-"""What a study will take: jobs left to do, downloads, disk and hours. Pure, without torch."""
+"""What a study will take: jobs left and why, downloads, disk and hours. Pure, without torch."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from ptnl.data import Size
 from ptnl.fetch.sources import Source
 from ptnl.study.job_files import Job
 from ptnl.study.job_records import Measured
-from ptnl.study.jobs import study_jobs
 from ptnl.study.operation_counts import Config, Work, unsized, work_of
-from ptnl.study.planning import to_do
 
 # Assumed, not measured.
 STARTUP_SECONDS = 10  # until a command computes: importing torch, reading weights
@@ -17,6 +17,28 @@ SHARE_OF_PEAK = 0.3  # of a machine's largest rate, reached by real layers
 # Of a photograph (500 x 375 pixels) by one thread, from its file to what an encoder takes, as
 # measured on the machine of `H200`; computing goes on meanwhile.
 DECODE_SECONDS = 0.0134
+
+
+# Rules that are shown by themselves; those of one kind of labels each are shown together.
+STAGES = (
+    "fetch_backbone",
+    "fetch_image_encoder",
+    "download_dataset",
+    "index_dataset",
+    "sample_shots",
+    "inject_noise",
+    "encode_images",
+    "encode_views",
+    "encode_test_views",
+    "pseudolabel_zeroshot",
+    "sample_pseudolabels",
+    "evaluate_random_prompts",
+    "evaluate_tpt",
+    "tune_method",
+    "finetune_backbone",
+)
+SUMMARIES = "tables, figures, report"
+REASONS_SHOWN = 2  # of a stage
 
 
 @dataclass(frozen=True)
@@ -27,21 +49,23 @@ class Machine:
     gflops: float  # 1e9 floating point operations a second that real layers reach
     basis: str  # what its estimates rest on
     decoders: int = 1  # threads that decode images for a job
+    decode_seconds: float = DECODE_SECONDS  # of an image, by one of them
 
     def seconds(self, work: Work) -> float:
         """An estimate for a job in a process of its own."""
-        decoding = work.images * DECODE_SECONDS / self.decoders
+        decoding = work.images * self.decode_seconds / self.decoders
         return STARTUP_SECONDS + max(work.gflops / self.gflops, decoding)
 
 
-def of_peak(name: str, gflops_peak: float, source: str) -> Machine:
-    """A machine of which only the largest rate is known."""
+def of_peak(name: str, gflops_peak: float, decode_seconds: float) -> Machine:
+    """A machine of which two rates are known: its largest product's, and of decoding an image."""
     return Machine(
         name,
         SHARE_OF_PEAK * gflops_peak,
-        f"not measured: an estimate from operations at an assumed {SHARE_OF_PEAK:.0%} of "
-        f"{gflops_peak / 1000:.3g} TFLOP/s ({source}), {STARTUP_SECONDS} s to start "
-        f"a job, {1000 * DECODE_SECONDS:g} ms to decode an image",
+        f"an estimate from operations at an assumed {SHARE_OF_PEAK:.0%} of "
+        f"{gflops_peak / 1000:.3g} TFLOP/s ({name}), {STARTUP_SECONDS} s to start "
+        f"a job, {1000 * decode_seconds:.3g} ms to decode an image",
+        decode_seconds=decode_seconds,
     )
 
 
@@ -63,7 +87,7 @@ Number = TypeVar("Number", int, float)
 
 @dataclass(frozen=True)
 class Step:
-    """The jobs of a rule, or their sum."""
+    """The jobs of a rule or of a stage, or their sum."""
 
     rule: str
     jobs: int
@@ -74,6 +98,7 @@ class Step:
     bytes: int | None  # that the missing jobs leave; like the hours, None where not known
     hours_here: float | None  # of the missing jobs, one after the other
     hours_h200: float | None
+    reasons: Mapping[str, int]  # why, in short -> how many of the missing jobs; frequent ones first
 
 
 @dataclass(frozen=True)
@@ -83,6 +108,7 @@ class Plan:
     study: str
     protocol: str
     steps: list[Step]  # by rule; the last one is their sum
+    stages: list[Step]  # the same by stage, for people
     download_bytes: int  # of files whose size is published
     download_unsized: list[str]  # files whose size is not
     by_hand: list[str]  # files that only their owner can put in place
@@ -93,7 +119,9 @@ class Plan:
 
 def make_plan(
     config: Config,
-    exists: Callable[[str], bool],
+    jobs: Sequence[Job],
+    left: Mapping[Job, str],
+    sizes: Mapping[str, Size],
     measured: Mapping[str, Measured],
     sources: Iterable[Source],
     here: Machine | None = None,
@@ -102,13 +130,13 @@ def make_plan(
 
     Parameters
     ----------
-    exists : whether a file is there, in the workflow's notation (see `ptnl.study.jobs`)
+    jobs : all of the study (see `ptnl.study.jobs.study_jobs`)
+    left : job of these that is to run -> why, in short (see `ptnl.study.reasons`)
+    sizes : data set -> its size (see `ptnl.data.counting.sizes_of`)
     measured : see `ptnl.study.job_records.read_records`
-    here : this machine where its rate was measured, for jobs of which no like has run
+    here : this machine where its rates were measured, for jobs of which no like has run
     """
-    jobs = study_jobs(config)
-    missing = to_do(jobs, exists)
-    works = {job: work_of(config, job) for job in jobs}
+    works = {job: work_of(config, job, sizes) for job in jobs}
     rates = _measured_rates(jobs, works, measured)
 
     def here_seconds(job: Job) -> float | None:
@@ -125,36 +153,46 @@ def make_plan(
             return None
         return H200.seconds(work) if job.record else 0.0
 
-    def step(rule: str, of: list[Job]) -> Step:
-        left = [job for job in of if job in missing]
+    def step(rule: str, of: Sequence[Job]) -> Step:
+        missing = [job for job in of if job in left]
         return Step(
             rule,
             len(of),
-            len(of) - len(left),
-            len(left),
+            len(of) - len(missing),
+            len(missing),
             sum(job.runs for job in of),
-            sum(job.runs for job in left),
-            _sum(None if work is None else work.bytes for work in map(works.__getitem__, left)),
-            _hours(map(here_seconds, left)),
-            _hours(map(h200_seconds, left)),
+            sum(job.runs for job in missing),
+            _sum(None if work is None else work.bytes for work in (works[job] for job in missing)),
+            _hours(map(here_seconds, missing)),
+            _hours(map(h200_seconds, missing)),
+            dict(Counter(left[job] for job in missing).most_common()),
         )
 
-    by_rule: dict[str, list[Job]] = {}
-    for job in jobs:
-        by_rule.setdefault(job.rule, []).append(job)
-    downloads = {job.dataset for job in missing if job.rule == "download_dataset"}
+    def steps(key: Callable[[Job], str]) -> list[Step]:
+        parts: dict[str, list[Job]] = {}
+        for job in jobs:
+            parts.setdefault(key(job), []).append(job)
+        return [*(step(name, of) for name, of in parts.items()), step("total", jobs)]
+
+    downloads = {job.dataset for job in left if job.rule == "download_dataset"}
     files = [source for source in sources if source.dataset in downloads and not source.optional]
     return Plan(
         config["study"],
         config["protocol"],
-        [*(step(rule, of) for rule, of in by_rule.items()), step("total", jobs)],
+        steps(lambda job: job.rule),
+        steps(stage_of),
         sum(source.bytes or 0 for source in files if source.urls),
         [source.name for source in files if source.urls and source.bytes is None],
         [source.name for source in files if not source.urls],
-        unsized(config),
-        _basis(missing, rates, here),
+        unsized(config, sizes),
+        _basis(left, rates, here),
         H200.basis,
     )
+
+
+def stage_of(job: Job) -> str:
+    """The stage that a job belongs to: its rule without the kind of labels, or all summaries."""
+    return next((stage for stage in STAGES if job.rule.startswith(stage)), SUMMARIES)
 
 
 def _measured_rates(
@@ -208,41 +246,51 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 
 def as_text(plan: Plan) -> str:
-    """The plan for people."""
-    head = ("", "jobs", "cached", "missing", "runs", "missing", "disk", "h here", "h H200")
+    """The plan for people, in about 20 lines."""
+    head = ("", "jobs", "of", "runs", "of", "disk", "h here", "h H200", "why")
     rows = [
         (
-            step.rule,
-            f"{step.jobs:,}",
-            f"{step.cached:,}",
-            f"{step.missing:,}",
-            f"{step.runs:,}" if step.runs else "",
-            f"{step.runs_missing:,}" if step.runs else "",
-            _size(step.bytes),
-            _duration(step.hours_here),
-            _duration(step.hours_h200),
+            stage.rule,
+            f"{stage.missing:,}",
+            f"{stage.jobs:,}",
+            f"{stage.runs_missing:,}" if stage.runs else "",
+            f"{stage.runs:,}" if stage.runs else "",
+            _size(stage.bytes),
+            _duration(stage.hours_here),
+            _duration(stage.hours_h200),
+            "" if stage.rule == "total" else _why(stage),
         )
-        for step in plan.steps
+        for stage in plan.stages
     ]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = [f"Study {plan.study!r}, protocol {plan.protocol!r}"]
+    lines = [f"Study {plan.study!r}, protocol {plan.protocol!r}: what is left to do"]
     for row in (head, *rows):
-        numbers = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append(f"{row[0]:<{widths[0]}}  " + "  ".join(numbers).rstrip())
-    lines += ["", f"To download: {_size(plan.download_bytes) or 'nothing'}"]
+        numbers = [f"{cell:>{width}}" for cell, width in zip(row[1:-1], widths[1:-1], strict=True)]
+        lines.append(f"{row[0]:<{widths[0]}}  {'  '.join(numbers)}  {row[-1]}".rstrip())
+    lines.append(f"To download: {_size(plan.download_bytes) or 'nothing'}")
     if plan.download_unsized:
-        lines.append(f"  and files of unpublished size: {', '.join(plan.download_unsized)}")
+        lines[-1] += f", and files of unpublished size: {', '.join(plan.download_unsized)}"
     if plan.by_hand:
-        lines.append(f"  to be put in place by hand: {', '.join(plan.by_hand)}")
+        lines[-1] += f"; to be put in place by hand: {', '.join(plan.by_hand)}"
     lines += [
-        "Disk is that of the results alone.",
-        "Hours are those of the missing jobs, one after the other.",
+        "Disk: of the results alone. Hours: of the jobs that are left, one after the other.",
         f"Here: {plan.here}.",
         f"H200: {plan.h200}.",
     ]
     if plan.unsized:
         lines.append(f"Not known (?): the work of {', '.join(plan.unsized)}.")
     return "\n".join(lines)
+
+
+def _why(stage: Step) -> str:
+    """The most frequent reasons of a stage, with their numbers of jobs where there are several."""
+    if not stage.missing:
+        return "up to date"
+    if len(stage.reasons) == 1:
+        return next(iter(stage.reasons))
+    shown = list(stage.reasons.items())[:REASONS_SHOWN]
+    more = ", ..." if len(stage.reasons) > REASONS_SHOWN else ""
+    return ", ".join(f"{count} {reason}" for reason, count in shown) + more
 
 
 def _size(count: int | None) -> str:

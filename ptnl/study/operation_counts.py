@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ptnl.data import datasets_of, expected_sizes, options_of
+from ptnl.data import Size
 from ptnl.study.grid import tpt_starts
 from ptnl.study.job_files import Job
 
@@ -83,36 +83,32 @@ def encodings_a_step(method: str, settings: Mapping[str, Any]) -> int:
     return int(encodes)
 
 
-def unsized(config: Config) -> list[str]:
+def unsized(config: Config, sizes: Mapping[str, Size]) -> list[str]:
     """Data sets and backbones of the study whose sizes, and so whose work, are not known."""
-    return [name for name in config["datasets"] if _images(config, name) is None] + [
+    return [name for name in config["datasets"] if name not in sizes] + [
         name for name in config["backbones"] if name not in MODELS
     ]
 
 
-def work_of(config: Config, job: Job) -> Work | None:
+def work_of(config: Config, job: Job, sizes: Mapping[str, Size]) -> Work | None:
     """What a job needs; None where the size of its data set or model is not known (`unsized`).
 
     Steps that compute nothing to speak of need nothing here: they take their start-up.
+
+    sizes : data set -> its size (see `ptnl.data.counting.sizes_of`)
     """
     stage = _STAGES.get(job.record.split("/")[0])
     if stage is None:
         return Work()
-    images, classes = _images(config, job.dataset), datasets_of(config)[job.dataset].classes
-    if images is None or classes is None or job.backbone not in MODELS:
+    if job.dataset not in sizes or job.backbone not in MODELS:
         return None
-    drawn = images[0] if config["shots"] == "all" else config["shots"] * classes
-    sizes = _Sizes(MODELS[job.backbone], classes, sum(images), images[-1], drawn)
-    return stage(config, job, sizes)
-
-
-def _images(config: Config, dataset: str) -> tuple[int, ...] | None:
-    """Images of train, val and test; None where these, or the classes, are not known."""
-    known = datasets_of(config)[dataset]
-    sizes = expected_sizes(known, options_of(config, dataset))
-    if sizes is None or known.classes is None:
-        return None
-    return tuple(sizes.get(split, 0) for split in ("train", "val", "test"))
+    of = sizes[job.dataset]
+    drawn = of.images["train"] if config["shots"] == "all" else config["shots"] * of.classes
+    return stage(
+        config,
+        job,
+        _Sizes(MODELS[job.backbone], of.classes, of.whole, of.images["test"], drawn),
+    )
 
 
 def _encode_images(config: Config, job: Job, sizes: _Sizes) -> Work:

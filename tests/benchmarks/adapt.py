@@ -22,6 +22,7 @@ from ptnl.machine.random_streams import random_stream
 from ptnl.methods import METHODS
 from ptnl.methods.lp_plus_plus import tune
 from ptnl.own.adaptation import zero_shot_embeddings
+from ptnl.own.experts import fit_residual
 from ptnl.own.folds import draw_per_class
 from ptnl.own.names import Classes
 from ptnl.own.prompts import SHOTS, RunPlan, ensembled, equal_sized, robust_loss, train
@@ -46,6 +47,14 @@ TITLES = {
     "lp_plus_plus": "LP++",
     "transclip": "TransCLIP",
 }
+# What makes the difference between prompts and TransCLIP.
+REASONS = {
+    "upl_all": "Robust UPL (GCE, ensemble), all images",
+    "upl_true": "the same 16 images a class, true labels",
+    "residual": "classifier of each class, all images",
+    "gaussians": "TransCLIP without neighbours",
+    "neighbours": "TransCLIP without Gaussians",
+}
 # In the folder, and new ones. TransCLIP learns from what it classes: it sees the new images too.
 PLACES = ("folder", "new")
 
@@ -61,6 +70,15 @@ def halves(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, np.setdiff1d(np.arange(len(labels)), rows)
 
 
+def plans_of(labels: np.ndarray, shots: int, seed: int) -> list[RunPlan]:
+    """Trainings of an ensemble on up to `shots` images of every label."""
+    everyone, nobody = np.arange(len(labels)), np.array([], dtype=np.int64)
+    return [
+        RunPlan(run, draw_per_class(labels, everyone, shots, run, 0), nobody)
+        for run in range(PROMPTS * seed, PROMPTS * (seed + 1))
+    ]
+
+
 def prompt_guesses(
     backbone: TextBackbone,
     classes: Classes,
@@ -70,11 +88,7 @@ def prompt_guesses(
     seed: int,
 ) -> dict[str, list[Tensor]]:
     """Predictions (N) for all images of prompts tuned on the folder's, which come first."""
-    nobody = np.array([], dtype=np.int64)
-    plans = [
-        RunPlan(s, draw_per_class(guess, np.arange(len(guess)), SHOTS, s, 0), nobody)
-        for s in range(PROMPTS * seed, PROMPTS * (seed + 1))
-    ]
+    plans = plans_of(guess, SHOTS, seed)
     guesses = {}
     for name, loss in (("upl_ce", cross_entropy), ("upl_gce", robust_loss)):
         _, tuned = train(backbone, classes, images, guess, plans, loss=loss)
@@ -101,6 +115,45 @@ def prompt_guesses(
     return guesses
 
 
+def reasons(
+    backbone: TextBackbone,
+    classes: Classes,
+    text: Tensor,
+    images: Tensor,
+    true: np.ndarray,
+    guess: np.ndarray,
+    seed: int,
+) -> dict[str, list[Tensor]]:
+    """Predictions (N) with one thing changed in prompts or in TransCLIP.
+
+    Parameters
+    ----------
+    text : unit zero-shot embeddings (C, D)
+    images : unit features (N, D), the folder's first
+    true : labels (n) of the folder's images, which are used to see what prompts could do at most
+    guess : zero-shot predictions (n) for the folder's images
+    """
+    size, found = len(guess), {}
+    for name, labels, shots in (("upl_all", guess, size), ("upl_true", true, SHOTS)):
+        _, tuned = train(backbone, classes, images, labels, plans_of(labels, shots, seed))
+        found[name] = [(images @ ensembled(tuned).T).argmax(dim=1)]
+    logits = cosine_logits(images, text, backbone.logit_scale)
+    targets = torch.from_numpy(guess)
+    weights, gain = fit_residual(images[:size], logits[:size], lambda y: robust_loss(y, targets))
+    found["residual"] = [(gain * logits.double() + images.double() @ weights.T).argmax(dim=1)]
+    chances = logits.double().softmax(dim=-1)
+    for name, weight in (("gaussians", {"neighbours": 0.0}), ("neighbours", {"likelihood": 0.0})):
+        found[name] = [transclip(images, chances, size, **weight)]
+    return found
+
+
+def transclip(images: Tensor, chances: Tensor, size: int, **weights: float) -> Tensor:
+    """Predictions (N): for the first `size` images from these alone, for the others from all."""
+    together = transduced(images.double(), chances, **weights).argmax(dim=1)
+    alone = transduced(images[:size].double(), chances[:size], **weights).argmax(dim=1)
+    return torch.cat([alone, together[size:]])
+
+
 def cell(dataset: str, backbone_name: str, seed: int, kept: Path) -> list[dict]:
     """Accuracies in percent of all methods, of single prompts and probes the mean over four."""
     features, table = shipped_features(dataset, backbone_name, kept)
@@ -113,14 +166,12 @@ def cell(dataset: str, backbone_name: str, seed: int, kept: Path) -> list[dict]:
     template = DATASETS[dataset].template
     text = zero_shot_embeddings(backbone, classes, template)
     chances = cosine_logits(images, text, backbone.logit_scale).double().softmax(dim=-1)
-    together = transduced(images.double(), chances).argmax(dim=1)
-    alone = transduced(images[:size].double(), chances[:size]).argmax(dim=1)
+    guess = chances[:size].argmax(dim=1).numpy()
     guesses = {
         "zero_shot": [chances.argmax(dim=1)],
-        **prompt_guesses(
-            backbone, classes, template, images, chances[:size].argmax(dim=1).numpy(), seed
-        ),
-        "transclip": [torch.cat([alone, together[size:]])],
+        **prompt_guesses(backbone, classes, template, images, guess, seed),
+        "transclip": [transclip(images, chances, size)],
+        **reasons(backbone, classes, text, images, true[:size].numpy(), guess, seed),
     }
     about = {"dataset": dataset, "backbone": backbone_name, "seed": seed}
     rows = []
@@ -163,7 +214,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = ("images", "dataset", "backbone")
     print(f"\naccuracy\n\n{markdown_table(results, 'accuracy', TITLES, rows, 1)}")
     gained = {name: title for name, title in TITLES.items() if name != "zero_shot"}
-    print(f"\ngain over zero-shot\n\n{markdown_table(results, 'gain', gained, rows, 1)}")
+    for titles in (gained, REASONS):
+        print(f"\ngain over zero-shot\n\n{markdown_table(results, 'gain', titles, rows, 1)}")
 
 
 if __name__ == "__main__":

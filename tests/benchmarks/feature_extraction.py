@@ -11,7 +11,6 @@ the package does not ship have random weights.
 """
 
 import argparse
-import io
 import resource
 import tempfile
 import time
@@ -28,6 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
 from ptnl.backbones.registry import BACKBONES, Shipped
+from ptnl.bench.machine import photograph
 from ptnl.features.decoding import read_image
 from ptnl.features.encode import ImageEncoder, encoded_batches, prepared
 from ptnl.features.images import read_pixels
@@ -35,24 +35,6 @@ from ptnl.features.resumable import write_features
 from ptnl.machine.devices import choose_device
 
 DIFFERENT = 64  # images; more are these again
-
-
-def photograph(seed: int, width: int, height: int) -> bytes:
-    """A JPEG whose spectrum falls as that of photographs does."""
-    stream = np.random.default_rng(seed)
-    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
-    amplitude = np.maximum(frequency, 1 / width) ** -1.2
-
-    def plane() -> np.ndarray:
-        phase = np.exp(2j * np.pi * stream.random(frequency.shape))
-        return np.fft.irfft2(amplitude * phase, (height, width))
-
-    grey = plane()
-    pixels = np.stack([grey + 0.3 * plane() for _ in range(3)], axis=-1)
-    pixels = 120 + 50 * (pixels - pixels.mean()) / pixels.std()
-    buffer = io.BytesIO()
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
 
 
 def photographs(folder: Path, count: int, width: int, height: int) -> list[Path]:

@@ -15,6 +15,8 @@ import yaml
 from ptnl.backbones.assets import FOLDER
 from ptnl.bench.measure import bench_backbone, class_names
 from ptnl.cli import pseudolabel_zeroshot
+from ptnl.data import datasets_of
+from ptnl.data.counting import sizes_of
 from ptnl.data.splits import check_manifest, half_fifth_rest
 from ptnl.features.resumable import write_features
 from ptnl.io import read_parquet, write_parquet
@@ -24,8 +26,10 @@ from ptnl.labels.sampling import draw_shots
 from ptnl.provenance import names_digest
 from ptnl.schemas import MANIFEST, PSEUDO_LABELS
 from ptnl.study.config import REPOSITORY, read_study
-from ptnl.study.estimate import make_plan
+from ptnl.study.estimate import Plan, make_plan
 from ptnl.study.grid import runs
+from ptnl.study.jobs import study_jobs
+from ptnl.study.reasons import NOT_THERE
 from ptnl.text import context_prompts
 from ptnl.text.packing import pack
 from ptnl.training.run_files import open_features
@@ -202,7 +206,13 @@ def planned_runs(seeds: int) -> int:
 def planning(fuse: bool) -> Callable[[int, Path], Work]:
     def work_at(seeds: int, folder: Path) -> Work:
         config = read_study(REPOSITORY, [PAPER], study_of(seeds, fuse))
-        return lambda: make_plan(config, lambda file: False, {}, [])
+
+        def plan() -> Plan:
+            jobs = study_jobs(config)
+            left = dict.fromkeys(jobs, NOT_THERE)
+            return make_plan(config, jobs, left, sizes_of(config, datasets_of(config)), {}, [])
+
+        return plan
 
     return work_at
 

@@ -17,17 +17,22 @@ MOST_CONFIDENT = 8  # images of a class from which its mean starts
 LIKELIHOOD_WEIGHT = 1 / 50  # of a log-likelihood; the neighbours and zero-shot have weight 1
 
 
-def transduced(unit: Tensor, zero_shot: Tensor) -> Tensor:
-    """Assignments (N, C) of unit features (N, D), from zero-shot probabilities (N, C)."""
+def transduced(
+    unit: Tensor, zero_shot: Tensor, likelihood: float = LIKELIHOOD_WEIGHT, neighbours: float = 1.0
+) -> Tensor:
+    """Assignments (N, C) of unit features (N, D), from zero-shot probabilities (N, C).
+
+    likelihood, neighbours : weights of the Gaussians' log-likelihoods and of the neighbours
+    """
     graph = neighbour_graph(unit)
     both_ways = (graph + graph.T) / (2 * NEIGHBOURS)
     mean = _first_means(unit, zero_shot)
     variance = unit.new_full((unit.shape[1],), 1 / unit.shape[1])
     assigned = zero_shot
     for last in [False] * ROUNDS + [True]:
-        likelihood = log_likelihoods(unit, mean, variance)
+        fit = likelihood * log_likelihoods(unit, mean, variance)
         for _ in range(INNER_ROUNDS):
-            pull = LIKELIHOOD_WEIGHT * likelihood + both_ways @ assigned
+            pull = fit + neighbours * both_ways @ assigned
             assigned = (zero_shot.log() + pull).softmax(dim=-1)
         if not last:
             mean = F.normalize(assigned.T @ unit, dim=-1)

@@ -3,29 +3,34 @@
 import json
 import subprocess
 import sys
-from collections import Counter
 
 import pytest
+import torch
 
+from ptnl.bench.machine import measured_rates
+from ptnl.data import datasets_of
+from ptnl.data.counting import sizes_of
 from ptnl.errors import InputError
 from ptnl.fetch.sources import Source
 from ptnl.io import read_json
+from ptnl.study.calibration import Rates, keep_rates, read_rates
 from ptnl.study.config import read_study
 from ptnl.study.estimate import (
     DECODE_SECONDS,
     H200,
     STARTUP_SECONDS,
     Machine,
+    Plan,
     as_json,
     as_text,
     make_plan,
     of_peak,
 )
-from ptnl.study.job_files import Job
 from ptnl.study.job_records import Measured
 from ptnl.study.jobs import study_jobs
 from ptnl.study.operation_counts import MODELS, Work, encodings_a_step, work_of
-from ptnl.study.planning import missing_files, to_do
+from ptnl.study.planning import missing_files
+from ptnl.study.reasons import NOT_THERE
 
 NOWHERE = frozenset()
 
@@ -44,8 +49,15 @@ def outputs(jobs) -> set[str]:
     return {file for job in jobs for file in job.outputs}
 
 
-def rules(jobs) -> Counter:
-    return Counter(job.rule for job in jobs)
+def sizes(config: dict) -> dict:
+    return sizes_of(config, datasets_of(config))
+
+
+def planned(config: dict, measured=None, sources=(), here=None) -> Plan:
+    """The plan of a study of which nothing is there."""
+    jobs = study_jobs(config)
+    left = dict.fromkeys(jobs, NOT_THERE)
+    return make_plan(config, jobs, left, sizes(config), measured or {}, sources, here)
 
 
 def test_the_layers_of_a_study_are_those_of_snakemake(root, tmp_path):
@@ -79,33 +91,6 @@ def test_a_data_set_runs_its_own_methods(paper):
     }
 
 
-def test_nothing_is_left_of_a_finished_study(smoke):
-    jobs = study_jobs(smoke)
-    assert to_do(jobs, outputs(jobs).__contains__) == set()
-    assert to_do(jobs, NOWHERE.__contains__) == set(jobs)
-
-
-def test_a_lost_file_of_a_run_redoes_its_job_and_what_follows(smoke):
-    jobs = study_jobs(smoke)
-    folder = "<results>/runs/symbols/mini-rn/prompt_ce/symmetric/fp-8/seed-2"
-    there = outputs(jobs) - {f"{folder}/logits.npy"}
-    left = rules(to_do(jobs, there.__contains__))
-    assert left["tune_method_symmetric"] == 1
-    assert left["collect_runs"] == 1
-    assert left["make_table"] == 6
-    assert not left.keys() & {"encode_images", "inject_noise_symmetric", "ensemble_runs"}
-
-
-def test_any_missing_file_redoes_its_job_and_what_follows(smoke):
-    jobs = study_jobs(smoke)
-    for job in jobs:
-        left = to_do(jobs, (outputs(jobs) - {job.outputs[-1]}).__contains__)
-        assert job in left
-        fresh = outputs(left)
-        assert all(fresh & set(other.inputs) for other in left if other != job)
-        assert not any(fresh & set(other.inputs) for other in set(jobs) - left)
-
-
 def test_one_file_of_a_job_stands_for_all(smoke):
     jobs = study_jobs(smoke)
     asked = missing_files(jobs, NOWHERE.__contains__)
@@ -129,7 +114,7 @@ def test_prompts_cost_what_their_tokens_do(paper):
     steps = 50 * (16 * 37 // 32)
     scores = 2 * 32 * 37 * 1024
     expected = 16 * steps * 2 * (2 * tokens * layers + scores) / 1e9
-    work = work_of(paper, job)
+    work = work_of(paper, job, sizes(paper))
     assert work.gflops == pytest.approx(expected)
     logits = 2 * 3669 * 37
     assert work.bytes == pytest.approx(16 * (logits + 4 * 16 * 512), rel=0.05)
@@ -142,7 +127,8 @@ def test_images_cost_what_the_encoder_does(paper):
         if (job.rule, job.dataset, job.backbone) == ("encode_images", "dtd", "RN50")
     ]
     images = 2820 + 1128 + 1692
-    assert work_of(paper, job) == Work(pytest.approx(images * 12.22), images, 2 * images * 1024)
+    expected = Work(pytest.approx(images * 12.22), images, 2 * images * 1024)
+    assert work_of(paper, job, sizes(paper)) == expected
 
 
 def test_the_embedded_models_have_the_sizes_of_their_weights(root):
@@ -168,7 +154,8 @@ def test_encodings_of_a_step(root):
 
 
 def test_every_job_of_the_paper_is_sized(paper):
-    assert all(work_of(paper, job) is not None for job in study_jobs(paper))
+    known = sizes(paper)
+    assert all(work_of(paper, job, known) is not None for job in study_jobs(paper))
 
 
 def test_a_machine_computes_while_it_decodes():
@@ -180,10 +167,11 @@ def test_a_machine_computes_while_it_decodes():
 
 
 def test_an_estimate_says_what_it_rests_on():
-    peak = of_peak("toy", 67_000, "a data sheet")
+    peak = of_peak("a data sheet", 67_000, 0.002)
     assert peak.gflops == pytest.approx(20_100)
-    assert "not measured" in peak.basis
     assert "assumed 30% of 67 TFLOP/s (a data sheet)" in peak.basis
+    assert "2 ms to decode an image" in peak.basis
+    assert peak.seconds(Work(images=10_000)) == pytest.approx(STARTUP_SECONDS + 20)
     assert "86 TFLOP/s, as measured" in H200.basis
     assert pytest.approx(H200.gflops, rel=0.005) == 86_000
 
@@ -193,17 +181,16 @@ def test_hours_follow_what_like_jobs_took(smoke):
     encode = [job for job in study_jobs(views) if job.rule == "encode_views"]
     first = next(job for job in encode if job.backbone == "mini-rn")
     measured = {first.record: Measured(1800.0, 1.0)}
-    plan = make_plan(views, NOWHERE.__contains__, measured, [])
+    plan = planned(views, measured)
     (step,) = [step for step in plan.steps if step.rule == "encode_views"]
     assert (step.jobs, step.hours_here) == (4, None)  # two of mini-rn, two of mini-vit
     only = {**views, "backbones": {"mini-rn": {}}}
-    plan = make_plan(only, NOWHERE.__contains__, measured, [])
+    plan = planned(only, measured)
     (step,) = [step for step in plan.steps if step.rule == "encode_views"]
     assert step.hours_here == pytest.approx(2 * 0.5)
     assert plan.steps[-1].hours_here is None
     assert "no rate is known: --calibrate" in plan.here
-    machine = of_peak("toy", 1000, "made up")
-    calibrated = make_plan(only, NOWHERE.__contains__, measured, [], machine)
+    calibrated = planned(only, measured, here=of_peak("made up", 1000, 0.001))
     assert calibrated.steps[-1].hours_here > 1
     assert "estimate" in calibrated.here
 
@@ -216,50 +203,64 @@ def test_downloads_are_those_of_missing_data_sets(paper):
         Source("d.tar", "imagenet", bytes=7),
         Source("e.tgz", "ucf101", urls=("https://x",), bytes=3),
     ]
-    there = {"<data>/ucf101/receipt.json"}
-    plan = make_plan(paper, there.__contains__, {}, sources)
+    jobs = study_jobs(paper)
+    left = {
+        job: NOT_THERE for job in jobs if (job.rule, job.dataset) != ("download_dataset", "ucf101")
+    }
+    plan = make_plan(paper, jobs, left, sizes(paper), {}, sources)
     assert plan.download_bytes == 600
     assert plan.download_unsized == ["c.tgz"]
     assert plan.by_hand == ["d.tar"]
     assert "600 B" in as_text(plan)
 
 
-def test_a_data_set_of_unknown_size_is_named(smoke, tmp_path):
-    own = {"datasets": ["mine"], "dataset_options": {"mine": {"folder": "x", "template": "{}"}}}
-    plan = make_plan({**smoke, **own}, NOWHERE.__contains__, {}, [])
-    assert plan.unsized == ["mine"]
+def test_a_backbone_of_unknown_size_is_named(smoke):
+    named = {"model": "ViT-L-14", "pretrained": "openai"}
+    plan = planned({**smoke, "backbones": {**smoke["backbones"], "large": named}})
+    assert plan.unsized == ["large"]
     assert plan.steps[-1].hours_h200 is None
-    assert "Not known (?): the work of mine." in as_text(plan)
+    assert "Not known (?): the work of large." in as_text(plan)
 
 
 def test_text_and_json_say_the_same(paper):
-    plan = make_plan(paper, NOWHERE.__contains__, {}, [])
+    plan = planned(paper)
     total = json.loads(json.dumps(as_json(plan)))["steps"][-1]
     assert (total["rule"], total["runs"]) == ("total", 1888)
     (line,) = [line for line in as_text(plan).splitlines() if line.startswith("total")]
-    assert line.split()[1:6] == [str(total["jobs"]), "0", str(total["missing"]), "1,888", "1,888"]
+    assert line.split()[1:5] == [str(total["missing"]), str(total["jobs"]), "1,888", "1,888"]
+    assert len(as_text(plan).splitlines()) <= 23
 
 
-def test_planning_imports_neither_torch_nor_pandas():
-    code = "import sys, ptnl.cli.plan; sys.exit(bool({'torch', 'pandas'} & set(sys.modules)))"
+def test_a_stage_says_how_many_jobs_have_which_reason(smoke):
+    jobs = study_jobs(smoke)
+    trained = [job for job in jobs if job.rule.startswith("tune_method")]
+    left = dict.fromkeys(trained[:3], "epochs: 2 became 3") | {trained[3]: NOT_THERE}
+    text = as_text(make_plan(smoke, jobs, left, sizes(smoke), {}, []))
+    (line,) = [line for line in text.splitlines() if line.startswith("tune_method ")]
+    assert line.endswith("3 epochs: 2 became 3, 1 not there yet")
+    (line,) = [line for line in text.splitlines() if line.startswith("encode_images")]
+    assert line.endswith("up to date")
+
+
+def test_rates_are_kept_and_read(tmp_path):
+    rates = Rates("the CPU, 2 threads", 100.0, 0.002, "2026-11-26")
+    assert read_rates(tmp_path / "rates.json") is None
+    keep_rates(rates, tmp_path / "rates.json")
+    keep_rates(rates, tmp_path / "rates.json")  # measured anew
+    assert read_rates(tmp_path / "rates.json") == rates
+    assert rates.machine().gflops == pytest.approx(30)
+    (tmp_path / "rates.json").write_text("{}")
+    with pytest.raises(InputError, match="holds no rates"):
+        read_rates(tmp_path / "rates.json")
+
+
+def test_a_machine_is_measured():
+    rates = Rates(**measured_rates(torch.device("cpu")))
+    assert rates.device.startswith("the CPU, ")
+    assert rates.gflops > 0
+    assert rates.decode_seconds > 0
+
+
+def test_planning_does_not_import_torch():
+    code = "import sys, ptnl.cli.plan; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-class CountedName(str):
-    """A file name that counts how often names are hashed."""
-
-    hashed = 0
-
-    def __hash__(self) -> int:
-        CountedName.hashed += 1
-        return super().__hash__()
-
-
-@pytest.mark.parametrize("runs", [10, 100])
-def test_planning_looks_at_a_file_a_few_times_however_many_there_are(runs):
-    files = [CountedName(f"{run}") for run in range(runs)]
-    jobs = [Job("train", (), (file,)) for file in files]
-    jobs.append(Job("collect", tuple(files), ("table",)))
-    CountedName.hashed = 0
-    assert to_do(jobs, lambda file: False) == set(jobs)
-    assert CountedName.hashed <= 3 * runs

@@ -21,7 +21,11 @@ from ptnl.errors import InputError
 from ptnl.features.encode import ImageEncoder, prepared
 from ptnl.features.images import read_pixels
 from ptnl.io import read_json
+from ptnl.own import adapted as adapted_folder
+from ptnl.own import audit as audit_folder
 from ptnl.own import encode, onnx, prompts
+from ptnl.own.adapted import read_adapted
+from ptnl.own.output import claim
 from tests.own import TEMPLATE, icons, with_wrong_labels
 from tests.snapshot import snapshot
 
@@ -370,11 +374,41 @@ def test_a_half_written_model_is_said(own, model, tmp_path):
     half = tmp_path / "half"
     half.mkdir()
     (half / "adapted.safetensors").write_bytes((model / "adapted.safetensors").read_bytes())
-    assert "half-written" in refused(predict.main, str(half), *asked)
+    assert "holds no model" in refused(predict.main, str(half), *asked)
     (half / "adapted.json").write_bytes((model / "adapted.json").read_bytes())
     (half / "adapted.safetensors").write_bytes(b"cut")
     assert "not what adapted.json belongs to" in refused(predict.main, str(half), *asked)
     assert not (tmp_path / "p.csv").exists()
+
+
+def test_a_half_written_folder_may_be_written_again(own, model, tmp_path, monkeypatch):
+    """A call that is killed while it writes loses nothing, and the same call then goes through."""
+    written, again = read_adapted(model), tmp_path / "again"
+    again.mkdir()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(adapted_folder, "write_text", interrupt)
+        adapted_folder.write_adapted(written, again, "card")
+    asked = options(own[0], str(own[0] / "images"), "-o", str(tmp_path / "p.csv"))
+    assert "half-written; run `ptnl adapt" in refused(predict.main, str(again), *asked)
+    claim(again, adapted_folder.MARK, adapted_folder.MARKED_AS)
+    adapted_folder.write_adapted(written, again, "card")
+    assert torch.equal(read_adapted(again).class_embeddings, written.class_embeddings)
+
+
+def test_a_half_written_audit_may_be_written_again(own, tmp_path, monkeypatch):
+    asked = options(own[0], str(own[0] / "images"), "--labels", str(own[0] / "noisy.csv"))
+    asked += ["--template", TEMPLATE, "-o", str(tmp_path / "audit")]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(audit_folder, "write_text", interrupt)
+        audit.main(asked)
+    said = refused(audit.main, "--export", "cvat", "-o", str(tmp_path / "audit"))
+    assert "half-written; run `ptnl audit" in said
+    audit.main(asked)
+    assert read_json(tmp_path / "audit/audit.json")["labels"] == len(own[1])
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
 
 
 def test_bad_input_is_a_sentence_and_loses_nothing(own, model, tmp_path):
@@ -389,6 +423,7 @@ def test_bad_input_is_a_sentence_and_loses_nothing(own, model, tmp_path):
     theirs = tmp_path / "theirs.csv"
     theirs.write_text("image,mine\na.png,1\n")
     few = ("--labels", str(tmp_path / "few.csv"))
+    none = ("--labels", str(tmp_path / "none.csv"))
     said = [
         refused(adapt.main, str(tmp_path / "empty"), "--classes", classes, *out),
         refused(adapt.main, images, "--classes", str(tmp_path / "one.txt"), *out),
@@ -397,6 +432,8 @@ def test_bad_input_is_a_sentence_and_loses_nothing(own, model, tmp_path):
         refused(adapt.main, images, "--classes", classes, *out, "--backbone", "RN5"),
         refused(adapt.main, *options(folder, images, "--classes", classes, *out, *few)),
         refused(audit.main, *options(folder, images, *few, *out)),
+        refused(adapt.main, images, "--classes", str(tmp_path / "none.txt"), *out),
+        refused(audit.main, images, *none, *out),
         refused(audit.main, images, *out),
         refused(audit.main, "--export", "cvat", *out),
         refused(predict.main, str(model), images, "-o", str(theirs)),
@@ -413,8 +450,10 @@ def test_bad_input_is_a_sentence_and_loses_nothing(own, model, tmp_path):
             "'RN5' is unknown",
             "3 labelled images are too few",
             "3 labels are too few",
+            "none.txt: no such file",
+            "none.csv: no such file",
             "--labels: missing",
-            "is no folder of `ptnl audit`",
+            "holds no audit of `ptnl audit`",
             "holds no predictions of ptnl's",
             "lies in your folder",
             "ends in .onnx",

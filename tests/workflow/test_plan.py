@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -111,6 +112,33 @@ def test_ptnl_plan_counts_as_snakemake_does(tmp_path, base: Path | None, changes
     steps = json.loads(said.stdout)["steps"]
     counted = {step["rule"]: step["missing"] for step in steps if step["rule"] != "total"}
     assert study.planned() == {**counted, "all": 1}
+    assert all(step["cached"] == 0 for step in steps)
+
+
+def test_ptnl_plan_says_what_snakemake_would_run_and_why(pretended, tmp_path, monkeypatch):
+    """After an edit of a setting and the loss of a file."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    config = yaml.safe_load(pretended.overlay.read_text())
+    config["methods"]["prompt_gce"] = {**config["methods"]["prompt_gce"], "epochs": 3}
+    edited = replace(pretended, overlay=tmp_path / "edited.yaml")
+    edited.overlay.write_text(yaml.safe_dump(config))
+    lost = pretended.path("<results>/runs/symbols/mini-rn/prompt_ce/symmetric/fp-8/seed-2")
+    lost.rename(tmp_path / "kept")
+    try:
+        command = [sys.executable, "-m", "ptnl.cli.plan", "--study", str(edited.overlay)]
+        said = subprocess.run(
+            command, cwd=edited.folder, capture_output=True, text=True, check=True
+        )
+        planned = edited.planned()
+    finally:
+        (tmp_path / "kept").rename(lost)
+    (line,) = [line for line in said.stdout.splitlines() if line.startswith("tune_method ")]
+    assert line.split()[1:3] == ["2", "23"]
+    assert "1 not there yet" in line
+    assert "1 epochs: 2 became 3" in line
+    (line,) = [line for line in said.stdout.splitlines() if line.startswith("total")]
+    assert int(line.split()[1]) == sum(planned.values()) - planned["all"]
+    assert len(said.stdout.splitlines()) <= 23
 
 
 def test_a_grid_of_2000_runs(tmp_path):

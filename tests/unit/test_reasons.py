@@ -1,0 +1,47 @@
+"""Why a job runs, in a few words, from what Snakemake says."""
+
+import pytest
+
+from ptnl.study.reasons import in_short
+
+CHANGED = (
+    "Params have changed since last execution: Union of exclusive params before and now across "
+    "all output: before: {} now: {} "
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "short"),
+    [
+        ("Missing output files: a/b.npy, c", "not there yet"),
+        ("Input files updated by another job: a", "reads what is made anew"),
+        (
+            "Missing output files: a; Input files updated by another job: b",
+            "not there yet",
+        ),
+        ("Incomplete output files: a", "was cut off"),
+        ("Forced execution", "forced"),
+        (
+            CHANGED.format(
+                "'training.losses: LOSSES[gce] 1f0c1f0c, gce 99339933'",
+                "'training.losses: LOSSES[gce] 1f0c1f0c, gce 00000000'",
+            ),
+            "ptnl/training/losses.py: gce changed",
+        ),
+        (
+            CHANGED.format(
+                "'--settings', '{\"epochs\": 2, \"q\": 0.7}'", '\'{"epochs": 3, "q": 0.7}\''
+            ),
+            "epochs: 2 became 3",
+        ),
+        (CHANGED.format("'{}'", '\'{"folder": "x"}\''), 'folder: not set became "x"'),
+        (CHANGED.format("8", "16"), "its settings changed"),
+        (
+            CHANGED.format("8", "16") + "; Input files updated by another job: x",
+            "its settings changed",
+        ),
+        ("Something that Snakemake has not said so far", None),
+    ],
+)
+def test_a_reason_in_short(said, short):
+    assert in_short(said) == (short or said)
