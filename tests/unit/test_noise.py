@@ -128,6 +128,32 @@ def test_seeds_differ(kind):
     assert set(one.image[one.is_noisy]) != set(two.image[two.is_noisy])
 
 
+# Places of the images in the manifest and their labels, for 3 classes of 4 shots, 2 of them wrong.
+IN_PLACE = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17]
+OF_SEED_1 = {
+    "symmetric": (IN_PLACE, [0, 1, 0, 1, 1, 2, 0, 2, 1, 0, 1, 2]),
+    "symmetric_global": (IN_PLACE, [0, 1, 0, 0, 2, 0, 1, 0, 1, 1, 1, 1]),
+    "pairflip": (IN_PLACE, [0, 1, 0, 0, 1, 2, 2, 1, 1, 2, 0, 2]),
+    "confusion": (IN_PLACE, [0, 1, 0, 1, 1, 2, 0, 2, 1, 2, 1, 2]),
+    "fp_swap": (
+        [7, 23, 26, 44, 4, 11, 33, 41, 5, 25, 31, 36],
+        [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2],
+    ),
+    "fp_swap_2022": (
+        [7, 23, 26, 44, 4, 11, 34, 42, 5, 25, 33],
+        [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NOISES)
+def test_a_seed_means_the_same_labels_in_every_version(kind):
+    labelled = NOISES[kind].label(request_for(3, 4, 2, seed=1))
+    images, labels = OF_SEED_1[kind]
+    assert labelled.image.tolist() == [f"{place}.png" for place in images]
+    assert labelled.label.tolist() == labels
+
+
 @pytest.mark.parametrize("kind", NOISES)
 def test_more_wrong_labels_than_shots_are_refused(kind):
     with pytest.raises(InputError, match=r"5 wrong labels do not fit into (the )?4 shots"):
