@@ -1,6 +1,7 @@
 """The `ptnl` command: every command-line module under its own name."""
 
 import ast
+import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -59,5 +60,8 @@ def run() -> None:
     name = arguments[0].replace("-", "_")
     if name not in commands():
         sys.exit(f"error: no command {arguments[0]!r}; `ptnl --help` lists them")
+    # Threads that spin while they wait for each other take twice the processor time on a machine
+    # that is busy, and gain nothing on one that is not. OpenMP reads this as torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.argv = [f"ptnl {name}", *arguments[1:]]
     start(import_module(f"ptnl.cli.{name}").main)

@@ -1,0 +1,19 @@
+"""The `ptnl` command itself."""
+
+import os
+import sys
+
+import pytest
+
+from ptnl.cli.main import run
+
+
+@pytest.mark.parametrize(("set_by_the_user", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_that_wait_do_not_spin_unless_told_to(set_by_the_user, policy, monkeypatch, capsys):
+    monkeypatch.setenv("OMP_WAIT_POLICY", set_by_the_user or "")
+    if set_by_the_user is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setattr(sys, "argv", ["ptnl", "protocols"])
+    run()
+    assert os.environ["OMP_WAIT_POLICY"] == policy
+    assert "learning_rate" in capsys.readouterr().out
