@@ -82,8 +82,9 @@ def audit(
         )
     target = claim(Path(out), MARK, MARKED_AS, folder) if out else None
     encoded = session.read(folder)
+    readable = set(encoded.names)
     numbers = label_numbers(
-        {image: label for image, label in given.items() if image in set(encoded.names)},
+        {image: label for image, label in given.items() if image in readable},
         encoded.names,
         named,
         source,
@@ -115,7 +116,8 @@ def report_of(
     """What the summary says of an audit, writable as JSON."""
     made = made_by("torch", "torchvision", "open_clip_torch", template=template)
     readable = set(images.names)
-    unlabelled = [name for name in classes.names if name not in set(labels.values())]
+    labelled = set(labels.values())
+    unlabelled = [name for name in classes.names if name not in labelled]
     return {
         "id": fingerprint(sorted(labels.items()), session.files.sha256, made),
         "images": len(images.names),
