@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants.__main__ import copy_of_the_checkout, modules_and_tests, source_of
 from tests.mutants.plain_functions import plain_functions
 from tests.mutants.report import (
     Explanation,
@@ -135,11 +136,23 @@ def test_of_a_long_line_the_change_is_shown():
 
 
 def test_explanations_are_of_functions_that_are_there(root):
-    options = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["mutmut"]
-    sources = {path[:-3].replace("/", "."): root / path for path in options["only_mutate"]}
+    modules = modules_and_tests()
     for one in explanations():
+        assert one.module in modules
+        assert isinstance(one.after, str)
         name = one.function.rpartition(".")[2]
-        assert f"def {name}(" in plain_functions(sources[one.module].read_text()), one
+        assert f"def {name}(" in plain_functions((root / source_of(one.module)).read_text()), one
         assert one.why.endswith(".")
-    for test in options["pytest_add_cli_args_test_selection"]:
-        assert (root / test).is_file()
+    for module, tests in modules.items():
+        assert (root / source_of(module)).is_file()
+        assert all((root / f"tests/unit/{test}.py").is_file() for test in tests)
+
+
+def test_mutmut_works_in_a_copy(tmp_path, root):
+    copy = copy_of_the_checkout(tmp_path, "ptnl.training.losses", ["test_losses"])
+    options = tomllib.loads((copy / "pyproject.toml").read_text())["tool"]["mutmut"]
+    assert options["only_mutate"] == ["ptnl/training/losses.py"]
+    assert options["pytest_add_cli_args_test_selection"] == ["tests/unit/test_losses.py"]
+    assert "def ce_lambda_1(" in (copy / "ptnl/training/losses.py").read_text()
+    noise = "ptnl/labels/noise.py"
+    assert (copy / noise).read_bytes() == (root / noise).read_bytes()
