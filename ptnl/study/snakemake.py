@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -105,12 +106,11 @@ def settings_of(words: Sequence[str]) -> dict[str, Any]:
 def _command_line() -> ModuleType:
     """Snakemake's module of its command line; it takes a second to import."""
     try:
-        from snakemake import cli
+        return import_module("snakemake.cli")
     except ImportError as error:
         raise InputError(
             "a study needs Snakemake: pip install 'ptnl-study[study]', or `make demo` in a checkout"
         ) from error
-    return cli
 
 
 def call(asked: Call, hear: Callable[[Event], None]) -> bool:
