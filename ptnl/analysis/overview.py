@@ -122,12 +122,20 @@ def blocks_of(overview: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     overview = overview[~alone] if not alone.all() else overview
     return [
         (
-            (f"{noise_title(str(kind))} noise" if kind != OWN else "Without given labels")
+            block_title(rows)
             + (f", backbone {registry.title_of(str(backbone))}" if several else ""),
             rows,
         )
-        for (kind, backbone), rows in overview.groupby(["noise", "backbone"], sort=False)
+        for (_, backbone), rows in overview.groupby(["noise", "backbone"], sort=False)
     ]
+
+
+def block_title(rows: pd.DataFrame) -> str:
+    """What the methods of a block trained on."""
+    kind = rows.noise.iloc[0]
+    if kind == OWN:
+        return "Without given labels"
+    return f"{noise_title(str(kind))} noise" if rows.fp.any() else "Labels as they are"
 
 
 def _accuracies(rows: pd.DataFrame, plus_minus: str, bold: str) -> pd.DataFrame:
@@ -171,8 +179,9 @@ def _rows_by_dataset(grid: pd.DataFrame) -> list[list[list[str]]]:
 
 
 def _heads(grid: pd.DataFrame, kind: str) -> list[str]:
-    rates = ["Accuracy"] if kind == OWN else [f"{rate:g} %" for rate in grid.columns]
-    return ["Data set", "Method", *rates]
+    """The heads of a block: its rates, or one column where no label was made wrong."""
+    one = kind == OWN or list(grid.columns) == [0]
+    return ["Data set", "Method", *(["Accuracy"] if one else [f"{r:g} %" for r in grid.columns])]
 
 
 def caption(rows: pd.DataFrame, title: str, origin: Origin) -> str:

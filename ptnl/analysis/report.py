@@ -67,6 +67,21 @@ def environment(runs: pd.DataFrame, versions: Mapping[str, str]) -> str:
     )
 
 
+LOSS = (
+    "How much accuracy do methods on top of a vision-language model lose when training labels are "
+    "wrong?"
+)
+AS_THEY_ARE = (
+    "How accurate are methods on top of a vision-language model that train on the labels as they "
+    "are?"
+)
+
+
+def question(runs: pd.DataFrame) -> str:
+    """What the study asks."""
+    return LOSS if runs.fp.any() else AS_THEY_ARE
+
+
 def introduction(runs: pd.DataFrame) -> str:
     """What the study is, in two sentences."""
 
@@ -112,9 +127,14 @@ def verdicts_at_a_glance(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
     return groups
 
 
-def summary(verdicts: pd.DataFrame) -> str:
+def summary(verdicts: pd.DataFrame, has_wrong_labels: bool) -> str:
     """How many of the paper's claims hold, in one sentence."""
     counts = verdicts.verdict.value_counts()
+    if not has_wrong_labels:
+        return (
+            "No label was made wrong, so the study says nothing about the paper's claims, tables "
+            "and figures that compare rates of wrong labels."
+        )
     if set(counts.index) == {UNJUDGED}:
         return f"All {len(verdicts)} claims of the paper need more runs than this study has."
     words = {
@@ -188,7 +208,10 @@ def render_report(report: Report) -> str:
         study=report.study,
         introduction=introduction(report.runs),
         world=world(report.details),
-        summary=summary(report.verdicts),
+        question=question(report.runs),
+        summary=summary(report.verdicts, bool(report.runs.fp.any())),
+        is_judged=bool((report.verdicts.verdict != UNJUDGED).any()),
+        rates=report.runs.fp.nunique(),
         glance=verdicts_at_a_glance(report.verdicts),
         headline=headline,
         overview=html(report.overview),

@@ -21,7 +21,7 @@ from ptnl.analysis.figures.style import STYLE, caption, seeds_text
 from ptnl.analysis.tables import Origin
 from ptnl.data import title_of
 from ptnl.methods import METHODS
-from ptnl.study.layouts import noise_title
+from ptnl.study.layouts import labels_in_words
 
 A_ROW = 5  # small panels
 NAMED = 12  # classes at most whose names fit beside a small panel
@@ -31,6 +31,7 @@ CURVES: dict[str, tuple[str, str, LineStyleType]] = {
     "accuracy_noisy": ("wrongly labelled shots, against the wrong label", "#D55E00", "--"),
     "accuracy_true": ("all shots, against the true labels", "#009E73", ":"),
 }
+ONLY_CURVE = "accuracy_clean"  # where no label was made wrong, for all three are then equal
 
 
 def _in_order(methods: Iterable[str]) -> list[str]:
@@ -39,7 +40,7 @@ def _in_order(methods: Iterable[str]) -> list[str]:
 
 
 def _what(dataset: str, noise: str, rate: float) -> str:
-    return f"{title_of(dataset)}, {noise_title(noise).lower()} noise, {rate:g} % wrong labels"
+    return f"{title_of(dataset)}, {labels_in_words(noise, rate)}"
 
 
 def _nothing(text: str) -> Figure:
@@ -145,6 +146,7 @@ def learning_figure(curves: pd.DataFrame, noise: str, origin: Origin) -> Figure:
     rows = rows[rows.fp == rows.fp.max()]
     epochs = rows.groupby("method").apply(lambda part: part.groupby("seed").epoch.count().max())
     methods = _in_order(epochs[epochs > 1].index) if len(rows) else []
+    curves_shown = CURVES if rows.fp.any() else {ONLY_CURVE: CURVES[ONLY_CURVE]}
     if not methods:
         return _nothing(f"No method is trained over several epochs under {noise} noise; {origin}")
     columns = min(len(methods), A_ROW)
@@ -154,7 +156,7 @@ def learning_figure(curves: pd.DataFrame, noise: str, origin: Origin) -> Figure:
         grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
         for axes, method in zip(grid.flat, methods, strict=False):
             part = rows[rows.method == method]
-            for column, (_, colour, dashes) in CURVES.items():
+            for column, (_, colour, dashes) in curves_shown.items():
                 mean = part.groupby("epoch")[column].mean()
                 axes.plot(mean.index, mean, dashes, color=colour, linewidth=1.3)
             axes.set_title(METHODS[method].title, loc="left", fontsize=8)
@@ -167,15 +169,16 @@ def learning_figure(curves: pd.DataFrame, noise: str, origin: Origin) -> Figure:
             axes.set_ylabel("Accuracy (%)", fontsize=8)
         handles = [
             mpl.lines.Line2D([], [], color=colour, linestyle=dashes, label=title)
-            for title, colour, dashes in CURVES.values()
+            for title, colour, dashes in curves_shown.values()
         ]
-        figure.legend(
-            handles=handles,
-            loc="outside upper left",
-            ncols=len(handles) if columns > 3 else 1,
-            frameon=False,
-            fontsize=8,
-        )
+        if len(handles) > 1:
+            figure.legend(
+                handles=handles,
+                loc="outside upper left",
+                ncols=len(handles) if columns > 3 else 1,
+                frameon=False,
+                fontsize=8,
+            )
         caption(
             figure,
             f"{_what(rows.dataset.iloc[0], noise, rows.rate.max())}, over epochs, mean over "
