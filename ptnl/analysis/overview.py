@@ -230,22 +230,23 @@ def seeds_markdown(runs: pd.DataFrame) -> str:
         return "Nothing was trained, so there are no seeds.\n"
     keys = ["dataset", "backbone", "noise", "method", "rate"]
     wide = trained.pivot(index=keys, columns="seed", values="accuracy")
+    with_noise = bool(trained.fp.any())
+    heads = ["Data set", "Method", "Backbone", *(["Noise", "Rate (%)"] if with_noise else [])]
     rows = [
         [
             data.title_of(dataset),
             METHODS[method].title,
             registry.title_of(backbone),
-            noise_title(noise),
-            f"{rate:g}",
+            *([noise_title(noise), f"{rate:g}"] if with_noise else []),
             *("" if pd.isna(value) else f"{value:.2f}" for value in accuracies),
         ]
         for (dataset, backbone, noise, method, rate), accuracies in zip(
             wide.index, wide.to_numpy(), strict=True
         )
     ]
-    heads = ["Data set", "Method", "Backbone", "Noise", "Rate (%)"]
+    sides = "lll" + ("lr" if with_noise else "") + "r" * wide.shape[1]
     heads += [f"Seed {seed}" for seed in wide.columns]
-    table = markdown_table(heads, rows, "llll" + "r" * (1 + wide.shape[1]))
+    table = markdown_table(heads, rows, sides)
     return f"**Every seed:** top-1 accuracy (%).\n\n{table}\n"
 
 

@@ -97,8 +97,11 @@ def introduction(runs: pd.DataFrame) -> str:
     )
 
 
-def world(datasets: Iterable[str]) -> str:
-    """Whether the study ran on the paper's data sets or on others, in one sentence."""
+def world(datasets: Iterable[str], is_judged: bool) -> str:
+    """Whether the study ran on the paper's data sets or on others, in one sentence.
+
+    is_judged : whether it can check any claim of the paper
+    """
     own = [title_of(name) for name in datasets if name not in EIGHT]
     if not own:
         return (
@@ -109,6 +112,11 @@ def world(datasets: Iterable[str]) -> str:
         return (
             f"{', '.join(own)}: not of the paper. On the other data sets, its printed numbers and "
             "ours minus them stand beside ours."
+        )
+    if not is_judged:
+        return (
+            "None of the data sets is the paper's, so the paper's numbers are not to be compared "
+            "with these."
         )
     return (
         "None of the data sets is the paper's: the claims are checked on other images, and the "
@@ -132,8 +140,8 @@ def summary(verdicts: pd.DataFrame, has_wrong_labels: bool) -> str:
     counts = verdicts.verdict.value_counts()
     if not has_wrong_labels:
         return (
-            "No label was made wrong, so the study says nothing about the paper's claims, tables "
-            "and figures that compare rates of wrong labels."
+            "No label was made wrong, so the study says nothing about the paper's claims, which "
+            "compare rates of wrong labels."
         )
     if set(counts.index) == {UNJUDGED}:
         return f"All {len(verdicts)} claims of the paper need more runs than this study has."
@@ -184,7 +192,10 @@ def render_report(report: Report) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).from_string((folder / "report.html.jinja").read_text(encoding="utf-8"))
     verdicts, sign, detail = report.claims.partition(CLAIMS_DETAIL)
-    headline = _picture(report.overview_figure, "overview", "Every method at every rate")
+    rates, has_wrong_labels = report.runs.fp.nunique(), bool(report.runs.fp.any())
+    is_judged = bool((report.verdicts.verdict != UNJUDGED).any())
+    shown = "Every method at every rate" if rates > 1 else "Every method"
+    headline = _picture(report.overview_figure, "overview", shown)
     details: list[dict[str, Any]] = []
     for name, part in report.details.items():
         hard = report.hard_images[report.hard_images.dataset == name]
@@ -207,11 +218,13 @@ def render_report(report: Report) -> str:
     return template.render(
         study=report.study,
         introduction=introduction(report.runs),
-        world=world(report.details),
+        world=world(report.details, is_judged),
         question=question(report.runs),
-        summary=summary(report.verdicts, bool(report.runs.fp.any())),
-        is_judged=bool((report.verdicts.verdict != UNJUDGED).any()),
-        rates=report.runs.fp.nunique(),
+        summary=summary(report.verdicts, has_wrong_labels),
+        is_judged=is_judged,
+        claims_of_the_paper=len(report.verdicts),
+        rates=rates,
+        labels="Label noise" if has_wrong_labels else "Training labels",
         glance=verdicts_at_a_glance(report.verdicts),
         headline=headline,
         overview=html(report.overview),

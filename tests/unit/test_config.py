@@ -309,6 +309,11 @@ def test_what_a_study_cannot_fill_is_named_once(config, rules):
         "Table 4 needs linear_probe under confusion noise, prompt_ce under confusion noise.",
         "Table 8 needs random_prompt.",
     ]
+    clean = merged(config, {"noise": {"symmetric": {"fps": [0]}, "confusion": None}})
+    sentences = unfilled(study_config(clean, rules))
+    assert "Figure 2 needs a second rate of symmetric noise." in sentences
+    assert "Figure 4 needs wrong labels by symmetric noise." in sentences
+    assert not [sentence for sentence in sentences if sentence.startswith("Table 1 ")]
     config["datasets"] = ["dtd"]
     config["dataset_methods"] = {"dtd": ["prompt_ce"]}
     sentences = unfilled(study_config(config, rules))

@@ -171,7 +171,7 @@ def test_of_many_data_sets_every_one_has_its_panel():
     figure = overview_figure(overview_table(runs, NO_DRAWS, "prompt_ce"), ORIGIN)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     expected = [
-        f"Set {n}: {kind}" for n in range(6) for kind in ("random noise", "no given labels")
+        f"Set {n}: {kind}" for n in range(6) for kind in ("random noise", "without given labels")
     ]
     assert sorted(titles) == sorted(expected)
     assert figure.get_figwidth() < 14
