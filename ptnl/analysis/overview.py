@@ -154,7 +154,7 @@ def _differences(rows: pd.DataFrame) -> pd.DataFrame:
             return "–"
         # Adding zero takes the sign from a negative zero.
         points, low, high = (round(row[key], 1) + 0.0 for key in ("difference", "low", "high"))
-        interval = "" if pd.isna(low) else f" [{low:+.1f}, {high:+.1f}]"
+        interval = "" if pd.isna(low) or row.low == row.high else f" [{low:+.1f}, {high:+.1f}]"
         return f"{points:+.1f}{interval}".replace("-", "−")
 
     rows = rows[rows.groupby("method").baseline.transform("max") != ""]
@@ -180,7 +180,7 @@ def _rows_by_dataset(grid: pd.DataFrame) -> list[list[list[str]]]:
 
 def _heads(grid: pd.DataFrame, kind: str) -> list[str]:
     """The heads of a block: its rates, or one column where no label was made wrong."""
-    one = kind == OWN or list(grid.columns) == [0]
+    one = kind == OWN or not any(grid.columns)
     return ["Data set", "Method", *(["Accuracy"] if one else [f"{r:g} %" for r in grid.columns])]
 
 
@@ -199,8 +199,8 @@ def _difference_caption(rows: pd.DataFrame) -> str:
     trained = rows.n[rows.method.map(lambda name: METHODS[name].is_trained)]
     few = "; two seeds are too few for these to say much" if trained.max() == 2 else ""
     return (
-        f"Points above {baseline}, seed by seed, with 95 % intervals (Student's) where there are "
-        f"two seeds or more{few}"
+        f"Points above {baseline}, seed by seed, with 95 % intervals (Student's) where two "
+        f"seeds or more differ{few}"
     )
 
 

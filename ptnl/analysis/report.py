@@ -36,6 +36,7 @@ class Report:
     """The parts of a report; texts are Markdown, figures SVG."""
 
     study: str
+    shots: int | str  # as the config says it
     overview: str
     overview_figure: bytes
     seeds: str
@@ -82,8 +83,12 @@ def question(runs: pd.DataFrame) -> str:
     return LOSS if runs.fp.any() else AS_THEY_ARE
 
 
-def introduction(runs: pd.DataFrame) -> str:
-    """What the study is, in two sentences."""
+def introduction(runs: pd.DataFrame, shots: int | str) -> str:
+    """What the study is, in two sentences.
+
+    shots : as the config says it, a number or `all`
+    """
+    trained_on = "every training image" if shots == "all" else f"{shots} images a class"
 
     def counted(names: pd.Series, noun: str) -> str:
         return f"{names.nunique()} {noun}{'' if names.nunique() == 1 else 's'}"
@@ -92,7 +97,7 @@ def introduction(runs: pd.DataFrame) -> str:
         f"{len(runs):,} runs on {counted(runs.dataset, 'data set')} "
         f"({', '.join(dict.fromkeys(runs.dataset))}) with {counted(runs.backbone, 'backbone')} "
         f"({', '.join(dict.fromkeys(runs.backbone))}), {counted(runs.method, 'method')}, "
-        f"{runs.shots.max()} shots. Accuracies are top-1 on the test split after the last epoch; "
+        f"trained on {trained_on}. Accuracies are top-1 on the test split after the last epoch; "
         "nothing was chosen on it."
     )
 
@@ -194,7 +199,7 @@ def render_report(report: Report) -> str:
     verdicts, sign, detail = report.claims.partition(CLAIMS_DETAIL)
     rates, has_wrong_labels = report.runs.fp.nunique(), bool(report.runs.fp.any())
     is_judged = bool((report.verdicts.verdict != UNJUDGED).any())
-    shown = "Every method at every rate" if rates > 1 else "Every method"
+    shown = "Every method at every rate" if rates > 1 else "Accuracy of every method"
     headline = _picture(report.overview_figure, "overview", shown)
     details: list[dict[str, Any]] = []
     for name, part in report.details.items():
@@ -217,7 +222,7 @@ def render_report(report: Report) -> str:
     drawn = [headline, *figures, *(figure for part in details for figure in part["figures"])]
     return template.render(
         study=report.study,
-        introduction=introduction(report.runs),
+        introduction=introduction(report.runs, report.shots),
         world=world(report.details, is_judged),
         question=question(report.runs),
         summary=summary(report.verdicts, has_wrong_labels),

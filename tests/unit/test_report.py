@@ -114,9 +114,9 @@ def test_the_paper_is_cited_as_the_citation_file_says(root, page):
 
 def test_the_introduction_counts(tmp_path):
     runs = read_parquet(study(tmp_path / "toy") / "runs.parquet", RUNS)
-    assert introduction(runs).startswith(
-        "17 runs on 1 data set (icons) with 1 backbone (mini-rn), 3 methods, 16 shots."
-    )
+    what = "17 runs on 1 data set (icons) with 1 backbone (mini-rn), 3 methods, trained on "
+    assert introduction(runs, 16).startswith(f"{what}16 images a class.")
+    assert introduction(runs, "all").startswith(f"{what}every training image.")
 
 
 def test_the_world_is_named():

@@ -25,6 +25,7 @@ from ptnl.study.layouts import labels_in_words
 
 A_ROW = 5  # small panels
 NAMED = 12  # classes at most whose names fit beside a small panel
+LETTER = 0.08  # inches that a letter of an upright name takes
 # Column of a history -> what it is, and its line.
 CURVES: dict[str, tuple[str, str, LineStyleType]] = {
     "accuracy_clean": ("rightly labelled shots", "#0072B2", "-"),
@@ -76,8 +77,10 @@ def class_figure(accuracy: pd.DataFrame, noise: str, origin: Origin) -> Figure:
         places = range(0, len(names), -(-len(names) // (2 * NAMES)))
         texts = [text_of[names[place]] for place in places]
         fonts = families_for(texts)
+        room = (max(width, 6) - 2.2) / len(texts)  # inches a name
+        rotation, size = (0, 8.0) if max(map(len, texts)) * LETTER < room else (90, 6.5)
         axes.set_xticks(
-            places, texts, rotation=90, fontsize=6.5, fontfamily=fonts, parse_math=False
+            places, texts, rotation=rotation, fontsize=size, fontfamily=fonts, parse_math=False
         )
         axes.set_yticks(range(len(methods)), [METHODS[name].title for name in methods])
         axes.tick_params(length=0)
@@ -167,6 +170,8 @@ def learning_figure(curves: pd.DataFrame, noise: str, origin: Origin) -> Figure:
             axes.remove()
         for axes in grid[:, 0]:
             axes.set_ylabel("Accuracy (%)", fontsize=8)
+        for axes in grid.flat[max(0, len(methods) - columns) : len(methods)]:
+            axes.set_xlabel("Epoch", fontsize=8)
         handles = [
             mpl.lines.Line2D([], [], color=colour, linestyle=dashes, label=title)
             for title, colour, dashes in curves_shown.values()

@@ -150,7 +150,7 @@ def label_lines(figure: Figure, ends: Mapping[Axes, Sequence[LineEnd]]) -> None:
     """
     figure.draw_without_rendering()  # so that the layout is done
     for axes, lines in ends.items():
-        if not is_last_in_row(axes):
+        if not is_last_in_row(axes, figure):
             continue
         height = axes.get_window_extent().height * 72 / figure.dpi  # points
         size = min(float(mpl.rcParams["font.size"]), height / (LINE_SPACING * len(lines)))
@@ -175,14 +175,14 @@ def label_lines(figure: Figure, ends: Mapping[Axes, Sequence[LineEnd]]) -> None:
             )
 
 
-def is_last_in_row(axes: Axes) -> bool:
+def is_last_in_row(axes: Axes, figure: Figure) -> bool:
     """Whether a panel names its lines: each where there are few in a row, else the last."""
     place = axes.get_subplotspec()
     assert place is not None
     columns = place.get_gridspec().ncols
     row = [
         (other.colspan.start, panel)
-        for panel in axes.get_figure().axes
+        for panel in figure.axes
         if (other := panel.get_subplotspec()) and other.rowspan == place.rowspan
     ]
     return columns <= FEW or max(row, key=lambda found: found[0])[1] is axes
@@ -241,7 +241,8 @@ def seeds_text(seeds: int, spread: str = "") -> str:
 def caption(figure: Figure, text: str) -> None:
     """Say below a figure what its numbers are, in lines that fit its width."""
     letters = int(CAPTION_LETTERS * figure.get_figwidth())
-    figure.supxlabel(textwrap.fill(text, letters), fontsize=7.5, color=GREY)
+    lines = textwrap.fill(text, letters, break_on_hyphens=False)
+    figure.supxlabel(lines, fontsize=7.5, color=GREY)
 
 
 def save(figure: Figure, path: Path, file_format: str) -> None:
