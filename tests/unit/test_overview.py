@@ -229,6 +229,20 @@ def test_figures_of_single_classes(tmp_path):
     assert learning_figure(curves.head(0), "symmetric", ORIGIN).axes == []
 
 
+@pytest.mark.parametrize(("classes", "named"), [(20, 20), (60, 20)])
+def test_of_many_classes_the_first_matrix_of_a_row_names_the_rows(classes, named):
+    labels = np.arange(classes)
+    methods = ["prompt_ce", "prompt_gce", "prompt_sce", "prompt_nce_rce", "linear_probe"]
+    runs = [metrics(method, 8, 1, 0) for method in methods]
+    names = [f"class {label}" for label in labels]
+    accuracy, mistakes = class_results(runs, [np.roll(labels, 1)] * len(runs), labels, names)
+    figure = confusion_figure(mistakes, accuracy, "symmetric", ORIGIN)
+    matrices = [axes for axes in figure.axes if axes.images]
+    assert [len(axes.get_yticks()) for axes in matrices] == [named, 0, 0, 0, named]
+    assert not any(axes.xaxis.get_tick_params()["labelbottom"] for axes in matrices)
+    assert ("only some of them" in figure.get_supxlabel()) == (named < classes)
+
+
 def test_the_commands(tmp_path, capsys):
     results = study(tmp_path / "toy")
     named = ["--backbone", "mini-rn", "--study", "toy", "--protocol", "paper"]

@@ -23,8 +23,9 @@ from ptnl.data import title_of
 from ptnl.methods import METHODS
 from ptnl.study.layouts import labels_in_words
 
-A_ROW = 5  # small panels
-NAMED = 12  # classes at most whose names fit beside a small panel
+A_ROW = 4  # small panels: shrunk to a page, the letters of more would be too small to read
+NAMED = 12  # classes at most whose names fit below and beside every small panel
+BESIDE = 24  # names at most beside the first small panel of a row
 LETTER = 0.08  # inches that a letter of an upright name takes
 # Column of a history -> what it is, and its line.
 CURVES: dict[str, tuple[str, str, LineStyleType]] = {
@@ -116,14 +117,20 @@ def confusion_figure(
         matrix[own.class_name.map(place_of), own.class_name.map(place_of)] = own["mean"]
         matrices[method] = matrix
     order = confusion_order(np.mean(list(matrices.values()), axis=0))
-    texts = [labels(names)[place] for place in order] if len(names) <= NAMED else []
+    texts = [labels(names)[place] for place in order]
     columns = min(len(matrices), A_ROW)
     lines = -(-len(matrices) // columns)
     with mpl.rc_context(CONFUSION_STYLE):
         figure = Figure(figsize=(2.3 * columns + 0.6, 2.4 * lines + 0.5), layout="constrained")
         placed = figure.subplots(lines, columns, squeeze=False).flat
-        for axes, (method, matrix) in zip(placed, matrices.items(), strict=False):
-            image = draw_matrix(axes, matrix[np.ix_(order, order)], texts, len(texts))
+        for place, (axes, (method, matrix)) in enumerate(
+            zip(placed, matrices.items(), strict=False)
+        ):
+            named = len(names) <= NAMED or place % columns == 0
+            shown = matrix[np.ix_(order, order)]
+            image = draw_matrix(axes, shown, texts, BESIDE if named else 0)
+            if len(names) > NAMED:
+                axes.tick_params(axis="x", bottom=False, labelbottom=False)
             axes.set_title(METHODS[method].title, loc="left", fontsize=8)
         for axes in placed[len(matrices) :]:
             axes.remove()
@@ -133,9 +140,10 @@ def confusion_figure(
         caption(
             figure,
             f"{_what(right.dataset.iloc[0], noise, right.rate.max())}, mean over "
-            f"{seeds_text(int(right.n.max()))}; rows are true classes, columns predictions; "
-            "classes that are taken for each other stand side by side; "
-            f"{numbers_note(names if texts else ())}{origin}",
+            f"{seeds_text(int(right.n.max()))}; rows are true classes, columns predictions "
+            "in the same order; classes that are taken for each other stand side by side"
+            f"{', and only some of them are named' if len(names) > BESIDE else ''}; "
+            f"{numbers_note(names)}{origin}",
         )
     return figure
 
@@ -164,7 +172,7 @@ def learning_figure(curves: pd.DataFrame, noise: str, origin: Origin) -> Figure:
                 axes.plot(mean.index, mean, dashes, color=colour, linewidth=1.3)
             axes.set_title(METHODS[method].title, loc="left", fontsize=8)
             axes.set_ylim(-3, 103)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
             axes.tick_params(labelbottom=True)
         for axes in grid.flat[len(methods) :]:
             axes.remove()
