@@ -1,5 +1,6 @@
 """From metrics to tables and figures."""
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ptnl.analysis.aggregate import (
     ensemble_accuracy,
@@ -22,11 +24,13 @@ from ptnl.analysis.figures.confusion import (
     draw_matrix,
 )
 from ptnl.analysis.figures.gradients import gradient_ratio
-from ptnl.analysis.figures.style import LINES, line_style, spread_labels
+from ptnl.analysis.figures.style import COLOURS, LINES, as_text, line_style, spread_labels
+from ptnl.analysis.inline_svg import CONTRAST, contrast
 from ptnl.analysis.published import published
 from ptnl.analysis.tables import Origin, latex, markdown, table_rows, with_published
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.summary import lines
+from ptnl.data import title_of
 from ptnl.errors import InputError
 from ptnl.methods import METHODS
 from ptnl.schemas import CONFUSION, ENSEMBLES, GRADIENTS, RUNS, SUMMARY
@@ -341,6 +345,37 @@ def test_panels_of_a_figure_share_their_scale():
     assert f"every panel spans {spans[0]:.0f} points" in figure.get_supxlabel().replace("\n", " ")
 
 
+def drawn(number: int, datasets: Sequence[str]) -> Figure:
+    """A figure of accuracies on data sets."""
+    layout = FIGURES[number]
+    rows = [
+        metrics(method, fp, seed, 90 - 10 * place - fp, dataset)
+        for dataset in datasets
+        for place, method in enumerate(layout.methods)
+        for fp in (0, 8)
+        for seed in (1, 2, 3)
+    ]
+    return accuracy_over_rate(summarise(runs_table(rows)), layout, TOY)
+
+
+def test_of_many_panels_the_last_of_a_row_names_the_lines():
+    figure = drawn(8, FIGURES[8].datasets)
+    named = {axes.get_title(loc="left") for axes in figure.axes if axes.texts}
+    assert named == {title_of(FIGURES[8].datasets[place]) for place in (3, 6)}
+    assert sum(bool(axes.get_ylabel()) for axes in figure.axes) == 2
+    few = drawn(1, FIGURES[1].datasets)
+    assert all(axes.texts and axes.get_ylabel() for axes in few.axes)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5, 8, 9, 10])
+def test_letters_can_be_read_where_a_figure_is_shrunk_to_a_page(number):
+    """7 inches wide, as two columns of a paper are."""
+    figure = drawn(number, FIGURES[number].datasets)
+    shrunk = min(1.0, 7 / figure.get_figwidth())
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()]
+    assert min(sizes) * shrunk > 5.9
+
+
 def test_a_caption_names_the_noise_and_the_seeds():
     layout = FIGURES[2].with_random_noise("pairflip")
     figure = accuracy_over_rate(study(layout, ("pairflip",)), layout, TOY)
@@ -363,6 +398,15 @@ def test_a_matrix_says_that_it_names_only_some_of_many_classes():
 def test_the_curve_of_the_cross_entropy_is_called_so():
     for number in (1, 2, 8, 9):
         assert FIGURES[number].labels["prompt_ce"] == "Prompt tuning (CE)"
+
+
+def test_names_of_lines_can_be_read_on_white():
+    for colour in {line.colour for line in LINES.values()} | set(COLOURS):
+        assert contrast(as_text(colour), "#ffffff") >= CONTRAST
+    assert as_text("#003a5d") == "#003a5d"  # is dark enough
+    figure = drawn(5, ["icons"])
+    names = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+    assert names["Ctx-4"] == as_text(LINES["prompt_ctx4"].colour)
 
 
 def test_a_method_without_a_line_of_its_own_gets_one():
