@@ -63,7 +63,7 @@ rehearsal: $(READY) ## the paper's study on small made-up archives and random we
 chromium: ## the browser that tests open pages in (Debian, root); they are skipped without one
 	@tests/install_chromium.sh
 
-slurm: $(READY)
+slurm: $(READY) ## install a SLURM of one node and its plugin (Debian, root)
 	@tests/slurm/install.sh
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
 	  --constraint envs/requirements.lock --editable '.[slurm]'
