@@ -113,7 +113,7 @@ def main() -> None:
     known = explanations()
     findings = [f"survived: {each}" for each in unexplained(modules, known)]
     findings += [f"explained, but killed: {each}" for each in void(modules, known)]
-    print("\n".join(findings))
+    print("\n".join(findings) or "Every survivor is explained.")
     if args.docs and not findings:
         rewrite(args.docs, tables(modules, known, f"mutmut {version('mutmut')}"))
     sys.exit(bool(findings))
