@@ -17,7 +17,7 @@ NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptn
 .PHONY: demo test unit test-exports check coverage test-faults test-slurm slurm chromium rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
-	@$(SNAKEMAKE)
+	@ptnl run --cores $(CORES)
 	@ptnl summary --results results/embedded
 
 # Tests of a file share what they build, so they stay with one worker.
