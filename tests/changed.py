@@ -24,7 +24,7 @@ def changed_files() -> set[str]:
 
 
 def imported(source: str) -> set[str]:
-    """The names that a file imports: modules, and what it takes from them, with dots."""
+    """Full names of the modules that a file imports, and of what it takes from them."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:

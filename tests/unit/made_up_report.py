@@ -1,4 +1,4 @@
-"""The report of a made-up study, written by the workflow's own commands in a few seconds."""
+"""Writes the report of a made-up study by the workflow's own commands, in a few seconds."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ ORIGIN = {"study": "toy", "protocol": "paper", "backbone": "mini-rn"}
 
 
 def call(command, folder: Path, **options) -> None:
-    """Call a command; paths are below the study's folder, several in a list."""
+    """Call a command; a `Path` is taken from the study's folder, a list is several values."""
     words = []
     for name, value in options.items():
         values = value if isinstance(value, list) else [value]
@@ -34,7 +34,7 @@ def call(command, folder: Path, **options) -> None:
 
 
 def pictures(folder: Path) -> Path:
-    """The images of the made-up study; returns the receipt that lies beside them."""
+    """Write the images of the made-up study; returns the path of their receipt."""
     (folder / "images").mkdir(parents=True)
     rng = np.random.default_rng(0)
     for number in range(IMAGES):
@@ -45,7 +45,7 @@ def pictures(folder: Path) -> Path:
 
 
 def reported(folder: Path) -> Path:
-    """A study's folder with its report, and everything that the report is made of."""
+    """Write a study, everything that its report needs, and the report; returns the folder."""
     dataset = "icons"
     study(folder, dataset)
     runs = [path.parent for path in sorted(folder.glob("runs/**/metrics.json"))]

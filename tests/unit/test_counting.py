@@ -1,4 +1,4 @@
-"""A user's own data set is counted as the index splits it."""
+"""The quick count of an own data set, for `ptnl plan`, equals the sizes of its index."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ptnl.data.own_manifest import index as index_table
 
 
 def draw(folder: Path, count: int, other: int = 0) -> None:
-    """So many images, no two of them equal."""
+    """Write `count` images, all of them different."""
     folder.mkdir(parents=True)
     shade = sum(map(ord, folder.name))
     for number in range(count):

@@ -1,4 +1,4 @@
-"""The interval of a mean over seeds: covers what it says, however data sets go together."""
+"""The interval of a mean over seeds covers as often as it says, however data sets correlate."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from ptnl.analysis.intervals import mean_interval
 
 
-def test_the_interval_is_students():
+def test_the_interval_is_that_of_students_t():
     mean, low, high = mean_interval([1.0, 2.0, 4.0, 5.0])
     assert mean == 3.0
     half = 3.182446 * np.std([1, 2, 4, 5], ddof=1) / 2  # Student's quantile for three degrees
