@@ -285,7 +285,7 @@ def test_decisions_are_applied_to_a_copy(tmp_path):
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        ("x.png,cat,keep,", "names 'x.png', which the audit has not"),
+        ("x.png,cat,keep,", "names 'x.png', which is not in the audit"),
         ("a.png,dog,keep,", "belongs to another audit"),
         ("a.png,cat,eat,", "decides 'eat'"),
         ("a.png,cat,other,cow", "gives the label 'cow'"),
