@@ -16,7 +16,7 @@ import io
 import json
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +78,15 @@ def tar_bytes(members: Mapping[str, bytes], compressed: bool) -> bytes:
             member.size = len(content)
             file.addfile(member, io.BytesIO(content))
     return data.getvalue()
+
+
+def class_folders(folder: Path, names: Sequence[str], count: int, suffix: str = ".jpg") -> Path:
+    """Write `count` pictures of each class into a folder with its name; returns `folder`."""
+    for label, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            (folder / name / f"{number}{suffix}").write_bytes(picture("own", label, number))
+    return folder
 
 
 def write_tar(path: Path, members: Mapping[str, bytes]) -> None:

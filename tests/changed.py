@@ -17,10 +17,10 @@ def changed_files() -> set[str]:
         ["git", "diff", "--name-only", "HEAD"],
         ["git", "ls-files", "--others", "--exclude-standard"],
     )
-    said = [
+    results = [
         subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True) for call in calls
     ]
-    return {line for each in said for line in each.stdout.splitlines()}
+    return {line for each in results for line in each.stdout.splitlines()}
 
 
 def imported(source: str) -> set[str]:

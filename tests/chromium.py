@@ -90,18 +90,18 @@ class Browser:
         code = CODES.get(key) or ord(key.upper())
         typed = {} if key in CODES and key != "Enter" else {"text": "\r" if key == "Enter" else key}
         for kind in ("keyDown", "keyUp"):
-            said = typed if kind == "keyDown" else {}
+            extra = typed if kind == "keyDown" else {}
             self._send(
-                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **said
+                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **extra
             )
 
     def value(self, expression: str) -> Any:
         """The value of a JavaScript expression; a promise is awaited."""
-        said = self._send(
+        answer = self._send(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
-        assert "exceptionDetails" not in said, said["exceptionDetails"]
-        return said["result"].get("value")
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
 
     def resize(self, width: int, height: int, mobile: bool = False) -> None:
         """Show the page in a window of this size, or on a phone."""
@@ -127,11 +127,11 @@ class Browser:
     def complaints(self) -> list[dict[str, Any]]:
         """Errors and warnings that the page or the browser has logged since it was opened."""
         kinds = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
-        said = [event["params"] for event in self._events if event.get("method") in kinds]
+        logged = [event["params"] for event in self._events if event.get("method") in kinds]
         quiet = ("log", "info", "debug", "verbose")
         return [
             params
-            for params in said
+            for params in logged
             if params.get("type", params.get("entry", {}).get("level")) not in quiet
         ]
 

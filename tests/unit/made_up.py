@@ -37,6 +37,19 @@ def metrics_of(run: Run, accuracy: float) -> dict:
     }
 
 
+def metrics(
+    method: str,
+    fp: int,
+    seed: int,
+    accuracy: float,
+    dataset: str = "icons",
+    noise: str = "symmetric",
+    backbone: str = "mini-rn",
+) -> dict:
+    """The metrics of a run of this method, by default on icons under symmetric noise."""
+    return metrics_of(Run(dataset, backbone, method, noise, fp, seed), accuracy)
+
+
 def history() -> pd.DataFrame:
     """Three epochs, the same for every run."""
     epochs = pd.DataFrame(dict.fromkeys(HISTORY, 0.5), index=range(3))

@@ -88,8 +88,8 @@ def reported(folder: Path) -> Path:
     files = {"csv": Path("noise.csv"), "markdown": Path("noise.md")}
     call(report_noise, folder, runs=table, study="toy", protocol="paper", **files)
     sizes = {dataset: read_parquet(folder / manifest, MANIFEST)}
-    said = data_report.markdown(data_report.data_table(sizes, {dataset: []}), {}, "toy")
-    (folder / "datasets.md").write_text(said)
+    page = data_report.markdown(data_report.data_table(sizes, {dataset: []}), {}, "toy")
+    (folder / "datasets.md").write_text(page)
     records = pd.DataFrame({"stage": [], "seconds": [], "memory_gib": []})
     took = cost.cost_table(read_parquet(folder / table, RUNS), records, {})
     (folder / "cost.md").write_text(cost.markdown(took, "toy"))

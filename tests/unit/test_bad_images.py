@@ -41,9 +41,9 @@ def test_bad_images_are_left_out_and_listed(receipt, tmp_path, capsys):
     rest, skipped = index(receipt, out, "--on-bad-image", "skip", "--threads", "2")
     assert skipped == bad
     assert rest.image.tolist() == [image for image in whole.image if image not in bad]
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 2
-    for line, image in zip(said, bad, strict=True):
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) == 2
+    for line, image in zip(printed, bad, strict=True):
         assert line.startswith(f"skipped {receipt.parent / 'images' / image}: not readable")
 
     files = {kind: tmp_path / f"datasets.{kind}" for kind in ("csv", "md")}

@@ -110,9 +110,9 @@ def test_the_command_leaves_numbers_and_a_figure(tmp_path, capsys):
     assert read_parquet(out, BENCH).runs.tolist() == [1, 2]
     assert read_metadata(out)["settings"]["repeats"] == 1
     assert {path.name for path in tmp_path.iterdir()} == {"bench.parquet", "cost.svg", "cost.png"}
-    said = capsys.readouterr()
-    assert said.err.endswith("\nmini-rn, 3 classes\n")  # after a line on the device
-    assert len(said.out.splitlines()) == 4
+    captured = capsys.readouterr()
+    assert captured.err.endswith("\nmini-rn, 3 classes\n")  # after a line on the device
+    assert len(captured.out.splitlines()) == 4
 
 
 @pytest.mark.parametrize("number", ["0", "-1"])

@@ -15,8 +15,8 @@ from ptnl.errors import InputError
 from ptnl.schemas import COST
 from ptnl.study.job_records import read_records
 from ptnl.training.run_files import job_cost
+from tests.unit.made_up import metrics
 from tests.unit.markdown import unpadded
-from tests.unit.test_results import metrics
 
 # Two jobs of two runs each take an hour each; a zero-shot job takes half an hour.
 RUNS = runs_table(

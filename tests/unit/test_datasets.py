@@ -27,6 +27,7 @@ from tests.archives import (
     GOLDEN,
     IMAGENET,
     Small,
+    class_folders,
     picture,
     ucf101_videos,
     video,
@@ -346,10 +347,9 @@ def test_without_imagenet_the_user_is_told_which_files_to_put_where(archives, tm
 
 
 def own_images(folder: Path, names=("cat", "big dog"), count: int = 10) -> Path:
-    for label, name in enumerate(names):
-        (folder / name).mkdir(parents=True)
-        for number in range(count):
-            (folder / name / f"{number}.JPG").write_bytes(picture("own", label, number))
+    """Write a user's folder of images, with a file among them that is not an image."""
+    class_folders(folder, names, count, ".JPG")
+    for name in names:
         (folder / name / "notes.txt").write_text("no image")
     return folder
 

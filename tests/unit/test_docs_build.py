@@ -23,8 +23,8 @@ def built(root, tmp_path_factory) -> Path:
     options = re.search(r"sphinx-build (.*) workflow/docs results/docs", recipe).group(1).split()
     assert "--fail-on-warning" in options
     command = [sys.executable, "-m", "sphinx", *options, str(root / "workflow/docs"), str(pages)]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert said.returncode == 0, said.stderr
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     return pages
 
 
@@ -125,4 +125,4 @@ def test_axe_finds_no_violation(built, tmp_path, theme):
             browser.open(built / f"{page}.html")
             assert browser.value("document.documentElement.dataset.theme") == theme
             found[page, width] = browser.violations()
-    assert {where: said for where, said in found.items() if said} == {}
+    assert {where: violations for where, violations in found.items() if violations} == {}

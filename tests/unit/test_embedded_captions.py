@@ -72,12 +72,12 @@ def test_words_for_a_look_describe_it_correctly():
     looks = draw_looks(rng, np.zeros(400, bool), np.array([""] * 400))
     assert (looks.ink != looks.paper).all()
     for i in range(400):
-        said = " ".join(looks.describe(i, rng) for _ in range(5)).split()
+        words = " ".join(looks.describe(i, rng) for _ in range(5)).split()
         lighter = LIGHTNESS[looks.ink[i]] > LIGHTNESS[looks.paper[i]]
-        assert set(said) - {"small", "large", "inverted"} <= {COLOURS[looks.ink[i]]}
-        assert "inverted" not in said or lighter
-        assert "small" not in said or looks.scale[i] < SMALL
-        assert "large" not in said or looks.scale[i] > LARGE
+        assert set(words) - {"small", "large", "inverted"} <= {COLOURS[looks.ink[i]]}
+        assert "inverted" not in words or lighter
+        assert "small" not in words or looks.scale[i] < SMALL
+        assert "large" not in words or looks.scale[i] > LARGE
 
 
 @pytest.mark.parametrize(

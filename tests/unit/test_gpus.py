@@ -123,8 +123,8 @@ def test_without_a_gpu_the_device_is_the_cpu(monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     assert choose_device("auto").type == "cpu"
-    said = capsys.readouterr().err
-    assert said == "device: cpu (torch finds no GPU; CUDA_VISIBLE_DEVICES: 1)\n"
+    printed = capsys.readouterr().err
+    assert printed == "device: cpu (torch finds no GPU; CUDA_VISIBLE_DEVICES: 1)\n"
     with pytest.raises(InputError, match="device 'cuda:1' asked for, but torch finds no GPU"):
         choose_device("cuda:1")
 

@@ -32,9 +32,9 @@ def test_the_figure_follows_the_theme(svg):
     root = ElementTree.fromstring(inline)
     assert root.tag == "svg"
     assert (root.get("role"), root.get("aria-label")) == ("img", "A figure")
-    said = {"".join(text.itertext()): text for text in root.iter("text")}
-    assert "var(--muted)" in said["Said in grey."].get("style")
-    assert "#ffffff" in said["1.00"].get("style")  # the colour of its cell does not change either
+    texts = {"".join(text.itertext()): text for text in root.iter("text")}
+    assert "var(--muted)" in texts["Said in grey."].get("style")
+    assert "#ffffff" in texts["1.00"].get("style")  # the colour of its cell does not change either
     outside = re.sub(r"data:image/png;base64,[^\"]+", "", inline)
     assert set(re.findall(r"#[0-9a-f]{6}\b", outside)) == {"#ffffff"}
     assert "stroke: currentColor" in inline

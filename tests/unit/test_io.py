@@ -78,8 +78,8 @@ with atomic_path(pathlib.Path(sys.argv[1])) as temporary:
 def test_the_next_write_removes_what_a_killed_writer_left(tmp_path):
     path, kept = tmp_path / "file[1].csv", tmp_path / ".file[1].csv.mine.csv"
     kept.write_text("a user's")
-    said = subprocess.run([sys.executable, "-c", KILLED_WRITER, path], check=False)
-    assert said.returncode == -signal.SIGKILL
+    result = subprocess.run([sys.executable, "-c", KILLED_WRITER, path], check=False)
+    assert result.returncode == -signal.SIGKILL
     assert len(list(tmp_path.iterdir())) == 2
     write_text("whole", path)
     assert set(tmp_path.iterdir()) == {path, kept}

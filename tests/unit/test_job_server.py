@@ -86,7 +86,7 @@ def wait_for_end(process: int) -> None:
 
 
 def test_a_job_has_the_streams_folder_environment_and_arguments_of_its_caller(server, tmp_path):
-    said = client(
+    result = client(
         server[0],
         "say",
         "two words",
@@ -95,9 +95,9 @@ def test_a_job_has_the_streams_folder_environment_and_arguments_of_its_caller(se
         input="typed\n",
         env={**os.environ, "SAID": "yes", "PYTHONPATH": str(Path.cwd())},
     )
-    assert said.stdout == f"{tmp_path} yes two words ünïcode\ntyped\n"
-    assert said.stderr == "aside\n"
-    assert said.returncode == 0
+    assert result.stdout == f"{tmp_path} yes two words ünïcode\ntyped\n"
+    assert result.stderr == "aside\n"
+    assert result.returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ def test_a_job_has_the_streams_folder_environment_and_arguments_of_its_caller(se
     ],
 )
 def test_the_caller_ends_with_the_status_and_errors_of_its_job(server, words, status, error):
-    said = client(server[0], *words)
-    assert said.returncode == status
-    assert error in said.stderr
+    result = client(server[0], *words)
+    assert result.returncode == status
+    assert error in result.stderr
 
 
 def test_jobs_run_side_by_side_and_end_with_their_caller(server, tmp_path):
@@ -139,7 +139,7 @@ def test_the_server_ends_with_the_process_that_started_it(server):
 def test_without_a_server_the_job_runs_in_the_callers_process(root, tmp_path):
     environment = {**os.environ, "PTNL_JOB_SERVER": str(tmp_path / "nobody")}
     log, record = tmp_path / "logs/plan.log", tmp_path / "logs/plan.tsv"
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "ptnl.cli.job", "--record", log, "plan", "--help"],
         capture_output=True,
         text=True,
@@ -147,8 +147,8 @@ def test_without_a_server_the_job_runs_in_the_callers_process(root, tmp_path):
         env=environment,
         check=False,
     )
-    assert said.returncode == 0, said.stderr
-    assert said.stdout.startswith("usage: ptnl plan")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("usage: ptnl plan")
     names, values = (line.split("\t") for line in record.read_text().splitlines())
     assert names == ["s", "max_rss"]
     assert all(float(value) > 0 for value in values)
@@ -157,13 +157,13 @@ def test_without_a_server_the_job_runs_in_the_callers_process(root, tmp_path):
 def test_bad_input_of_a_job_ends_with_one_sentence(root, tmp_path):
     options = ["--manifest", tmp_path / "none", "--shots", "16", "--seed", "1"]
     options += ["--out", tmp_path / "out"]
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "ptnl.cli.job", "sample_shots", *options],
         capture_output=True,
         text=True,
         cwd=root,
         check=False,
     )
-    assert said.returncode == 2
-    assert said.stderr.startswith("error: ")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
     assert not (tmp_path / "out").exists()

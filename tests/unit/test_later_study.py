@@ -18,7 +18,7 @@ from ptnl.study.config import read_study
 from ptnl.study.grid import runs, split_runs
 from ptnl.study.jobs import study_jobs
 from ptnl.study.layouts import BOUNDED, FIGURES, TABLES, fillable
-from tests.unit.test_results import metrics
+from tests.unit.made_up import metrics
 
 ORIGIN = Origin("toy", "embedded", "mini-rn")
 

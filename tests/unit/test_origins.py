@@ -157,11 +157,11 @@ def test_a_file_that_the_hub_lacks_is_looked_for_elsewhere(places, monkeypatch, 
 def test_an_altered_file_of_the_hub_is_refused(places, monkeypatch, tmp_path):
     with serving({"/owner/model/resolve/main/w.safetensors": b"altered"}) as (address, _):
         use_hub(monkeypatch, address, tmp_path)
-        said = []
+        messages = []
         with pytest.raises(InputError, match=r"own: its weights are in no cache, and none of"):
-            find("own", [ON_HUB], *places, said.append)
-    assert len(said) == 1
-    assert "sha256 is" in said[0]
+            find("own", [ON_HUB], *places, messages.append)
+    assert len(messages) == 1
+    assert "sha256 is" in messages[0]
 
 
 def test_weights_that_cannot_be_had_are_one_sentence(places, monkeypatch):

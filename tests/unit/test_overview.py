@@ -16,9 +16,8 @@ from ptnl.methods import METHODS
 from ptnl.schemas import CLASS_ACCURACY, CURVES, MISTAKES, OVERVIEW, RANDOM_PROMPTS
 from ptnl.study import grid
 from ptnl.training.method import Method
-from tests.unit.made_up import CLASSES, SHARES, study
+from tests.unit.made_up import CLASSES, SHARES, metrics, study
 from tests.unit.markdown import unpadded
-from tests.unit.test_results import metrics
 
 ORIGIN = Origin("toy", "embedded", "mini-rn")
 NO_DRAWS = pd.DataFrame(columns=list(RANDOM_PROMPTS))
@@ -155,14 +154,14 @@ def test_the_figure_has_a_dot_for_every_mean():
 
 def test_captions_say_how_many_seeds_the_spread_is_from():
     runs = toy_runs()
-    for seeds, said in (
+    for seeds, sentence in (
         (3, "(%); bars: sd over 3 seeds; dashed: zero-shot"),
         (2, "bars: sd over 2 seeds (too few for the bars to say much); dashed: zero-shot"),
         (1, "Top-1 accuracy (%); dashed: zero-shot"),
     ):
         overview = overview_table(runs[runs.seed <= seeds], NO_DRAWS, "prompt_ce")
         caption = overview_figure(overview, ORIGIN).get_supxlabel().replace("\n", " ")
-        assert said in caption
+        assert sentence in caption
 
 
 def test_every_data_set_of_many_has_its_panel():
@@ -250,10 +249,11 @@ def test_the_commands(tmp_path, capsys):
     )
     capsys.readouterr()
     summary.main(["--results", str(results)])
-    said = capsys.readouterr().out
-    assert "icons, mini-rn, symmetric noise: top-1 accuracy (%)" in said
-    assert f"tables: {results}/tables/ (overview)" in said
+    printed = capsys.readouterr().out
+    assert "icons, mini-rn, symmetric noise: top-1 accuracy (%)" in printed
+    assert f"tables: {results}/tables/ (overview)" in printed
     assert (
-        "figures: " in said and "classes_icons, confusion_icons, learning_icons, overview" in said
+        "figures: " in printed
+        and "classes_icons, confusion_icons, learning_icons, overview" in printed
     )
-    assert "claims" not in said  # this study has none
+    assert "claims" not in printed  # this study has none

@@ -16,7 +16,7 @@ from ptnl.data.changes import state_of
 from ptnl.errors import InputError
 from ptnl.fetch.ownership import discard, make_scratch, put, remove, scratch
 from ptnl.io import read_json
-from tests.archives import BUILDERS, Small, picture, write_sources
+from tests.archives import BUILDERS, Small, class_folders, write_sources
 from tests.faults.permissions import CLOSED, bound_by_modes, mode
 from tests.snapshot import snapshot
 
@@ -25,11 +25,7 @@ TEMPLATE = "a photo of a {}."
 
 def birds(folder: Path) -> Path:
     """Write a user's folder of images; returns it."""
-    for label, name in enumerate(("owl", "wren")):
-        (folder / name).mkdir(parents=True)
-        for number in range(10):
-            (folder / name / f"{number}.jpg").write_bytes(picture("own", label, number))
-    return folder
+    return class_folders(folder, ("owl", "wren"), 10)
 
 
 @pytest.fixture(scope="module")
@@ -133,10 +129,12 @@ def test_a_receipt_without_permission_to_read_is_named_as_such(tmp_path):
     command += ["--manual", str(tmp_path / "manual"), "--out", str(receipt)]
     before = snapshot(tmp_path)
     with mode(receipt, CLOSED):
-        said = subprocess.run(bound_by_modes(command), capture_output=True, text=True, check=False)
-    assert said.returncode == 2
-    assert said.stderr.startswith(f"error: {receipt}: you may not read this file")
-    assert said.stderr.count("\n") == 1
+        result = subprocess.run(
+            bound_by_modes(command), capture_output=True, text=True, check=False
+        )
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: {receipt}: you may not read this file")
+    assert result.stderr.count("\n") == 1
     assert snapshot(tmp_path) == before
 
 

@@ -32,6 +32,7 @@ from ptnl.methods import METHODS
 from ptnl.schemas import CONFUSION, ENSEMBLES, GRADIENTS, RUNS, SUMMARY
 from ptnl.study.layouts import FIGURES, TABLES
 from ptnl.study.layouts import Figure as FigureLayout
+from tests.unit.made_up import metrics
 from tests.unit.markdown import unpadded
 
 TOY = Origin("toy", "embedded", "mini-rn")
@@ -39,40 +40,6 @@ TOY = Origin("toy", "embedded", "mini-rn")
 
 def unpadded_markdown(*arguments) -> str:
     return unpadded(markdown(*arguments))
-
-
-def metrics(
-    method: str,
-    fp: int,
-    seed: int,
-    accuracy: float,
-    dataset: str = "icons",
-    noise: str = "symmetric",
-    backbone: str = "mini-rn",
-) -> dict:
-    return {
-        "dataset": dataset,
-        "backbone": backbone,
-        "method": method,
-        "noise": noise,
-        "fp": fp,
-        "seed": seed,
-        "shots": 16,
-        "rate": 100 * fp / 16,
-        "rate_realised": 100 * fp / 16,
-        "shots_per_class": 16.0,
-        "accuracy": accuracy,
-        "epochs": 1,
-        "parameters": 1,
-        "job_runs": 2,
-        "job_seconds": 3600.0,
-        "memory_gib": 0.5,
-        "device": "cpu",
-        "device_gib": 0.0,
-        "commit": "abc",
-        "torch": "2",
-        "settings": {},
-    }
 
 
 def study(layout, noises=("symmetric",)) -> pd.DataFrame:
@@ -351,14 +318,16 @@ def test_a_caption_names_the_noise_and_the_seeds():
 
 
 def test_a_caption_says_if_only_some_classes_are_named():
-    for classes, said in ((40, False), (41, True)):
+    for classes, is_said in ((40, False), (41, True)):
         names = [f"class {place:02}" for place in range(classes)]
         pairs = [(one, other, 100.0 * (one == other)) for one in names for other in names]
         confusion = pd.DataFrame(pairs, columns=["true_class", "predicted_class", "percent"])
         figure = confusion_matrices(
             confusion.assign(dataset="icons", backbone="mini-rn"), FIGURES[6], TOY
         )
-        assert ("only some of them are named" in figure.get_supxlabel().replace("\n", " ")) == said
+        assert (
+            "only some of them are named" in figure.get_supxlabel().replace("\n", " ")
+        ) == is_said
 
 
 def test_prompt_tuning_is_labelled_ce_beside_other_losses():
@@ -373,5 +342,5 @@ def test_a_method_without_its_own_line_style_gets_one():
 
 
 def test_the_summary_prints_means_and_the_share_that_is_kept():
-    said = "\n".join(lines(study(FIGURES[2])))
-    assert "  Prompt tuning (GCE)           92.0 ± 1.0      84.0 ± 1.0            91 %" in said
+    text = "\n".join(lines(study(FIGURES[2])))
+    assert "  Prompt tuning (GCE)           92.0 ± 1.0      84.0 ± 1.0            91 %" in text

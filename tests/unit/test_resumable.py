@@ -117,9 +117,9 @@ def test_features_of_another_number_of_images_are_refused(tmp_path):
 
 def test_the_progress_line_shows_the_rate(tmp_path, capfd):
     write_features(tmp_path / "f.npy", SHAPE, "a", Parts(), "view")
-    said = capfd.readouterr().err
-    assert "30/30" in said
-    assert "views/s" in said
+    printed = capfd.readouterr().err
+    assert "30/30" in printed
+    assert "views/s" in printed
 
 
 STUCK = """
@@ -157,11 +157,11 @@ def stuck(out: Path, root: Path) -> subprocess.Popen:
 
 def test_a_second_process_waits_and_continues_what_the_first_wrote(tmp_path, root, often, capsys):
     out = tmp_path / "f.npy"
-    process, again, said = stuck(out, root), Parts(), ""
+    process, again, printed = stuck(out, root), Parts(), ""
     second = threading.Thread(target=write_features, args=(out, SHAPE, "a", again, "view"))
     second.start()
-    while "f.npy: another process writes it; waiting" not in said:
-        said += capsys.readouterr().out
+    while "f.npy: another process writes it; waiting" not in printed:
+        printed += capsys.readouterr().out
         time.sleep(0.02)
     assert again.starts == []
     os.kill(process.pid, signal.SIGKILL)

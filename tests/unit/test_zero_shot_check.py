@@ -7,8 +7,8 @@ from ptnl.analysis.published import published
 from ptnl.analysis.zero_shot_check import CAUSES, SOURCE, against_published, markdown, warnings
 from ptnl.cli import check_zeroshot
 from ptnl.io import write_json
+from tests.unit.made_up import metrics
 from tests.unit.markdown import unpadded
-from tests.unit.test_results import metrics
 
 NUMBERS = published()
 PRINTED = NUMBERS[(NUMBERS.table == 5) & (NUMBERS.method == "zero_shot")]
@@ -80,8 +80,8 @@ def test_the_command_warns_and_goes_on(tmp_path, capsys, monkeypatch):
     out = {kind: tmp_path / f"zeroshot.{kind}" for kind in ("csv", "md")}
     command = ["--metrics", str(file), "--study", "toy", "--protocol", "paper"]
     check_zeroshot.main([*command, "--csv", str(out["csv"]), "--markdown", str(out["md"])])
-    said = capsys.readouterr().err
-    assert said.startswith("warning: zero-shot accuracy of")
-    assert CAUSES in said
+    printed = capsys.readouterr().err
+    assert printed.startswith("warning: zero-shot accuracy of")
+    assert CAUSES in printed
     assert pd.read_csv(out["csv"]).verdict.tolist() == ["off"]
     assert out["md"].read_text().startswith("**Warning:** zero-shot accuracy of")
