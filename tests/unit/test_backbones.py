@@ -46,7 +46,7 @@ def test_a_model_replaces_that_of_the_registry():
     )
 
 
-def test_titles_and_order():
+def test_backbones_have_titles_and_an_order():
     assert (title_of("ViT-B-32"), title_of("mine")) == ("ViT-B/32", "mine")
     names = iter(["mine", "mini-rn", "yours", "ViT-B-32", "RN50", "mine"])
     assert in_order(names) == ["RN50", "ViT-B-32", "mini-rn", "mine", "yours"]

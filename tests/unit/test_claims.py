@@ -528,7 +528,7 @@ def test_the_papers_number_is_the_same_statistic_or_none():
     assert printed_difference(comparison, numbers, "fp_swap", ["dtd"]) == on_dtd
 
 
-def test_markdown():
+def test_the_markdown_page_lists_every_claim():
     runs = run_table().query("method != 'text_finetune'")
     findings = check_claims(runs, None, "mini-rn")
     text = claims_markdown(findings, published(), "toy", "mini-rn", "symmetric")
@@ -548,7 +548,7 @@ def test_markdown():
     assert " +10.43 (7) |" in text  # prompt tuning over the linear probe in Table 9
 
 
-def test_the_command(tmp_path):
+def test_the_command_writes_all_formats(tmp_path):
     runs, gradients = tmp_path / "runs.parquet", tmp_path / "gradients.parquet"
     write_parquet(run_table().query("method != 'upl'"), runs, RUNS)
     write_parquet(gradient_table(), gradients, GRADIENTS)

@@ -52,7 +52,7 @@ def states(text: str) -> dict[str, str]:
     return {row[1]: next(filter(None, row[2:])).strip() for row in rows}
 
 
-def test_status_before_and_after(data, tmp_path):
+def test_status_says_what_is_missing_partial_or_there(data, tmp_path):
     nothing = {"a.zip": "missing", "b.json": "missing, by hand", "c.zip": "optional"}
     assert states(data("status", "tiny")) == nothing
     folder = tmp_path / "data/tiny/archives"

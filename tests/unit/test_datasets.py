@@ -270,7 +270,7 @@ def imagenet_folder(folder: Path, flat: bool) -> Path:
     return folder
 
 
-def test_imagenet_from_its_archives(fetch, tmp_path, archives):
+def test_imagenet_is_read_from_its_archives(fetch, tmp_path, archives):
     manifest = fetch("imagenet")  # without the option `source`, the archives lie in `manual`
     assert names_of(manifest) == list(IMAGENET.values())
     assert set(manifest.split) == {"train", "test"}
@@ -298,7 +298,7 @@ def two_classes(tmp_path):
     return got, official
 
 
-def test_imagenet_from_a_folder(two_classes, tmp_path):
+def test_imagenet_is_read_from_a_folder(two_classes, tmp_path):
     got, _ = two_classes
     folder = imagenet_folder(tmp_path / "ilsvrc", flat=False)
     manifest = got(folder)

@@ -60,7 +60,7 @@ def test_cmyk_is_converted_as_by_pillow(tmp_path, ending):
     assert peculiarities(path) == ["CMYK colours, converted without a colour profile"]
 
 
-def test_cmyk_without_adobes_marker(tmp_path):
+def test_cmyk_without_adobes_marker_is_converted_as_by_pillow(tmp_path):
     data = io.BytesIO()
     PHOTOGRAPH.convert("CMYK").save(data, "JPEG")
     marker = data.getvalue().index(b"\xff\xee")
@@ -119,13 +119,13 @@ def test_sixteen_bits_of_either_byte_order_are_the_same(tmp_path):
     assert np.array_equal(pixels_of(big), pixels_of(little))
 
 
-def test_sixteen_bits_of_a_pgm(tmp_path):
+def test_sixteen_bits_of_a_pgm_are_scaled_too(tmp_path):
     path = tmp_path / "a.pgm"
     path.write_bytes(b"P5 64 64 65535\n" + LEVELS.astype(">u2").tobytes())
     assert np.array_equal(pixels_of(path)[..., 0], np.rint(LEVELS / 257))
 
 
-def test_sixteen_bit_colours_of_a_png(tmp_path):
+def test_sixteen_bit_colours_of_a_png_are_scaled(tmp_path):
     """Pillow reads only the high byte of each value: an error of at most one level of 255."""
     values = np.stack([LEVELS, LEVELS[::-1], LEVELS.T], axis=2).astype(">u2")
     rows = b"".join(b"\0" + row.tobytes() for row in values)
@@ -205,7 +205,7 @@ def test_transparent_images_are_shown_on_a_background(tmp_path, ending, mode, ba
     assert peculiarities(path, background) == [f"transparency, shown on {background}"]
 
 
-def test_a_transparent_colour_of_a_palette(tmp_path):
+def test_a_transparent_colour_of_a_palette_shows_the_background(tmp_path):
     palette = PHOTOGRAPH.quantize(8)
     for transparency in (3, bytes(range(0, 240, 30))):
         path = tmp_path / "a.png"
@@ -219,7 +219,7 @@ def test_a_transparent_colour_of_a_palette(tmp_path):
 
 
 @pytest.mark.parametrize(("mode", "key"), [("L", 17), ("RGB", (10, 20, 30))])
-def test_a_transparent_colour_of_a_png(tmp_path, mode, key):
+def test_a_transparent_colour_of_a_png_shows_the_background(tmp_path, mode, key):
     image = PHOTOGRAPH.convert(mode)
     image.putpixel((5, 6), key)
     image.save(tmp_path / "a.png", transparency=key)
@@ -231,7 +231,7 @@ def test_a_transparent_colour_of_a_png(tmp_path, mode, key):
 
 
 @pytest.mark.parametrize("ending", ["gif", "webp", "png", "tif"])
-def test_an_animation_is_its_first_frame(tmp_path, ending):
+def test_of_an_animation_the_first_frame_is_read(tmp_path, ending):
     path = tmp_path / f"a.{ending}"
     frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "blue", "green")]
     frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)

@@ -192,7 +192,7 @@ def test_after_a_wrong_part_the_file_is_fetched_from_the_start(server, tmp_path,
 
 @pytest.mark.parametrize("beginning", [CONTENT, CONTENT + b"more", OTHER])
 @pytest.mark.parametrize("known", ["bytes", "md5"])
-def test_a_part_as_long_as_the_file(server, tmp_path, reports, beginning, known):
+def test_a_part_that_is_as_long_as_the_file_is_checked(server, tmp_path, reports, beginning, known):
     """The part is complete, too long, or of another file.
 
     If the length is not known, the server is asked for the rest, and answers 416.
@@ -315,7 +315,7 @@ def test_a_mirror_continues_the_part_of_another(server, tmp_path, reports):
     assert server.asked[-1] == ("mirror", "bytes=8000-")
 
 
-def test_a_server_that_cannot_be_reached(tmp_path, reports, server):
+def test_after_a_server_that_cannot_be_reached_the_next_is_asked(tmp_path, reports, server):
     gone = "http://127.0.0.1:9/a.tar"
     source = source_of(gone, server.url("a.tar"))
     assert fetch(source, tmp_path, report=reports, patience=HASTY).read_bytes() == CONTENT
@@ -376,7 +376,7 @@ with zipfile.ZipFile(ZIP, "w", zipfile.ZIP_DEFLATED) as file:
 
 
 @pytest.mark.parametrize("fault", [Fault(), Fault(status=503), Fault(cut=10)])
-def test_one_file_of_a_zip(server, tmp_path, reports, fault):
+def test_one_file_of_a_zip_is_fetched_without_the_others(server, tmp_path, reports, fault):
     """The rest of the zip is not fetched: much less than its 6 MB are sent."""
     server.files["set.zip"] = ZIP.getvalue()
     server.faults["set.zip"] = [Fault(), fault]

@@ -37,7 +37,7 @@ def shipped(request):
     return request.param, read_parquet(verified(f"{request.param}.parquet"), IMAGES)
 
 
-def test_enough_images_of_enough_classes(shipped):
+def test_data_sets_have_enough_images_of_every_class(shipped):
     name, table = shipped
     counts = table.groupby(["class_name", "split"]).size().unstack()
     assert len(counts) == DATASETS[name].classes == CLASSES[name]
@@ -49,7 +49,7 @@ def test_enough_images_of_enough_classes(shipped):
     assert sorted(table.label.unique()) == list(range(len(counts)))
 
 
-def test_no_drawing_in_two_splits(shipped):
+def test_no_drawing_is_in_two_splits(shipped):
     _, table = shipped
     assert table.image.is_unique
     pictures = [Image.open(io.BytesIO(png)) for png in table.png]
@@ -159,7 +159,7 @@ def test_a_placed_drawing_stays_whole():
         ("bold", "bold"),
     ],
 )
-def test_spoken_names(icon, name):
+def test_names_of_icons_become_spoken_names(icon, name):
     assert spoken_name(icon, suffixes=("24-filled",)) == name
 
 

@@ -94,7 +94,7 @@ def test_styles_come_from_the_names_of_drawings_and_sets(icon_set, icon, style):
     assert style_of(icon_set, icon) == style
 
 
-def test_synonyms_and_tags_of_an_icon_set():
+def test_synonyms_and_tags_of_an_icon_set_are_read():
     icon_set = {
         "suffixes": {"outline": "Outline"},
         "aliases": {
@@ -114,7 +114,7 @@ def test_synonyms_and_tags_of_an_icon_set():
     ]
 
 
-def test_tags_of_the_word_lists():
+def test_tags_of_the_word_lists_are_read():
     assert list(icon_tags({"arrow-left": ["Back", "<-"]})) == [("arrow left", "back")]
     found = emoji_keywords({"x": ["grinning_face", "happy", ":D", "big_smile"]})
     assert list(found) == [("grinning face", "happy"), ("grinning face", "big smile")]

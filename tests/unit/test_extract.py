@@ -45,7 +45,7 @@ def found(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", ["tar", "tar.gz", "tar.bz2", "tar.xz", "zip"])
-def test_archives_of_every_kind(tmp_path, kind):
+def test_archives_of_every_kind_are_extracted(tmp_path, kind):
     path = tmp_path / f"archive.{kind}"
     if kind == "zip":
         zipped(path, ("set/empty/", b""), *FILES.items())

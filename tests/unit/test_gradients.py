@@ -46,7 +46,7 @@ def assert_norms_are_of_each_sample(norms, samples, own_gradient):
             torch.testing.assert_close(norms[row + 2, run], mean)
 
 
-def test_norms_of_several_parameters(samples):
+def test_norms_of_several_parameters_equal_those_of_single_samples(samples):
     stream = torch.Generator().manual_seed(1)
     parameters = {
         "weights": torch.randn(RUNS, CLASSES, DIMENSIONS, generator=stream, dtype=torch.float64),

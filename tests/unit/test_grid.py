@@ -63,7 +63,7 @@ def test_a_method_that_trains_nothing_runs_once():
     assert sweep.runs == [grid.Run("icons", "mini-rn", "zero_shot", "none", 0, 0)]
 
 
-def test_only_tables_that_the_study_can_fill():
+def test_only_tables_that_the_study_can_fill_are_shown():
     assert fillable(TABLES, CONFIG) == [3]
     methods = {name: {} for name in TABLES[1].methods}
     assert fillable(TABLES, {**CONFIG, "methods": methods}) == [1, 3]

@@ -15,7 +15,7 @@ def test_the_interval_is_that_of_students_t():
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("datasets", [1, 2, 7])
-def test_coverage_of_95_percent(correlation, datasets):
+def test_an_interval_of_95_percent_covers_as_often(correlation, datasets):
     rng = np.random.default_rng(1)
     trials, seeds = 2000, 4
     shared = rng.normal(size=(trials, 1, seeds)) * correlation**0.5
@@ -31,7 +31,7 @@ def test_a_higher_level_is_wider():
     assert lower < low < high < higher
 
 
-def test_no_spread_and_a_single_observation():
+def test_an_interval_without_spread_is_a_point_and_that_of_one_value_unknown():
     assert mean_interval([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0)
     mean, low, high = mean_interval([2.0])
     assert mean == 2.0

@@ -68,7 +68,7 @@ def toy_runs() -> pd.DataFrame:
     return runs_table(rows)
 
 
-def test_ranks_and_gains_over_seeds():
+def test_methods_have_ranks_and_gains_with_intervals():
     ranks = method_ranks(toy_runs(), "mini-rn")
     assert list(ranks.columns) == list(RANKS)
     # CoCoOp is not ranked, because it ran on one data set only.

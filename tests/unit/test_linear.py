@@ -37,7 +37,7 @@ def test_results_and_gradients_equal_torchs(shape, trained):
         torch.testing.assert_close(ours[number].grad, theirs[number].grad, rtol=1e-5, atol=1e-4)
 
 
-def test_a_layer_without_bias_and_a_gradient_that_is_not_contiguous():
+def test_a_layer_without_bias_takes_a_gradient_that_is_not_contiguous():
     x, weight, _ = operands(2, 7)
     linear(x, weight).transpose(0, 1).square().sum().backward()
     gradient, x.grad = x.grad, None

@@ -123,7 +123,7 @@ def test_rates_of_a_seed_are_nested(kind, request):
 
 
 @pytest.mark.parametrize("kind", NOISES)
-def test_seeds_differ(kind):
+def test_seeds_choose_different_wrong_labels(kind):
     one, two = (NOISES[kind].label(request_for(10, 16, 8, seed)) for seed in (1, 2))
     assert set(one.image[one.is_noisy]) != set(two.image[two.is_noisy])
 

@@ -79,7 +79,7 @@ def test_a_single_seed_has_no_interval():
     assert "| Linear probe | 0.0 | −8.0 |" in unpadded(markdown(overview, ORIGIN)).replace("+", "")
 
 
-def test_markdown_and_latex():
+def test_the_overview_is_written_as_markdown_and_latex():
     overview = overview_table(toy_runs(), NO_DRAWS, "prompt_ce")
     text = unpadded(markdown(overview, ORIGIN))
     assert "**Random noise: top-1 accuracy (%), mean and standard deviation over 3 seeds, " in text
@@ -228,7 +228,7 @@ def test_figures_of_single_classes(tmp_path):
     assert learning_figure(curves.head(0), "symmetric", ORIGIN).axes == []
 
 
-def test_the_commands(tmp_path, capsys):
+def test_the_commands_write_tables_figures_and_a_summary(tmp_path, capsys):
     results = study(tmp_path / "toy")
     named = ["--backbone", "mini-rn", "--study", "toy", "--protocol", "paper"]
     tables = [results / f"tables/overview.{suffix}" for suffix in ("csv", "md", "tex")]

@@ -200,7 +200,7 @@ def test_transitions_count_the_believed_classes():
     assert row.low < row.share == round(4 / 14, 4) < row.high
 
 
-def test_quality_by_hand():
+def test_quality_equals_values_computed_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
     found = quality(probabilities, np.array([0, 1, 1, 1]))
     assert found.top1 == 75
@@ -212,7 +212,7 @@ def test_quality_by_hand():
     assert low < gain < high
 
 
-def test_margins_by_hand():
+def test_margins_equal_values_computed_by_hand():
     probabilities = np.array([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2]])
     assert np.allclose(label_margins(probabilities, np.array([0, 1])), [0.5, -0.2])
 

@@ -60,7 +60,7 @@ def test_of_many_hard_images_the_first_are_kept_and_all_are_counted():
     assert set(found.hard) == {2 * MOST}
 
 
-def test_the_commands(tmp_path):
+def test_the_commands_write_predictions_and_hard_images(tmp_path):
     results = ptnl.results(reported(tmp_path / "toy"))
     by_image = results.by_image
     assert set(by_image.method) == {"zero_shot", *SHARES}

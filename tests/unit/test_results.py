@@ -84,7 +84,7 @@ def test_two_runs_for_one_cell_are_an_error():
         runs_table([metrics("prompt_ce", 0, 1, 70)] * 2)
 
 
-def test_table_of_methods_over_rates():
+def test_the_table_of_methods_has_a_column_per_rate():
     rows = table_rows(study(TABLES[1]), TABLES[1], 1, "mini-rn")
     assert len(rows) == 2 * 4 * 2
     assert list(rows.method[:2]) == ["classifier_r", "classifier_r"]
@@ -97,7 +97,7 @@ def test_table_of_methods_over_rates():
     assert source.count(r"\midrule") == 2
 
 
-def test_table_of_noise_kinds_at_their_highest_common_rate():
+def test_the_table_of_noise_kinds_is_at_their_highest_common_rate():
     summary = study(TABLES[4], TABLES[4].noises)
     summary = summary[(summary.noise == "symmetric") | (summary.fp == 8)]
     text = unpadded_markdown(table_rows(summary, TABLES[4], 4, "mini-rn"), TABLES[4], 4, TOY)
@@ -106,7 +106,7 @@ def test_table_of_noise_kinds_at_their_highest_common_rate():
     assert "50 % wrong labels" in text
 
 
-def test_table_of_backbones():
+def test_the_table_of_backbones_has_a_row_per_backbone():
     rows = [
         metrics("prompt_ce", fp, seed, 50 + place + seed, backbone=backbone)
         for place, backbone in enumerate(["mine", *BACKBONES])
@@ -133,7 +133,7 @@ def unsupervised() -> tuple[pd.DataFrame, pd.DataFrame]:
     return summarise(runs_table(rows)), pd.DataFrame(ensembles, columns=list(ENSEMBLES))
 
 
-def test_table_of_unsupervised_methods():
+def test_the_table_of_unsupervised_methods_has_ensembles_and_averages():
     summary, ensembles = unsupervised()
     rows = table_rows(summary, TABLES[5], 5, "mini-rn", ensembles)
     text = unpadded_markdown(rows, TABLES[5], 5, TOY).splitlines()
@@ -155,7 +155,7 @@ def test_table_of_unsupervised_methods():
     ]
 
 
-def test_table_of_random_prompts():
+def test_the_table_of_random_prompts_has_mean_and_sd_of_draws():
     draws = pd.DataFrame(
         {
             "dataset": "icons",
@@ -202,7 +202,7 @@ def toy_gradients() -> pd.DataFrame:
     return gradient_ratios([history] * len(runs), runs)
 
 
-def test_gradient_ratios():
+def test_gradient_ratios_leave_out_epochs_without_a_measurement():
     gradients = toy_gradients()
     assert list(gradients.columns) == list(GRADIENTS)
     assert gradients.epoch.tolist() == [2, 3, 4] * 4
@@ -224,7 +224,7 @@ def test_figures_have_a_labelled_line_for_every_method(number):
         assert {text.get_text() for text in axes.texts} == labels
 
 
-def test_figure_of_gradients():
+def test_the_figure_of_gradients_shows_both_ratios():
     """A row of panels for each reading of the ratio, with a marker at every measured epoch."""
     figure = gradient_ratio(toy_gradients(), FIGURES[4], TOY)
     means, sums = figure.axes
@@ -236,7 +236,7 @@ def test_figure_of_gradients():
         assert line.get_marker() not in ("", "None")
 
 
-def test_figure_of_confusion():
+def test_the_figure_of_confusion_shows_the_matrix():
     names = ["apple", "bell", "car"]
     tidy = [
         ("icons", "mini-rn", true, predicted, 80.0 if true == predicted else 10.0)
