@@ -114,13 +114,13 @@ def _with_best(rows: pd.DataFrame, layout: Table) -> pd.DataFrame:
 
 
 def with_published(rows: pd.DataFrame, number: int, numbers: pd.DataFrame) -> pd.DataFrame:
-    """The printed number beside each cell that has one, and ours minus it, in points.
+    """Add to each cell the printed number, if there is one, and ours minus it, in points.
 
-    Of pseudo-labels, the printed numbers are ensembles'.
+    For methods on pseudo-labels, the printed numbers are those of ensembles.
     """
-    pseudo = rows.noise.isin(SELECTIONS)
-    printed = beside(rows.assign(noise=rows.noise.mask(pseudo, "none")), numbers, number)
-    same = rows.estimate == pseudo.map({True: "ensemble", False: "single"})
+    on_pseudo_labels = rows.noise.isin(SELECTIONS)
+    printed = beside(rows.assign(noise=rows.noise.mask(on_pseudo_labels, "none")), numbers, number)
+    same = rows.estimate == on_pseudo_labels.map({True: "ensemble", False: "single"})
     mean, sd = (printed[name].where(same) for name in ("published_mean", "published_sd"))
     return rows.assign(published_mean=mean, published_sd=sd, difference=rows["mean"] - mean)
 

@@ -56,9 +56,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for rows in torch.arange(len(manifest)).split(max(1, TOGETHER // len(names))):
         features = features_of(rows).to(device)
         logits = cosine_logits(features, embeddings, backbone.logit_scale).cpu()
-        confidence, pseudo = logits.softmax(dim=-1).max(dim=-1)
+        confidence, pseudo_labels = logits.softmax(dim=-1).max(dim=-1)
         confused = logits.scatter(1, true[rows, None], -torch.inf).argmax(dim=-1)
-        predictions.append((pseudo, confidence.double(), confused))
+        predictions.append((pseudo_labels, confidence.double(), confused))
         test_logits.append(logits[is_test[rows]])
     columns = zip(*predictions, strict=True)
     of_images = zip(("label_pseudo", "confidence", "label_confused"), columns, strict=True)

@@ -24,9 +24,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if len(args.seed) != len(args.out):
         raise InputError(f"{len(args.seed)} --seed for {len(args.out)} --out")
 
-    pseudo = read_parquet(args.labels, PSEUDO_LABELS)
+    pseudo_labels = read_parquet(args.labels, PSEUDO_LABELS)
     for seed, out in zip(args.seed, args.out, strict=True):
-        chosen = pseudo_shots(pseudo, args.selection, args.shots or len(pseudo), seed)
+        at_most = args.shots or len(pseudo_labels)
+        chosen = pseudo_shots(pseudo_labels, args.selection, at_most, seed)
         if chosen.empty:
             raise InputError(f"{args.labels}: no training images to choose from")
         print(

@@ -1,4 +1,4 @@
-"""What a study has cost."""
+"""The table of a study's cost, and the records of jobs that it is made of."""
 
 import itertools
 
@@ -15,10 +15,10 @@ from ptnl.errors import InputError
 from ptnl.schemas import COST
 from ptnl.study.job_records import read_records
 from ptnl.training.run_files import job_cost
+from tests.unit.made_up import metrics
 from tests.unit.markdown import unpadded
-from tests.unit.test_results import metrics
 
-# Two jobs of two runs each, an hour a job, and a zero-shot job of half an hour.
+# Two jobs of two runs each take an hour each; a zero-shot job takes half an hour.
 RUNS = runs_table(
     [metrics(method, fp, 1, 70) for method in ("linear_probe", "prompt_ce") for fp in (0, 8)]
     + [{**metrics("zero_shot", 0, 0, 60, noise="none"), "job_runs": 1, "job_seconds": 1800.0}]
@@ -49,7 +49,7 @@ def test_devices_are_kept_apart():
     assert len(cost_table(runs, BENCHMARKS[:0], {})) == 5
 
 
-def test_markdown_sums_up():
+def test_the_last_row_of_the_markdown_table_sums_up():
     text = unpadded(markdown(cost_table(RUNS, BENCHMARKS, {"prompt_ce": 1}), "toy"))
     assert "| tune_method | Linear probe | cpu | 1 | 2 | 1:00:00 | 1800.00 |  | 0.50 |" in text
     assert text.endswith("| All |  |  | 5 | 5 | 3:30:00 |  |  | 2.50 |")
@@ -77,7 +77,7 @@ def test_a_job_on_a_full_disk_says_so_and_leaves_no_record(small_disk, capsys):
     assert not (small_disk / "a.tsv").exists()
 
 
-def test_a_record_that_cannot_be_written_leaves_what_is_there(tmp_path, capsys):
+def test_a_record_that_cannot_be_written_removes_nothing(tmp_path, capsys):
     (tmp_path / "a.tsv").mkdir()
     (tmp_path / "a.tsv/mine").touch()
     with pytest.raises(SystemExit) as ended:
@@ -87,7 +87,7 @@ def test_a_record_that_cannot_be_written_leaves_what_is_there(tmp_path, capsys):
     assert [path.name for path in tmp_path.rglob("*")] == ["a.tsv", "mine"]
 
 
-def test_a_clock_that_is_set_back_makes_no_job_negative(tmp_path, monkeypatch):
+def test_a_clock_that_is_set_back_gives_no_job_a_negative_time(tmp_path, monkeypatch):
     clock = itertools.count(2e9, -1e6)
     monkeypatch.setattr("ptnl.cli.job.time.time", lambda: next(clock))
     with pytest.raises(SystemExit):
@@ -96,7 +96,7 @@ def test_a_clock_that_is_set_back_makes_no_job_negative(tmp_path, monkeypatch):
     assert record.seconds >= 0
 
 
-def test_a_process_knows_what_it_took(monkeypatch):
+def test_a_process_knows_its_time_and_memory(monkeypatch):
     begun = psutil.Process().create_time()
     monkeypatch.setattr("ptnl.training.run_files.time.time", lambda: begun + 12.5)
     cost = job_cost(3, torch.device("cpu"))

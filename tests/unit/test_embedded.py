@@ -1,4 +1,4 @@
-"""The shipped data sets and backbones are what the README says they are."""
+"""The shipped data sets and backbones are as their README describes them."""
 
 import io
 
@@ -37,7 +37,7 @@ def shipped(request):
     return request.param, read_parquet(verified(f"{request.param}.parquet"), IMAGES)
 
 
-def test_enough_images_of_enough_classes(shipped):
+def test_data_sets_have_enough_images_of_every_class(shipped):
     name, table = shipped
     counts = table.groupby(["class_name", "split"]).size().unstack()
     assert len(counts) == DATASETS[name].classes == CLASSES[name]
@@ -49,7 +49,7 @@ def test_enough_images_of_enough_classes(shipped):
     assert sorted(table.label.unique()) == list(range(len(counts)))
 
 
-def test_no_drawing_in_two_splits(shipped):
+def test_no_drawing_is_in_two_splits(shipped):
     _, table = shipped
     assert table.image.is_unique
     pictures = [Image.open(io.BytesIO(png)) for png in table.png]
@@ -57,7 +57,7 @@ def test_no_drawing_in_two_splits(shipped):
     assert table.png.is_unique
 
 
-def test_near_duplicates_are_found_wherever_they_stand():
+def test_near_duplicates_are_found_wherever_they_are_placed():
     ring = Image.new("L", (64, 64), 255)
     ImageDraw.Draw(ring).ellipse((8, 8, 55, 55), outline=0, width=6)
     moved = Image.new("L", (64, 64), 255)
@@ -69,7 +69,7 @@ def test_near_duplicates_are_found_wherever_they_stand():
     assert list(seen_before(vectors[1:], vectors[:1], 0.98)) == [True, False]
 
 
-def test_only_permissive_licences_and_everyone_is_named(shipped):
+def test_licences_are_permissive_and_authors_are_named(shipped):
     _, table = shipped
     assert set(table.license) <= PERMISSIVE
     assert (table.author != "").all()
@@ -77,7 +77,7 @@ def test_only_permissive_licences_and_everyone_is_named(shipped):
     assert all(f"[{icon_set}]" in credits for icon_set in table.icon_set.unique())
 
 
-def test_sizes():
+def test_shipped_files_are_small():
     for dataset in CLASSES:
         assert (FOLDER / f"{dataset}.parquet").stat().st_size < 8e6
     for backbone in SHIPPED:
@@ -94,7 +94,7 @@ def test_every_asset_has_its_checksum():
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_backbones_load_and_know_the_names_of_all_classes(name):
+def test_backbones_have_a_trained_embedding_for_every_token_of_a_class_name(name):
     backbone = load_backbone(name, CPU)
     assert not any(p.requires_grad for p in backbone.model.parameters())
     rows = backbone.model.token_embedding.weight
@@ -134,7 +134,7 @@ def test_weights_of_the_wrong_shape_are_refused(tmp_path, change, sentence):
         load_files("x", FOLDER / source.config, tmp_path / "w.safetensors", CPU)
 
 
-def test_weights_that_are_no_safetensors_are_refused(tmp_path):
+def test_weights_that_are_not_safetensors_are_refused(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"pickle")
     with pytest.raises(InputError, match=r"w.safetensors: not readable as safetensors"):
         load_files("x", FOLDER / "mini-rn.json", tmp_path / "w.safetensors", CPU)
@@ -159,7 +159,7 @@ def test_a_placed_drawing_stays_whole():
         ("bold", "bold"),
     ],
 )
-def test_spoken_names(icon, name):
+def test_names_of_icons_become_spoken_names(icon, name):
     assert spoken_name(icon, suffixes=("24-filled",)) == name
 
 

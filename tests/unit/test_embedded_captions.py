@@ -1,4 +1,4 @@
-"""What drawings are called and how they look in the pre-training of the embedded backbones."""
+"""Captions and looks of the drawings on which the embedded backbones are pre-trained."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def vocabulary():
 
 
 def captions(vocabulary, noisy_share, name="bell", batches=60):
-    """Texts of captions of one name, by class of lengths mixed, without start and end."""
+    """Captions of one name for many random looks, without start and end tokens."""
     captioner = Captioner(NAMES, SYNONYMS, TAGS, noisy_share)
     texts = []
     for seed in range(batches):
@@ -29,7 +29,7 @@ def captions(vocabulary, noisy_share, name="bell", batches=60):
     return [vocabulary.tokenizer.decode([word_of[n] for n in text]).strip() for text in texts]
 
 
-def test_telling_captions_say_the_name_or_a_synonym_and_speak_of_the_look(vocabulary):
+def test_plain_captions_give_the_name_or_a_synonym_and_the_look(vocabulary):
     texts = captions(vocabulary, 0.0)
     assert all("bell" in text or "chime" in text for text in texts)
     assert 0.05 < np.mean(["chime" in text for text in texts]) < 0.25
@@ -61,23 +61,23 @@ def test_captions_fit_the_context_and_keep_their_end(vocabulary):
         assert [list(row[1:end]) for row, end in zip(padded, ends, strict=True)] == texts
 
 
-def test_words_are_looked_up_one_by_one_as_the_tokeniser_reads_the_whole(vocabulary):
+def test_looking_words_up_one_by_one_equals_tokenising_the_whole_text(vocabulary):
     for text in ("a light bulb.", "bell, alarm, sound", "the white button with a bell."):
         whole = [vocabulary.index[token] for token in vocabulary.tokenizer.encode(text)]
         assert vocabulary.tokens_of(text) == whole
 
 
-def test_looks_are_named_as_they_are():
+def test_words_for_a_look_describe_it_correctly():
     rng = np.random.default_rng(1)
     looks = draw_looks(rng, np.zeros(400, bool), np.array([""] * 400))
     assert (looks.ink != looks.paper).all()
     for i in range(400):
-        said = " ".join(looks.describe(i, rng) for _ in range(5)).split()
+        words = " ".join(looks.describe(i, rng) for _ in range(5)).split()
         lighter = LIGHTNESS[looks.ink[i]] > LIGHTNESS[looks.paper[i]]
-        assert set(said) - {"small", "large", "inverted"} <= {COLOURS[looks.ink[i]]}
-        assert "inverted" not in said or lighter
-        assert "small" not in said or looks.scale[i] < SMALL
-        assert "large" not in said or looks.scale[i] > LARGE
+        assert set(words) - {"small", "large", "inverted"} <= {COLOURS[looks.ink[i]]}
+        assert "inverted" not in words or lighter
+        assert "small" not in words or looks.scale[i] < SMALL
+        assert "large" not in words or looks.scale[i] > LARGE
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_styles_come_from_the_names_of_drawings_and_sets(icon_set, icon, style):
     assert style_of(icon_set, icon) == style
 
 
-def test_synonyms_and_tags_of_an_icon_set():
+def test_synonyms_and_tags_of_an_icon_set_are_read():
     icon_set = {
         "suffixes": {"outline": "Outline"},
         "aliases": {
@@ -114,7 +114,7 @@ def test_synonyms_and_tags_of_an_icon_set():
     ]
 
 
-def test_tags_of_the_word_lists():
+def test_tags_of_the_word_lists_are_read():
     assert list(icon_tags({"arrow-left": ["Back", "<-"]})) == [("arrow left", "back")]
     found = emoji_keywords({"x": ["grinning_face", "happy", ":D", "big_smile"]})
     assert list(found) == [("grinning face", "happy"), ("grinning face", "big smile")]

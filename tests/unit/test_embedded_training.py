@@ -1,4 +1,4 @@
-"""The trainings of the embedded backbones: painting, losses, and going on after a cut."""
+"""Pre-training of the embedded backbones: painting, losses, and resuming after a kill."""
 
 import io
 import sys
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 NAMES = ["bell", "star", "sun", "moon"]
 
 
-def png(image):
+def png(image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
@@ -29,7 +29,7 @@ def png(image):
 
 @pytest.fixture(scope="module")
 def rows():
-    """Twelve drawings of four names, every third with colours of its own."""
+    """Twelve drawings of four names; every third has its own colours."""
     drawn = []
     for i in range(12):
         opacity = Image.new("L", (64, 64), 0)
@@ -53,13 +53,13 @@ def test_drawings_are_painted_in_ink_on_paper_or_in_their_own_colours(rows):
     ink, paper = torch.tensor([8, 8]), torch.tensor([1, 5])  # blue on white, on yellow
     image = drawings.paint(torch.tensor([1, 3]), ink, paper, still)
     pixels = ((image * drawings.std + drawings.mean) * 255).round().int()
-    assert pixels[0, :, 24, 25].tolist() == [40, 90, 210]  # a monochrome drawing
-    assert pixels[1, :, 24, 27].tolist() == [255, 0, 0]  # one with its own red
+    assert pixels[0, :, 24, 25].tolist() == [40, 90, 210]  # a monochrome drawing, in blue
+    assert pixels[1, :, 24, 27].tolist() == [255, 0, 0]  # a drawing with its own red
     assert pixels[0, :, 63, 63].tolist() == [255, 255, 255]
     assert pixels[1, :, 63, 63].tolist() == [250, 210, 30]
 
 
-def test_a_step_can_be_drawn_again(rows):
+def test_a_later_step_can_be_drawn_without_those_before_it(rows):
     steps = Steps.of(rows, draw=weighted(np.ones(12), 6), seed=3)
     ahead = list(load(steps, 0, 4, CPU, workers=0))
     (again,) = load(steps, 3, 4, CPU, workers=0)
@@ -75,7 +75,7 @@ def test_rows_are_drawn_by_weight():
     assert counts[2] / counts[1] == pytest.approx(3, rel=0.15)
 
 
-def test_pairs_of_equal_name_share_the_target():
+def test_pairs_with_the_same_name_share_the_target():
     image = F.normalize(torch.randn(3, 4), dim=-1)
     text = F.normalize(torch.randn(3, 4), dim=-1)
     logits = 10 * image @ text.T
@@ -85,7 +85,7 @@ def test_pairs_of_equal_name_share_the_target():
     torch.testing.assert_close(found, expected)
 
 
-def test_token_embeddings_decay_at_a_rate_of_their_own():
+def test_token_embeddings_have_their_own_weight_decay():
     class Tower(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -104,12 +104,13 @@ def test_token_embeddings_decay_at_a_rate_of_their_own():
 
 @pytest.mark.parametrize("shape", [(8, 8), (3, 24, 8), (2, 8, 24)])
 def test_updates_are_orthogonalised(shape):
+    torch.manual_seed(0)
     singular = torch.linalg.svdvals(orthogonalise(torch.randn(shape)))
     assert singular.min() > 0.3
     assert singular.max() < 1.3
 
 
-def test_muon_treats_matrices_of_one_shape_as_each_alone():
+def test_muon_updates_stacked_matrices_as_it_updates_each_alone():
     torch.manual_seed(0)
     start = [torch.randn(4, 6) for _ in range(2)] + [torch.randn(6, 4)]
     gradients = [torch.randn_like(m) for m in start]
@@ -129,7 +130,7 @@ def test_muon_treats_matrices_of_one_shape_as_each_alone():
 
 @pytest.fixture
 def build(tmp_path, rows):
-    """The files of a very small training."""
+    """A folder with the files of a very small training."""
     words = pd.DataFrame({"name": ["bell"], "kind": ["tag"], "word": ["alarm"]})
     table = pd.DataFrame(
         {"class_name": ["bell", "star"], "label": [0, 1], "split": "val", "png": rows.png[:2]}
@@ -167,7 +168,7 @@ def build(tmp_path, rows):
     return tmp_path
 
 
-def test_a_training_that_was_cut_goes_on_with_the_same_numbers(build, monkeypatch):
+def test_a_resumed_training_gives_the_same_weights(build, monkeypatch):
     monkeypatch.setattr(training, "REPORT_STEPS", 3)
 
     def run(name):

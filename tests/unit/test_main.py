@@ -1,4 +1,4 @@
-"""The `ptnl` command itself."""
+"""What the `ptnl` command sets up before it runs a subcommand."""
 
 import os
 import sys
@@ -9,7 +9,9 @@ from ptnl.cli.main import run
 
 
 @pytest.mark.parametrize(("set_by_the_user", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_that_wait_do_not_spin_unless_told_to(set_by_the_user, policy, monkeypatch, capsys):
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(
+    set_by_the_user, policy, monkeypatch, capsys
+):
     monkeypatch.setenv("OMP_WAIT_POLICY", set_by_the_user or "")
     if set_by_the_user is None:
         monkeypatch.delenv("OMP_WAIT_POLICY")

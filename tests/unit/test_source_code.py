@@ -1,4 +1,4 @@
-"""Which code a command can reach, and which edits count."""
+"""Which code a command can reach, and which edits change its checksums."""
 
 from pathlib import Path
 
@@ -62,18 +62,19 @@ def sgd(loss):
 
 @pytest.fixture
 def package(tmp_path, monkeypatch) -> Path:
+    """A small package in place of `ptnl`."""
     folder = tmp_path / "ptnl"
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     (folder / "__init__.py").touch()
     monkeypatch.setattr(source_code, "PACKAGE", folder)
-    forget()
+    clear_caches()
     yield folder
-    forget()
+    clear_caches()
 
 
-def forget() -> None:
+def clear_caches() -> None:
     for function in vars(source_code).values():
         if hasattr(function, "cache_clear"):
             function.cache_clear()
@@ -87,7 +88,7 @@ def names(found: dict) -> dict[str, set[str]]:
     return {module: set(parts) for module, parts in found.items()}
 
 
-def test_what_a_command_can_reach(package):
+def test_a_command_reaches_the_definitions_that_it_mentions(package):
     common = {
         "cli.train": {"main"},
         "late": {"(module)", "at_last"},
@@ -120,9 +121,9 @@ def test_what_a_command_can_reach(package):
         ("errors.py", "pass", "code = 2", set()),
     ],
 )
-def test_an_edit_changes_what_can_reach_it(package, file, old, new, changed):
+def test_an_edit_changes_only_the_checksum_of_its_definition(package, file, old, new, changed):
     def flat() -> dict[str, str]:
-        forget()
+        clear_caches()
         return {
             f"{module}.{name}": checksum
             for module, parts in reached().items()
@@ -136,7 +137,7 @@ def test_an_edit_changes_what_can_reach_it(package, file, old, new, changed):
     assert {name for name in after if after[name] != before.get(name)} == changed
 
 
-def test_a_name_that_is_not_there(package):
+def test_an_unknown_name_is_an_error(package):
     assert is_defined("ptnl.losses.ce")
     assert not is_defined("ptnl.losses.other")
     with pytest.raises(KeyError, match=r"ptnl\.losses\.other"):

@@ -34,8 +34,11 @@ def test_every_image_of_every_draw_has_its_views(augmented):
     assert views.shape == (VIEWS, len(images), 128)
     assert np.isfinite(views).all()
     assert (views[0] != views[1]).any(axis=1).all()
-    noise, pseudo = (augmented.results / name for name in ("noise", "pseudoshots"))
-    draws = [*noise.rglob(f"seed-{SEED}.parquet"), *pseudo.rglob(f"seed-{SEED}.parquet")]
+    draws = [
+        draw
+        for folder_of_draws in ("noise", "pseudoshots")
+        for draw in (augmented.results / folder_of_draws).rglob(f"seed-{SEED}.parquet")
+    ]
     seen = [set(read_parquet(draw, VIEW_IMAGES).image) for draw in draws]
     assert len(seen) == 4  # symmetric, confusion, imported, pseudo-labels
     assert set(images) == set.union(*seen)

@@ -193,11 +193,11 @@ def draws_of_images(wildcards):
         if NOISES[noise].draws_images
         for fp in options["fps"]
     ]
-    pseudo = [
+    pseudo_labelled = [
         f"<results>/pseudoshots/{wildcards.dataset}/{wildcards.backbone}/{noise}/{seed}"
         for noise in grid.pseudo_labels_of(config, wildcards.dataset, wildcards.backbone)
     ]
-    return imported + pseudo
+    return imported + pseudo_labelled
 
 
 def views_of_job(wildcards):
