@@ -14,7 +14,7 @@ NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptn
 	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
 	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
-.PHONY: demo test unit test-exports check coverage test-faults test-slurm slurm rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
+.PHONY: demo test unit test-exports check coverage test-faults test-slurm slurm rehearsal docs check-links lint format clean lock assets gpu-bench wheels
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -68,7 +68,7 @@ slurm: $(READY)
 # No environment is made for these two: a compute node has one of its own, and often no network.
 DEVICE ?= cuda
 gpu-bench: ## what a GPU has to show: right, fast, whole; DEVICE=cpu rehearses it
-	@python3 -m tests.benchmarks.gpu --device $(DEVICE) --out results/gpu-bench
+	@python3 -m tests.measurements.gpu --device $(DEVICE) --out results/gpu-bench
 
 PLATFORM ?= manylinux_2_28_x86_64
 FOR_PYTHON ?= 3.12
@@ -103,15 +103,15 @@ format: $(READY) ## rewrite the code in its format
 	@ruff format .
 	@snakefmt Snakefile workflow
 
-embedded: $(READY) ## rebuild the shipped data sets and backbones (DEVICE=cuda trains on a GPU)
-	@snakemake --snakefile workflow/embedded/Snakefile --cores $(CORES) --config device=$(DEVICE)
+assets: $(READY) ## rebuild the shipped data sets and backbones (DEVICE=cuda trains on a GPU)
+	@snakemake --snakefile workflow/assets/Snakefile --cores $(CORES) --config device=$(DEVICE)
 
 clean: ## remove the files that the embedded study has made, and no others
 	@if [ -e $(READY) ]; then $(SNAKEMAKE) --delete-all-output; fi
 
 lock: ## resolve the environment anew and pin it
 	@$(NEW_VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade -e '.[test,embedded]'
+	@$(BIN)/python -m pip install --quiet --upgrade -e '.[test,assets]'
 	@{ echo '# Every package of the environment, exactly. `make lock` writes it anew.'; \
 	  $(BIN)/python -m pip freeze --all --exclude-editable | sed -E \
 	  '/^pip==/d; s/^((nvidia|cuda)-.*|triton==.*)$$/\1 ; sys_platform == "linux"/'; } \

@@ -209,8 +209,8 @@ TPT: Schema = {
     "accuracy": "double",  # and after one step on each image
 }
 
-# One row a kind of jobs: what they cost. A stage that makes no runs knows its time from Snakemake's
-# benchmark files, which say nothing of the device.
+# What jobs cost, one row for each stage, method and device. The time of a stage that makes no runs
+# comes from the records of its jobs (`ptnl.study.job_records`), which do not name the device.
 COST: Schema = {
     "stage": "string",
     "method": "string",  # empty where a stage serves all methods

@@ -1,4 +1,4 @@
-"""Artefacts of every kind, and ways in which files rot: for the suite and its benchmark."""
+"""Files of every kind that ptnl reads, and ways to damage them: for tests and measurements."""
 
 import random
 from collections.abc import Callable

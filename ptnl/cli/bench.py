@@ -15,7 +15,7 @@ import torch
 from ptnl.analysis.figures.cost import cost_over_classes_and_runs
 from ptnl.analysis.figures.style import save
 from ptnl.backbones.registry import SHIPPED
-from ptnl.bench.measure import UNTRAINED, Setting, as_table, bench_backbone, measure
+from ptnl.bench.step_cost import UNTRAINED, Setting, as_table, bench_backbone, measure
 from ptnl.cli.entry import add_device, parser, start
 from ptnl.io import atomic_path, write_parquet
 from ptnl.machine.devices import choose_device

@@ -40,7 +40,7 @@ def calibrate(device: str, threads: int) -> None:
     """Measure this machine, and keep what was measured."""
     import torch
 
-    from ptnl.bench.machine import measured_rates
+    from ptnl.bench.machine_rates import measured_rates
     from ptnl.machine.devices import choose_device
 
     torch.set_num_threads(threads)

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from collections import Counter
 
-from tests.benchmarks.damaged_files import damaged
 from tests.faults.studies import NotSurvived, Outcome
+from tests.measurements.damaged_files import damaged
 from tests.workflow.conftest import ROOT
 
 # What is hostile -> the tests that try it, and what they have seen if they pass.

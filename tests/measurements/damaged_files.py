@@ -1,6 +1,6 @@
 """Damage files of every kind at random, and count what readers make of them.
 
-    python -m tests.benchmarks.damaged_files [COUNT]
+    python -m tests.measurements.damaged_files [COUNT]
 
 Every bit flip, truncation, swap of blocks and empty file must be found, with the file named, or be
 without effect on what is read.

@@ -1,6 +1,6 @@
 """Why claims of the paper do not hold on the embedded study, measured on its finished runs.
 
-    python -m tests.benchmarks.why_claims_fail results/embedded
+    python -m tests.measurements.why_claims_fail results/embedded
 
 Nothing is trained. Means over seeds at the highest rate of wrong labels:
 

@@ -1,7 +1,7 @@
 """How time and memory grow with classes, runs and images, and planning with the runs of a study.
 
-    python -m tests.benchmarks.scale --out scale          # an hour of one core
-    python -m tests.benchmarks.scale --out scale --only planning
+    python -m tests.measurements.scale --out scale          # an hour of one core
+    python -m tests.measurements.scale --out scale --only planning
 
 Rows are made up, what works on them is the project's. Each point is written to `scale.csv` as it is
 measured, then slopes are printed and `scale.svg` and `scale.png` drawn. A slope is that of the
@@ -26,9 +26,9 @@ import torch
 from matplotlib.figure import Figure
 
 from ptnl.analysis.figures.style import COLOURS, GREY, MARKERS, STYLE, caption, save
-from ptnl.bench.measure import peak_gib
+from ptnl.bench.step_cost import peak_gib
 from ptnl.machine.memory import keep_freed_memory
-from tests.benchmarks.scale_work import Curve, Work, curves, planned_runs
+from tests.measurements.scale_work import Curve, Work, curves, planned_runs
 
 SHORT, REPEATS = 0.5, 3  # work of fewer seconds is repeated so often, and the fastest counts
 

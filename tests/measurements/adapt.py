@@ -1,7 +1,7 @@
 """What adapting without labels gains over zero-shot, beside what else one could do.
 
-python -m tests.benchmarks.adapt --features FOLDER --out adapt.csv
-python -m tests.benchmarks.adapt --out adapt.csv --table
+python -m tests.measurements.adapt --features FOLDER --out adapt.csv
+python -m tests.measurements.adapt --out adapt.csv --table
 
 A seed takes half of the images of every class as a user's folder, whose labels nobody sees; the
 other half are new images. Rows are appended as they are done, so that a stopped call goes on.
@@ -28,13 +28,13 @@ from ptnl.own.names import Classes
 from ptnl.own.prompts import SHOTS, RunPlan, ensembled, equal_sized, robust_loss, train
 from ptnl.training.losses import cross_entropy
 from ptnl.training.tuning import SweepData, cosine_logits
-from tests.benchmarks.shipped import (
-    benchmark_parser,
+from tests.measurements.shipped import (
     completed,
     markdown_table,
+    measurement_parser,
     shipped_features,
 )
-from tests.benchmarks.transclip import transduced
+from tests.measurements.transclip import transduced
 
 PROMPTS = 4  # of an ensemble
 LP_ITERATIONS = 300  # of LP++'s code
@@ -193,7 +193,7 @@ def gains(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = benchmark_parser(__doc__)
+    parser = measurement_parser(__doc__)
     parser.add_argument("--backbones", nargs="+", default=["mini-rn", "mini-vit"])
     args = parser.parse_args(argv)
     torch.set_num_threads(1)

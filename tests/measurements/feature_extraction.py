@@ -1,8 +1,8 @@
 """Image features a second: ours beside a plain torch DataLoader, and memory over many images.
 
-    python tests/benchmarks/feature_extraction.py --backbone mini-rn ViT-B-32
-    python tests/benchmarks/feature_extraction.py --preparation
-    python tests/benchmarks/feature_extraction.py --memory 50000
+    python -m tests.measurements.feature_extraction --backbone mini-rn ViT-B-32
+    python -m tests.measurements.feature_extraction --preparation
+    python -m tests.measurements.feature_extraction --memory 50000
 
 On synthetic JPEGs of the size of photographs. The two take turns in one process, on the same
 threads, and the best of each counts. On a busy machine only the ratios mean something.
@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
 from ptnl.backbones.registry import BACKBONES, Shipped
-from ptnl.bench.machine import photograph
+from ptnl.bench.machine_rates import photograph
 from ptnl.features.decoding import read_image
 from ptnl.features.encode import ImageEncoder, encoded_batches, prepared
 from ptnl.features.images import read_pixels

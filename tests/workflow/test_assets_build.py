@@ -1,4 +1,4 @@
-"""The embedded build from packages to model card, small and on made-up icon sets."""
+"""The build of the assets, from packages to model card, small and on made-up icon sets."""
 
 import io
 import json
@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-CODE = ROOT / "workflow/embedded"
+CODE = ROOT / "workflow/assets"
 CLASSES = ["bell", "star"]
 OTHERS = ["sun", "moon", "tree", "fish", "bird"]
 
@@ -57,7 +57,7 @@ def pack(path, files):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("embedded")
+    folder = tmp_path_factory.mktemp("assets")
     spec = yaml.safe_load((CODE / "config.yaml").read_text())
     text = {"context_length": 48, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
     small = {"batch_size": 4, "samples": 24, "warmup": 0.3}

@@ -1,4 +1,4 @@
-"""What drawings are called and how they look in the pre-training of the embedded backbones."""
+"""Captions and looks of the drawings that the shipped backbones are pre-trained on."""
 
 import numpy as np
 import pytest

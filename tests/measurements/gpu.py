@@ -2,7 +2,7 @@
 
     make gpu-bench                                  # on a machine with a GPU
     make gpu-bench DEVICE=cpu                       # the same path, small, to rehearse it
-    python -m tests.benchmarks.gpu --device cuda --out gpu --minutes 8
+    python -m tests.measurements.gpu --device cuda --out gpu --minutes 8
 
 Each part writes its result before the next begins, most wanted first, and a part that fails does
 not stop the others. The summary is `summary.md` in the folder; `--docs FILE` appends it there.
@@ -28,7 +28,7 @@ import pandas as pd
 import torch
 
 from ptnl.backbones.loading import LoadedBackbone
-from ptnl.bench.measure import Setting, as_table, bench_backbone, class_names, measure
+from ptnl.bench.step_cost import Setting, as_table, bench_backbone, class_names, measure
 from ptnl.features.encode import ImageEncoder, encoded_batches
 from ptnl.machine.devices import choose_device
 from ptnl.machine.precision import choose_dtypes
@@ -38,7 +38,7 @@ from ptnl.training.losses import cross_entropy
 from ptnl.training.optim import train_sgd
 from ptnl.training.run_files import device_name
 from ptnl.training.tuning import cosine_logits
-from tests.benchmarks.feature_extraction import photographs
+from tests.measurements.feature_extraction import photographs
 
 ROOT = Path(__file__).parents[2]
 SGD = {  # of the paper
@@ -257,9 +257,9 @@ def processes(device: torch.device, sizes: Sizes) -> str:
     """Steps a second of several processes that train on one GPU at once."""
     code = """
 import sys, torch
-from ptnl.bench.measure import bench_backbone
+from ptnl.bench.step_cost import bench_backbone
 from ptnl.machine.precision import choose_dtypes
-from tests.benchmarks.gpu import step_milliseconds
+from tests.measurements.gpu import step_milliseconds
 device, name = torch.device(sys.argv[1]), sys.argv[2]
 classes, runs, epochs = map(int, sys.argv[3:])
 backbone, dtype = bench_backbone(name, device), choose_dtypes(device, "auto").text

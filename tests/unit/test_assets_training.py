@@ -1,4 +1,4 @@
-"""The trainings of the embedded backbones: painting, losses, and going on after a cut."""
+"""How the shipped backbones are trained: painted drawings, losses, and resuming after a stop."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""What the benchmarks of a user's own images share: shipped images encoded, and their tables."""
+"""What the measurements of commands on a user's own images share: encoded images, and tables."""
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
@@ -44,12 +44,12 @@ def weights_of(backbone: str) -> str:
     return sha256(verified(f"{backbone}.safetensors"))[:8]
 
 
-def benchmark_parser(doc: str) -> argparse.ArgumentParser:
-    """The options of a benchmark over data sets and seeds whose rows are kept in a CSV file."""
+def measurement_parser(doc: str) -> argparse.ArgumentParser:
+    """Options of a script that measures data sets and seeds, and keeps its rows in a CSV file."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--datasets", nargs="+", default=["icons", "symbols"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
-    parser.add_argument("--features", type=Path, default=Path("/tmp/ptnl-benchmark-features"))
+    parser.add_argument("--features", type=Path, default=Path("/tmp/ptnl-measurements-features"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--table", action="store_true", help="only show what is there")
     return parser

@@ -11,7 +11,7 @@ import torch
 from open_clip.transform import PreprocessCfg
 from PIL import Image
 
-from ptnl.bench.measure import fastest, product_gflops
+from ptnl.bench.step_cost import fastest, product_gflops
 from ptnl.data.notes import counted
 from ptnl.features.encode import prepared
 from ptnl.features.images import read_pixels

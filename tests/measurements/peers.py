@@ -1,6 +1,6 @@
 """A training step as CoOp's and NLPrompt's trainers take it, beside ours, in one run.
 
-    python -m tests.benchmarks.peers --threads 1
+    python -m tests.measurements.peers --threads 1
 
 Both trainers are written here again, plainly, from what their code does (KaiyangZhou/CoOp at
 1e5ec09, qunovo/NLPrompt at 6266a82), on open_clip's modules and with the same weights and images as
@@ -26,8 +26,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ptnl.backbones.loading import LoadedBackbone
-from ptnl.bench.measure import bench_backbone, class_names, fastest
 from ptnl.bench.reference import PlainPrompts
+from ptnl.bench.step_cost import bench_backbone, class_names, fastest
 from ptnl.data import datasets_of
 from ptnl.features.encode import ImageEncoder
 from ptnl.machine.memory import keep_freed_memory

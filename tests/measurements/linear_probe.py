@@ -1,6 +1,6 @@
 """Linear probes of a sweep: all runs at once, one at a time, and by scikit-learn.
 
-    python tests/benchmarks/linear_probe.py --results results/embedded
+    python -m tests.measurements.linear_probe --results results/embedded
 
 On the few-shot draws of a study that has been run, with its wrong labels, on one thread. A solver
 may be fast because it stops early, so each line says how far its probabilities are, at most, from

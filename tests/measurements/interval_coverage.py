@@ -1,6 +1,6 @@
 """How often intervals over seeds cover the truth, by how strongly data sets go together.
 
-    python -m tests.benchmarks.interval_coverage
+    python -m tests.measurements.interval_coverage
 
 Differences are normal; a seed's on different data sets are correlated, because a seed decides the
 same random numbers everywhere. Three intervals: the one that verdicts rest on; a bootstrap that

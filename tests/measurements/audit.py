@@ -1,7 +1,7 @@
 """Which way of scoring labels finds the wrong ones: ours beside those that others use.
 
-python -m tests.benchmarks.audit --features FOLDER --out audit.csv
-python -m tests.benchmarks.audit --out audit.csv --table
+python -m tests.measurements.audit --features FOLDER --out audit.csv
+python -m tests.measurements.audit --out audit.csv --table
 
 Needs cleanlab[datalab] 2.9, which is not in the lock. All train images of a data set, labels gone
 wrong on purpose; area under the precision-recall curve, and the share of wrong labels that are
@@ -27,10 +27,10 @@ from ptnl.own.experts import INVERSE_PENALTY, NEIGHBOURS
 from ptnl.own.label_scores import score_labels
 from ptnl.own.names import Classes
 from ptnl.own.prompts import label_margins
-from tests.benchmarks.shipped import (
-    benchmark_parser,
+from tests.measurements.shipped import (
     completed,
     markdown_table,
+    measurement_parser,
     shipped_features,
     weights_of,
 )
@@ -164,7 +164,7 @@ def cell(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = benchmark_parser(__doc__)
+    parser = measurement_parser(__doc__)
     parser.add_argument("--backbone", default="mini-rn")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)

@@ -1,6 +1,6 @@
 """Memory and speed of the commands on a user's own images, by the number of images.
 
-python -m tests.benchmarks.many_images --folder FOLDER --images 1000 10000 100000
+python -m tests.measurements.many_images --folder FOLDER --images 1000 10000 100000
 
 Makes up images: shipped icons, each moved, mirrored and tinted anew, every tenth with a wrong
 label. Every command is a process of its own on one thread: its peak memory is the operating

@@ -1,4 +1,4 @@
-"""The work whose growth `tests.benchmarks.scale` measures: the project's own, on made-up rows."""
+"""The work whose growth `tests.measurements.scale` measures: the project's own, on made-up rows."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from ptnl.backbones.assets import FOLDER
-from ptnl.bench.measure import bench_backbone, class_names
+from ptnl.bench.step_cost import bench_backbone, class_names
 from ptnl.cli import pseudolabel_zeroshot
 from ptnl.data import datasets_of
 from ptnl.data.counting import sizes_of
@@ -33,7 +33,7 @@ from ptnl.study.reasons import NOT_THERE
 from ptnl.text import context_prompts
 from ptnl.text.packing import pack
 from ptnl.training.run_files import open_features
-from tests.benchmarks.peers import CONTEXT, Ours
+from tests.measurements.peers import CONTEXT, Ours
 
 CLASSES = (10, 30, 100, 300, 1000)
 RUNS = (1, 4, 16, 64)

@@ -6,7 +6,7 @@ does, on a study's own draws: for every data set and rate it takes the setting o
 clean validation labels, mean over seeds, and says how much better its test accuracy is than that
 of the method's one setting. Needs the features and draws of a study that has run.
 
-python -m tests.benchmarks.tuned_on_clean_labels --results results/later --method tip_adapter
+python -m tests.measurements.tuned_on_clean_labels --results results/later --method tip_adapter
 """
 
 import argparse
