@@ -1,10 +1,10 @@
-"""What adapting without labels gains over zero-shot, beside what else one could do.
+"""How much adapting without labels gains over zero-shot, compared with other ways to do it.
 
 python -m tests.measurements.adapt --features FOLDER --out adapt.csv
 python -m tests.measurements.adapt --out adapt.csv --table
 
-A seed takes half of the images of every class as a user's folder, whose labels nobody sees; the
-other half are new images. Rows are appended as they are done, so that a stopped call goes on.
+For each seed, half of the images of every class are a user's folder, whose labels no method sees;
+the other half are new images. Rows are written as they are measured, so a stopped call can resume.
 """
 
 from collections.abc import Sequence
@@ -36,8 +36,8 @@ from tests.measurements.shipped import (
 )
 from tests.measurements.transclip import transduced
 
-PROMPTS = 4  # of an ensemble
-LP_ITERATIONS = 300  # of LP++'s code
+PROMPTS = 4  # in an ensemble
+LP_ITERATIONS = 300  # as in LP++'s code
 TITLES = {
     "zero_shot": "zero-shot",
     "upl_ce": "Robust UPL (CE)",
@@ -47,7 +47,7 @@ TITLES = {
     "lp_plus_plus": "LP++",
     "transclip": "TransCLIP",
 }
-# What makes the difference between prompts and TransCLIP.
+# Variants that show what makes the difference between prompts and TransCLIP.
 REASONS = {
     "upl_all": "Robust UPL (GCE, ensemble), all images",
     "upl_true": "the same 16 images a class, true labels",
@@ -55,12 +55,13 @@ REASONS = {
     "gaussians": "TransCLIP without neighbours",
     "neighbours": "TransCLIP without Gaussians",
 }
-# In the folder, and new ones. TransCLIP learns from what it classes: it sees the new images too.
+# Images in the folder, and new ones. TransCLIP learns from the images that it classifies, and so
+# also from the new ones.
 PLACES = ("folder", "new")
 
 
 def halves(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the images in a user's folder, and of the new ones: half of every class each."""
+    """Rows of the images in a user's folder and of the new images: half of every class each."""
     folder = []
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -71,7 +72,7 @@ def halves(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def plans_of(labels: np.ndarray, shots: int, seed: int) -> list[RunPlan]:
-    """Trainings of an ensemble on up to `shots` images of every label."""
+    """The trainings of an ensemble, each on up to `shots` images of every label."""
     everyone, nobody = np.arange(len(labels)), np.array([], dtype=np.int64)
     return [
         RunPlan(run, draw_per_class(labels, everyone, shots, run, 0), nobody)
@@ -87,7 +88,7 @@ def prompt_guesses(
     guess: np.ndarray,
     seed: int,
 ) -> dict[str, list[Tensor]]:
-    """Predictions (N) for all images of prompts tuned on the folder's, which come first."""
+    """Predictions (N) for all images, by prompts tuned on the folder's images, which come first."""
     plans = plans_of(guess, SHOTS, seed)
     guesses = {}
     for name, loss in (("upl_ce", cross_entropy), ("upl_gce", robust_loss)):
@@ -124,13 +125,13 @@ def reasons(
     guess: np.ndarray,
     seed: int,
 ) -> dict[str, list[Tensor]]:
-    """Predictions (N) with one thing changed in prompts or in TransCLIP.
+    """Predictions (N) of variants: prompts or TransCLIP with one thing changed.
 
     Parameters
     ----------
     text : unit zero-shot embeddings (C, D)
     images : unit features (N, D), the folder's first
-    true : labels (n) of the folder's images, which are used to see what prompts could do at most
+    true : labels (n) of the folder's images, to see what prompts could reach at most
     guess : zero-shot predictions (n) for the folder's images
     """
     size, found = len(guess), {}
@@ -148,14 +149,14 @@ def reasons(
 
 
 def transclip(images: Tensor, chances: Tensor, size: int, **weights: float) -> Tensor:
-    """Predictions (N): for the first `size` images from these alone, for the others from all."""
+    """Predictions (N): the first `size` images are classified alone, the others with all images."""
     together = transduced(images.double(), chances, **weights).argmax(dim=1)
     alone = transduced(images[:size].double(), chances[:size], **weights).argmax(dim=1)
     return torch.cat([alone, together[size:]])
 
 
 def cell(dataset: str, backbone_name: str, seed: int, kept: Path) -> list[dict]:
-    """Accuracies in percent of all methods, of single prompts and probes the mean over four."""
+    """Accuracy (%) of all methods; that of single prompts and probes is the mean over four."""
     features, table = shipped_features(dataset, backbone_name, kept)
     folder, new = halves(table.label.to_numpy(), seed)
     order = np.concatenate([folder, new])
@@ -185,7 +186,7 @@ def cell(dataset: str, backbone_name: str, seed: int, kept: Path) -> list[dict]:
 
 
 def gains(results: pd.DataFrame) -> pd.DataFrame:
-    """The results with a column of the gain over zero-shot at the same seed, in points."""
+    """The results with a column `gain`: points over zero-shot with the same seed."""
     keys = ["dataset", "backbone", "seed", "images"]
     before = results[results.method == "zero_shot"].set_index(keys).accuracy
     joined = results.join(before.rename("before"), on=keys)

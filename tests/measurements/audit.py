@@ -1,12 +1,12 @@
-"""Which way of scoring labels finds the wrong ones: ours beside those that others use.
+"""How well ways of scoring labels find the wrong ones: ours compared with those of others.
 
 python -m tests.measurements.audit --features FOLDER --out audit.csv
 python -m tests.measurements.audit --out audit.csv --table
 
-Needs cleanlab[datalab] 2.9, which is not in the lock. All train images of a data set, labels gone
-wrong on purpose; area under the precision-recall curve, and the share of wrong labels that are
-missed when as many images are looked at as there are wrong labels. `--features` keeps the features
-between calls. Rows are appended as they are done, so that a stopped call goes on.
+Needs cleanlab[datalab] 2.9, which is not in the lock. Some labels of a data set's train images are
+made wrong on purpose. Measured are the area under the precision-recall curve, and the share of
+wrong labels that a user misses who looks at as many images as there are wrong labels. `--features`
+keeps features between calls. Rows are written as they are measured, so a stopped call can resume.
 """
 
 import time
@@ -41,7 +41,7 @@ NOISE = (
     ("symmetric", 0.5),
     ("confusion", 0.25),
     ("confusion", 0.5),
-    ("next class", 0.25),  # a kind that our model of the noise does not have
+    ("next class", 0.25),  # a kind that our noise model does not cover
 )
 TITLES = {
     "ours": "ours",
@@ -57,7 +57,7 @@ TITLES = {
 def gone_wrong(
     true: np.ndarray, zero_shot: np.ndarray, kind: str, rate: float, seed: int
 ) -> np.ndarray:
-    """Labels (N) of which that share of every class is wrong, as the study's kinds of noise."""
+    """Labels (N) with a share of every class made wrong, as the study's kinds of noise do it."""
     stream, classes, labels = np.random.default_rng(seed), zero_shot.shape[1], true.copy()
     for label in np.unique(true):
         members = stream.permutation(np.flatnonzero(true == label))
@@ -74,9 +74,9 @@ def gone_wrong(
 
 
 def cleanlab_scores(unit: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """cleanlab's label quality, of 5-fold logistic regression with the penalty that ours has.
+    """cleanlab's label quality, from 5-fold logistic regression with the penalty that ours has.
 
-    `find_label_issues` ranks the issues that it finds by the first of them.
+    `find_label_issues` ranks the issues that it finds by each of these qualities.
     """
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
@@ -92,12 +92,12 @@ def cleanlab_scores(unit: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarra
         ("cleanlab_margin", "normalized_margin"),
     ):
         issues = find_label_issues(labels, chances, return_indices_ranked_by=by)
-        assert (np.diff(scores[name][issues]) >= 0).all()  # the order in which it shows them
+        assert (np.diff(scores[name][issues]) >= 0).all()  # it shows issues in this order
     return scores
 
 
 def datalab_scores(unit: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Datalab's label quality from features alone, which it gets from nearest neighbours."""
+    """Datalab's label quality, which it computes from nearest neighbours among the features."""
     from cleanlab import Datalab
 
     lab = Datalab(data={"label": labels}, label_name="label", task="classification", verbosity=0)
@@ -106,9 +106,9 @@ def datalab_scores(unit: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def simifeat_scores(unit: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Votes of the nearest neighbours for the label less those for the best other class.
+    """Votes of the nearest neighbours for the label, less those for the best other class.
 
-    Votes weigh as much as the neighbour is similar (Zhu et al. 2022, SimiFeat-V).
+    A vote weighs as much as the neighbour is similar (Zhu et al. 2022, SimiFeat-V).
     """
     similar = unit @ unit.T
     np.fill_diagonal(similar, -np.inf)
@@ -121,7 +121,7 @@ def simifeat_scores(unit: np.ndarray, labels: np.ndarray, classes: int) -> np.nd
 
 
 def found(quality: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
-    """Of label qualities (N), low where a label looks wrong."""
+    """How well label qualities (N) find wrong labels; low where a label looks wrong."""
     first = np.argsort(quality, kind="stable")[: wrong.sum()]
     return {
         "auprc": float(average_precision_score(wrong, -quality)),

@@ -1,13 +1,13 @@
-"""Image features a second: ours beside a plain torch DataLoader, and memory over many images.
+"""Image features per second, compared with a plain torch DataLoader, and memory for many images.
 
     python -m tests.measurements.feature_extraction --backbone mini-rn ViT-B-32
     python -m tests.measurements.feature_extraction --preparation
     python -m tests.measurements.feature_extraction --memory 50000
 
-On synthetic JPEGs of the size of photographs. The two take turns in one process, on the same
-threads, and the best of each counts. On a busy machine only the ratios mean something.
-`--preparation` times what comes before the encoder alone, by decoder, in CPU time. Backbones that
-the package does not ship have random weights.
+Images are made-up JPEGs of the size of photographs. The two take turns in one process, on the same
+threads, and the best round of each counts. On a busy machine only the ratios mean something.
+`--preparation` measures only the CPU time before the encoder, for each way to decode. Backbones
+that the package does not ship have random weights.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from ptnl.features.images import read_pixels
 from ptnl.features.resumable import write_features
 from ptnl.machine.devices import choose_device
 
-DIFFERENT = 64  # images; more are these again
+DIFFERENT = 64  # so many images differ; further ones repeat them
 
 
 def photographs(folder: Path, count: int, width: int, height: int) -> list[Path]:
@@ -65,7 +65,7 @@ class Photographs(Dataset):
 
 @torch.inference_mode()
 def plain(backbone: LoadedBackbone, paths: Sequence[Path], threads: int) -> np.ndarray:
-    """What one writes without thinking about it."""
+    """Features (N, D) by the usual DataLoader, as most people write it."""
     device = backbone.device
     loader = DataLoader(
         Photographs(paths, backbone.transform),
@@ -82,13 +82,13 @@ def ours(backbone: LoadedBackbone, paths: Sequence[Path], threads: int) -> np.nd
 
 
 def clocks() -> np.ndarray:
-    """Seconds gone by, and seconds of the processor that this process and its workers have had."""
+    """Seconds by the clock, and processor seconds of this process and its workers."""
     used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return np.array([time.perf_counter(), sum(usage.ru_utime + usage.ru_stime for usage in used)])
 
 
 def compare(backbone: LoadedBackbone, paths: Sequence[Path], threads: int, rounds: int) -> None:
-    """Print images a second, by the clock and by processor time, and how far features are apart."""
+    """Print images per second, by clock and processor time, and how much the features differ."""
     ways, seconds, features = {"plain DataLoader": plain, "ours": ours}, {}, {}
     for _ in range(rounds):
         for name, way in ways.items():
@@ -106,7 +106,7 @@ def compare(backbone: LoadedBackbone, paths: Sequence[Path], threads: int, round
 
 
 def prepare(paths: Sequence[Path], size: int, rounds: int) -> None:
-    """Print CPU milliseconds an image, from file to what the encoder takes."""
+    """Print CPU milliseconds for each image, from the file to the encoder's input."""
     transform = open_clip.image_transform(size, is_train=False)
     ways: dict[str, Callable[[Path], object]] = {
         "plain transform": lambda path: transform(read_image(path)),
@@ -128,13 +128,13 @@ def prepare(paths: Sequence[Path], size: int, rounds: int) -> None:
 
 
 def resident_mib() -> float:
-    """Memory of this process now (Linux)."""
+    """Memory (MiB) that this process uses now (Linux)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20
 
 
 def memory(backbone: LoadedBackbone, paths: Sequence[Path], threads: int, folder: Path) -> None:
-    """Print memory at ten points of encoding the images into a file."""
+    """Print the memory ten times while images are encoded into a file."""
     encoder = ImageEncoder(backbone)
 
     def watched(done: int):

@@ -1,11 +1,12 @@
-"""All that a GPU has to show, in one go: is it right, how fast, and what a study takes on it.
+"""Everything to measure on a GPU, in one call: correctness, speed, and what a study takes.
 
     make gpu-bench                                  # on a machine with a GPU
     make gpu-bench DEVICE=cpu                       # the same path, small, to rehearse it
     python -m tests.measurements.gpu --device cuda --out gpu --minutes 8
 
-Each part writes its result before the next begins, most wanted first, and a part that fails does
-not stop the others. The summary is `summary.md` in the folder; `--docs FILE` appends it there.
+Each part writes its result before the next begins, and the most important come first. A part that
+fails does not stop the others. The summary is `summary.md` in the folder; `--docs FILE` appends it
+to a page, too.
 """
 
 import argparse
@@ -41,7 +42,7 @@ from ptnl.training.tuning import cosine_logits
 from tests.measurements.feature_extraction import photographs
 
 ROOT = Path(__file__).parents[2]
-SGD = {  # of the paper
+SGD = {  # as in the paper
     "batch_size": 32,
     "learning_rate": 0.002,
     "momentum": 0.9,
@@ -61,7 +62,7 @@ class Sizes:
     images: int
     repeats: int
     processes: tuple[int, ...]
-    epochs: int  # of a training beside others
+    epochs: int  # of a training beside other processes
 
 
 FULL = Sizes(
@@ -71,7 +72,7 @@ SMALL = Sizes(("mini-rn",), (5,), (1, 2), 16, 1, (1, 2), 1)
 
 
 class Report:
-    """The folder of results: a file a part, and a page of all of them."""
+    """The folder of results, and the page that sums up all parts."""
 
     def __init__(self, folder: Path, deadline: float):
         self.folder, self.deadline = folder, deadline
@@ -79,7 +80,7 @@ class Report:
         folder.mkdir(parents=True, exist_ok=True)
 
     def part(self, title: str, work: Callable[[], str]) -> None:
-        """Do one part, and write what it found at once; its failure is a finding."""
+        """Measure one part and write the result at once; a failure is written as the result."""
         if time.monotonic() > self.deadline:
             found = "Not measured: the time was up."
         else:
@@ -95,7 +96,7 @@ class Report:
 
 
 def checks(device: torch.device) -> str:
-    """The tests of `tests/gpu`."""
+    """What pytest prints for `tests/gpu`."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "tests/gpu", "-p", "no:cacheprovider"],
         cwd=ROOT,
@@ -108,7 +109,7 @@ def checks(device: torch.device) -> str:
 
 
 def steps(device: torch.device, sizes: Sizes, folder: Path) -> str:
-    """Seconds a step beside the plain reference, in float32."""
+    """Seconds for a step, compared with the plain reference, in float32."""
     tables = []
     for name in sizes.backbones:
         backbone = bench_backbone(name, device)
@@ -125,7 +126,7 @@ def synchronise(device: torch.device) -> None:
 
 
 def milliseconds(device: torch.device, work: Callable[[], object], calls: int) -> float:
-    """Of a call, by the clock, after a warm-up."""
+    """Milliseconds for a call, by the clock, after a warm-up."""
     for _ in range(3):
         work()
     synchronise(device)
@@ -139,9 +140,9 @@ def milliseconds(device: torch.device, work: Callable[[], object], calls: int) -
 def step_milliseconds(
     backbone: LoadedBackbone, classes: int, runs: int, dtype: torch.dtype, epochs: int
 ) -> float:
-    """Of a step of prompt tuning as a study takes it, in a training of 16 shots a class.
+    """Milliseconds for a step of prompt tuning as in a study, with 16 shots per class.
 
-    The first epoch, in which a GPU's steps are recorded, does not count.
+    The first epoch does not count: a GPU records its CUDA graph there.
     """
     setting, device = Setting(), backbone.device
     tower = replace(backbone.tower, dtype=dtype)
@@ -176,7 +177,7 @@ def step_milliseconds(
 
 
 def types_and_graphs(device: torch.device, sizes: Sizes, folder: Path) -> str:
-    """A step in each number type, launched kernel by kernel or replayed as a CUDA graph."""
+    """Milliseconds for a step in each number type, with and without CUDA graphs."""
     text = choose_dtypes(device, "auto").text
     middle = sizes.runs[len(sizes.runs) // 2]
     rows = []
@@ -197,7 +198,7 @@ def types_and_graphs(device: torch.device, sizes: Sizes, folder: Path) -> str:
 
 
 def profile(device: torch.device, sizes: Sizes, folder: Path) -> str:
-    """Where a step's time goes: in products, in other kernels, or in waiting for the host."""
+    """Where the time of a step goes: matrix products, other kernels, or waiting for the host."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiled
 
@@ -226,7 +227,7 @@ def profile(device: torch.device, sizes: Sizes, folder: Path) -> str:
 
 
 def images(device: torch.device, sizes: Sizes, threads: int, folder: Path) -> str:
-    """Images a second from JPEG files to features, and what the disk and the decoder allow."""
+    """Images per second from JPEG files to features, and in the encoder alone."""
     rows = []
     with tempfile.TemporaryDirectory() as name:
         paths = photographs(Path(name), sizes.images, 500, 375)
@@ -254,7 +255,7 @@ def images(device: torch.device, sizes: Sizes, threads: int, folder: Path) -> st
 
 
 def processes(device: torch.device, sizes: Sizes) -> str:
-    """Steps a second of several processes that train on one GPU at once."""
+    """Steps per second of several processes that train on one GPU at the same time."""
     code = """
 import sys, torch
 from ptnl.bench.step_cost import bench_backbone
@@ -297,8 +298,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--minutes", type=float, default=8, help="no part begins after them")
-    parser.add_argument("--docs", type=Path, help="page to which the summary is appended")
+    parser.add_argument(
+        "--minutes", type=float, default=8, help="begin no part after so many minutes"
+    )
+    parser.add_argument("--docs", type=Path, help="page to append the summary to")
     args = parser.parse_args()
     device = choose_device(args.device)
     sizes = FULL if device.type == "cuda" else SMALL

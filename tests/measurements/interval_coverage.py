@@ -1,10 +1,11 @@
-"""How often intervals over seeds cover the truth, by how strongly data sets go together.
+"""How often intervals over seeds cover the truth, depending on how data sets correlate.
 
     python -m tests.measurements.interval_coverage
 
-Differences are normal; a seed's on different data sets are correlated, because a seed decides the
-same random numbers everywhere. Three intervals: the one that verdicts rest on; a bootstrap that
-resamples seeds of all data sets together; and one that resamples them on each data set alone.
+Differences are drawn from a normal distribution. Those of one seed on several data sets correlate,
+because a seed decides the same random numbers everywhere. Three intervals are compared: the one
+that verdicts use, a bootstrap that resamples the seeds of all data sets together, and a bootstrap
+that resamples the seeds of each data set alone.
 """
 
 import numpy as np
@@ -15,14 +16,14 @@ TRIALS, RESAMPLES, SEEDS = 4000, 1000, 4
 
 
 def bootstrap_together(sample: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
-    """Percentiles over draws of seeds, the same for all data sets."""
+    """Percentiles over resampled seeds, which are the same on all data sets."""
     draws = rng.integers(SEEDS, size=(RESAMPLES, SEEDS))
     low, high = np.quantile(sample.mean(axis=0)[draws].mean(axis=1), [0.025, 0.975])
     return low, high
 
 
 def bootstrap_apart(sample: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
-    """Percentiles over draws of seeds, of each data set by itself."""
+    """Percentiles over resampled seeds, drawn for each data set by itself."""
     draws = rng.integers(SEEDS, size=(RESAMPLES, len(sample), SEEDS))
     means = np.take_along_axis(sample[None], draws, axis=2).mean(axis=(1, 2))
     low, high = np.quantile(means, [0.025, 0.975])

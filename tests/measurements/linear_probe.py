@@ -1,10 +1,10 @@
-"""Linear probes of a sweep: all runs at once, one at a time, and by scikit-learn.
+"""How fast the linear probes of a sweep are: all runs at once, one by one, and by scikit-learn.
 
     python -m tests.measurements.linear_probe --results results/embedded
 
-On the few-shot draws of a study that has been run, with its wrong labels, on one thread. A solver
-may be fast because it stops early, so each line says how far its probabilities are, at most, from
-those of the optimum.
+It uses the draws with wrong labels of a study that has run, and one thread. A solver may be fast
+because it stops early, so each line gives the largest difference of its probabilities to those of
+the optimum.
 """
 
 import argparse

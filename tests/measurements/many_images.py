@@ -1,10 +1,10 @@
-"""Memory and speed of the commands on a user's own images, by the number of images.
+"""Memory and speed of the commands on a user's own images, for growing numbers of images.
 
 python -m tests.measurements.many_images --folder FOLDER --images 1000 10000 100000
 
-Makes up images: shipped icons, each moved, mirrored and tinted anew, every tenth with a wrong
-label. Every command is a process of its own on one thread: its peak memory is the operating
-system's figure, its rate that of its own processor time, which other processes do not change.
+The images are made up: shipped icons that are moved, mirrored and tinted, every tenth of them with
+a wrong label. Every command runs in a process of its own on one thread. Peak memory is measured by
+the operating system; rates are in processor time, which other processes do not change.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from ptnl.backbones.assets import FOLDER
 
 TEMPLATE = "an icon of a {}."
 IN_A_FOLDER = 1000
-FARTHEST = 6  # pixels that a drawing is moved
+FARTHEST = 6  # pixels that a drawing is moved at most
 EVERY_WRONG = 10
 
 
@@ -53,7 +53,7 @@ def make_up(folder: Path, count: int) -> None:
 
 
 def measured(command: Sequence[str], log: Path) -> tuple[float, float]:
-    """Processor seconds and peak memory in MB of a command, whose output goes to a file."""
+    """Processor seconds and peak memory (MB) of a command, whose output goes to `log`."""
     code = "from ptnl.cli.main import run; run()"
     arguments = [sys.executable, "-c", code, *command]
     with log.open("ab") as out:
@@ -68,7 +68,7 @@ def measured(command: Sequence[str], log: Path) -> tuple[float, float]:
 
 
 def commands(folder: Path) -> dict[str, list[str]]:
-    """What is measured, in this order: the first encodes, the others find the features kept."""
+    """The commands in order: the first encodes the images, the others find cached features."""
     images, cache = str(folder / "images"), str(folder / "cache")
     shared = ["--cache", cache, "--threads", "1", "--device", "cpu"]
     prompt = ["--template", TEMPLATE, *shared]
@@ -84,7 +84,9 @@ def commands(folder: Path) -> dict[str, list[str]]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="new; images stay in it")
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="folder for made-up images, which stay there"
+    )
     parser.add_argument("--images", type=int, nargs="+", default=[1000, 10_000, 100_000])
     args = parser.parse_args(argv)
     print("| command | images | images a processor second | peak memory (MB) |")

@@ -1,14 +1,14 @@
-"""A training step as CoOp's and NLPrompt's trainers take it, beside ours, in one run.
+"""Time a training step as CoOp's and NLPrompt's trainers write it, and ours, in one call.
 
     python -m tests.measurements.peers --threads 1
 
-Both trainers are written here again, plainly, from what their code does (KaiyangZhou/CoOp at
-1e5ec09, qunovo/NLPrompt at 6266a82), on open_clip's modules and with the same weights and images as
-ours. Losses and gradients must agree before anything is timed. All is in float32.
+Both trainers are rewritten here plainly after their code (KaiyangZhou/CoOp at 1e5ec09,
+qunovo/NLPrompt at 6266a82), on open_clip's modules, with the same weights and images as ours.
+Losses and gradients must agree before anything is timed. All computing is in float32.
 
-CoOp's step encodes its images and the prompts of all classes, 77 tokens each. NLPrompt's step does
-so too, and once an epoch its transport looks at all images: a batch at a time, each through the
-image encoder twice and with all prompts encoded anew. Loading and cropping images is not timed.
+CoOp's step encodes its images, and the prompts of all classes with 77 tokens each. NLPrompt's step
+does the same. In addition its optimal transport looks at all images once an epoch: for each batch
+it encodes the images twice and all prompts anew. Loading and cropping images is not timed.
 """
 
 import argparse
@@ -43,19 +43,19 @@ from ptnl.training.losses import cross_entropy, mean_absolute_error
 from ptnl.training.optim import train_sgd
 from ptnl.training.tuning import SweepData, cosine_logits
 
-# A backbone, and the study whose prompt tuning it would do.
+# Backbone -> the overlays of the study whose prompt tuning is counted.
 STUDIES = {"mini-rn": (), "ViT-B-32": ("workflow/studies/paper.yaml",)}
-CLASSES = (37, 101)  # between and beyond which time is linear in the classes
+CLASSES = (37, 101)  # time is taken to be linear in the classes between and beyond these
 RUNS = (1, 4, 16)
-CONTEXT, BATCH, STEPS = 16, 32, 2  # STEPS: in one call of ours
+CONTEXT, BATCH, STEPS = 16, 32, 2  # STEPS: steps in one call of ours
 SGD = {"lr": 0.002, "momentum": 0.9, "weight_decay": 5e-4}
-LARGEST_DIFFERENCE = 1e-4  # of losses and gradients, relative
+LARGEST_DIFFERENCE = 1e-4  # relative, of losses and gradients
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # logits (B, C), labels (B) -> the mean
 
 
 class Peer:
-    """The model of both trainers: prompts of all classes and images to logits."""
+    """The model of both trainers: images and the prompts of all classes give logits."""
 
     def __init__(self, backbone: LoadedBackbone, names: Sequence[str], context: Tensor):
         self.model = backbone.model
@@ -72,7 +72,7 @@ class Peer:
         return self.model.logit_scale.exp() * features @ classes.t()
 
     def step(self, images: Tensor, labels: Tensor, loss_of: Loss) -> float:
-        """One step of SGD; its loss, which both trainers read at every step, and the accuracy."""
+        """One step of SGD; its loss. Both trainers read loss and accuracy at every step."""
         logits = self(images)
         loss = loss_of(logits, labels)
         self.optimiser.zero_grad()
@@ -85,7 +85,7 @@ class Peer:
 
     @torch.no_grad()
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """What NLPrompt's transport takes from a batch: features, probabilities."""
+        """What NLPrompt's transport computes for a batch: features and probabilities."""
         return self.model.encode_image(images), self(images).softmax(dim=-1)
 
 
@@ -96,7 +96,7 @@ def peers_mae(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def toy_sweep(backbone: LoadedBackbone, names: list[str], runs: int, samples: int) -> SweepData:
-    """R runs on random images and labels."""
+    """R runs on random features and labels."""
     features = torch.randn(runs, samples, backbone.tower.dimensions, device=backbone.device)
     labels = torch.randint(len(names), (runs, samples), device=backbone.device)
     return SweepData(
@@ -140,7 +140,7 @@ class Ours:
         return cosine_logits(features, self.encoder(context), self.scale)
 
     def steps(self) -> None:
-        """STEPS steps of R runs, with what a study records of them."""
+        """Train R runs for STEPS steps, and record what a study records."""
         sweep = self.sweep
         train_sgd(
             self.context,
@@ -165,7 +165,7 @@ def some_images(backbone: LoadedBackbone) -> Tensor:
 
 
 def differences(backbone: LoadedBackbone, names: list[str]) -> dict[str, float]:
-    """The largest relative difference of losses and gradients of the peers and ours, by loss."""
+    """Loss -> largest relative difference between the peers' loss and gradient and ours."""
     images = some_images(backbone)
     ours = Ours(backbone, names, 1)
     peer = Peer(backbone, names, ours.context[0].detach())
@@ -189,7 +189,7 @@ def differences(backbone: LoadedBackbone, names: list[str]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Line:
-    """Seconds over classes, as measured at two numbers of them."""
+    """Seconds as a linear function of the number of classes, measured at two numbers."""
 
     classes: tuple[int, int]
     seconds: tuple[float, float]
@@ -201,16 +201,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Rates:
-    """Seconds as measured: of a step, of a look at a batch or at an epoch, of an image."""
+    """Measured seconds for a step, for a look of the transport, and for encoding an image."""
 
-    coop: Line  # a step
-    nlprompt: Line  # a step, and its share of the looks
-    ours: Mapping[int, Line]  # fused runs -> a step of one of them
-    ours_look: Mapping[int, Line]  # fused runs -> of one of them, the transport's share of a step
-    image: float  # through our image encoder, in its batches
+    coop: Line  # for a step
+    nlprompt: Line  # for a step, with its share of the transport
+    ours: Mapping[int, Line]  # number of fused runs -> for a step of one run
+    ours_look: Mapping[int, Line]  # number of fused runs -> transport, per step of one run
+    image: float  # for an image in our encoder, in batches
 
     def of_sweep(self, runs: int, classes: int, with_look: bool) -> float:
-        """Seconds of a step of one run, in a sweep of so many."""
+        """Seconds for a step of one run, in a sweep of `runs` runs."""
         fused = max(count for count in self.ours if count <= runs)
         look = self.ours_look[fused].at(classes) if with_look else 0.0
         return self.ours[fused].at(classes) + look
@@ -219,7 +219,7 @@ class Rates:
 def measure(
     backbone: LoadedBackbone, classes: Sequence[int], runs: Sequence[int], repeats: int
 ) -> Rates:
-    """Time peers and ours in turns."""
+    """Time the peers and ours in turns."""
     images, work = some_images(backbone), {}
     for count in classes:
         names = class_names(backbone.tokenizer, count)
@@ -242,7 +242,7 @@ def measure(
         times = [share(count) * seconds[*kind, count] for count in classes]
         return Line((classes[0], classes[-1]), (times[0], times[-1]))
 
-    # A step of an epoch of NLPrompt's has one batch to look at.
+    # NLPrompt looks at as many batches in an epoch as it takes steps.
     step, look = line("step"), line("look")
     both = Line(step.classes, tuple(sum(p) for p in zip(step.seconds, look.seconds, strict=True)))
     return Rates(
@@ -258,7 +258,7 @@ def measure(
 
 
 def prompt_tuning(config: Mapping[str, Any]) -> pd.DataFrame:
-    """The sweeps of a study that tune a shared context: their classes, runs and steps of a run."""
+    """The sweeps of a study that tune a shared context: classes, runs, and steps for each run."""
     rows = []
     for sweep in sweeps(config):
         settings = config["methods"][sweep.method]
@@ -271,7 +271,7 @@ def prompt_tuning(config: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def encoded_images(config: Mapping[str, Any]) -> int:
-    """Images and views that pass the encoder in a study of ours, which the peers' steps encode."""
+    """How many images and views our study encodes beforehand; the peers do so in every step."""
     found = 0.0
     for job in study_jobs(config):
         if job.rule in ("encode_images", "encode_views"):
@@ -280,7 +280,7 @@ def encoded_images(config: Mapping[str, Any]) -> int:
 
 
 def hours(sweeps: pd.DataFrame, images: int, rates: Rates) -> dict[str, float]:
-    """What a study's prompt tuning takes, by who does it."""
+    """Hours that the prompt tuning of a study takes with each trainer."""
 
     def of(step: Callable[[int, int], float], encoded: int) -> float:
         rows = zip(sweeps.runs, sweeps.classes, sweeps.steps, strict=True)
@@ -296,7 +296,7 @@ def hours(sweeps: pd.DataFrame, images: int, rates: Rates) -> dict[str, float]:
 
 
 def step_table(name: str, rates: Rates) -> pd.DataFrame:
-    """Milliseconds of a step of one run, a row for each number of classes and of fused runs."""
+    """Milliseconds for a step of one run; a row for each number of classes and of fused runs."""
     rows = []
     for at, classes in enumerate(rates.coop.classes):
         for fused, ours in rates.ours.items():
@@ -320,7 +320,7 @@ def step_table(name: str, rates: Rates) -> pd.DataFrame:
 
 
 def as_markdown(table: pd.DataFrame) -> str:
-    """Numbers to three digits, larger ones whole."""
+    """A Markdown table with three digits, or whole numbers from 100."""
 
     def shown(cell: object) -> str:
         if isinstance(cell, str):
@@ -341,7 +341,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--repeats",
         type=int,
         default=3,
-        help="rounds, of which the fastest counts; the first warms up",
+        help="rounds, of which the fastest counts; the first also warms up",
     )
     args = parser.parse_args(argv)
     keep_freed_memory()
@@ -369,7 +369,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def processor() -> str:
-    """The processor's name where the system tells it."""
+    """The processor's name."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text().splitlines():

@@ -1,12 +1,12 @@
-"""How time and memory grow with classes, runs and images, and planning with the runs of a study.
+"""How time and memory grow with classes, runs and images, and how planning grows with runs.
 
     python -m tests.measurements.scale --out scale          # an hour of one core
     python -m tests.measurements.scale --out scale --only planning
 
-Rows are made up, what works on them is the project's. Each point is written to `scale.csv` as it is
-measured, then slopes are printed and `scale.svg` and `scale.png` drawn. A slope is that of the
-logarithm over the logarithm: 1 is linear growth. Time is CPU time on one thread; memory is what a
-call needs beyond what the process held before it.
+The data are made up; the code that works on them is the project's. Each point is written to
+`scale.csv` as soon as it is measured. Then slopes are printed, and `scale.svg` and `scale.png`
+drawn. Slopes are taken on logarithmic scales, so 1 is linear growth. Time is CPU time on one
+thread; memory is what a call needs beyond what the process held before.
 """
 
 import argparse
@@ -30,13 +30,13 @@ from ptnl.bench.step_cost import peak_gib
 from ptnl.machine.memory import keep_freed_memory
 from tests.measurements.scale_work import Curve, Work, curves, planned_runs
 
-SHORT, REPEATS = 0.5, 3  # work of fewer seconds is repeated so often, and the fastest counts
+SHORT, REPEATS = 0.5, 3  # work of fewer seconds is repeated three times, and the fastest counts
 
 
 def cost(work: Work) -> tuple[float, float]:
-    """CPU seconds of a call, and MiB that it needs beyond what was held before."""
+    """CPU seconds of a call, and MiB that it needs beyond what the process held before."""
     before = psutil.Process().memory_info().rss
-    mib = 1024 * peak_gib(torch.device("cpu"), work) - before / 2**20  # the warm-up, too
+    mib = 1024 * peak_gib(torch.device("cpu"), work) - before / 2**20  # this call also warms up
     times: list[float] = []
     while not times or (times[0] < SHORT and len(times) < REPEATS):
         started = time.process_time()
@@ -46,7 +46,7 @@ def cost(work: Work) -> tuple[float, float]:
 
 
 def cost_of_command(command: Sequence[str]) -> tuple[float, float]:
-    """CPU seconds of a process. Its memory is not known: Linux counts its parent's into it."""
+    """CPU seconds of a command; NaN for its memory, in which Linux counts that of the parent."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said = process.stdout.read()
     _, status, used = os.wait4(process.pid, 0)
@@ -56,7 +56,7 @@ def cost_of_command(command: Sequence[str]) -> tuple[float, float]:
 
 
 def measured(curve: Curve) -> Iterator[dict]:
-    """One row a size."""
+    """One row for each size."""
     for size in curve.sizes:
         with tempfile.TemporaryDirectory() as name:
             work = curve.work_at(size, Path(name))
@@ -66,7 +66,7 @@ def measured(curve: Curve) -> Iterator[dict]:
 
 
 def slopes(points: pd.DataFrame) -> pd.DataFrame:
-    """A row a curve: the largest size and its cost; slopes over all sizes and over the last two."""
+    """One row for each curve: cost of the largest size, slopes over all and the last two sizes."""
     rows = []
     for (axis, name), of_curve in points.groupby(["axis", "curve"], sort=False):
         size, seconds = np.log(of_curve["size"]), np.log(of_curve.seconds)
@@ -96,7 +96,7 @@ AXES = {
 
 
 def drawn(points: pd.DataFrame) -> Figure:
-    """Time above, memory below, a column an axis; grey lines are linear growth."""
+    """A figure with a column for each axis: time above, memory below; grey: linear growth."""
     with mpl.rc_context({**STYLE, "legend.fontsize": 6.5, "axes.grid.axis": "both"}):
         figure = Figure(figsize=(13, 7.2), layout="constrained")
         shown = [axis for axis in AXES if axis in set(points.axis)]
@@ -130,7 +130,11 @@ def drawn(points: pd.DataFrame) -> Figure:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--only", choices=AXES, help="one axis; the others stay as they are there")
+    parser.add_argument(
+        "--only",
+        choices=AXES,
+        help="measure one axis only; keep the others as they are in scale.csv",
+    )
     args = parser.parse_args(argv)
     keep_freed_memory()
     torch.set_num_threads(1)

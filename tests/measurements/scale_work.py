@@ -1,4 +1,4 @@
-"""The work whose growth `tests.measurements.scale` measures: the project's own, on made-up rows."""
+"""The work whose growth `tests.measurements.scale` measures: the project's code on made-up data."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -38,7 +38,14 @@ from tests.measurements.peers import CONTEXT, Ours
 CLASSES = (10, 30, 100, 300, 1000)
 RUNS = (1, 4, 16, 64)
 IMAGES = (1_000, 10_000, 100_000, 1_000_000)
-SEEDS = (0, 1, 4, 13, 43, 213)  # of the paper's study, some 470 runs a seed; 0: one data set alone
+SEEDS = (
+    0,
+    1,
+    4,
+    13,
+    43,
+    213,
+)  # some 470 runs each in the paper's study; 0: one seed on one data set
 ONE = "oxford_pets"
 SEEDS_OF_SNAKEMAKE = (0, 1, 4, 13, 43)
 IMAGES_A_CLASS, SHOTS, FP = 50, 16, 8
@@ -57,7 +64,9 @@ class Curve:
     name: str
     axis: str
     sizes: Sequence[int]
-    work_at: Callable[[int, Path], Work]  # size, an empty folder -> what is timed
+    work_at: Callable[
+        [int, Path], Work
+    ]  # (size, an empty folder) -> the call or command to measure
 
 
 def made_up_manifest(images: int, classes: int) -> pd.DataFrame:
@@ -187,7 +196,7 @@ PAPER = REPOSITORY / "workflow/studies/paper.yaml"
 
 
 def study_of(seeds: int, fuse: bool) -> dict:
-    """What is said beside the paper's config."""
+    """Changes to the config of the paper's study."""
     said = {"seeds": list(range(1, max(1, seeds) + 1)), "fuse": fuse}
     if seeds:
         return said
@@ -195,7 +204,9 @@ def study_of(seeds: int, fuse: bool) -> dict:
     return said | {
         "datasets": [ONE],
         "noise": {"confusion": {"datasets": [ONE]}},
-        "dataset_methods": dict.fromkeys(sorted(others)),  # null drops what the paper's says
+        "dataset_methods": dict.fromkeys(
+            sorted(others)
+        ),  # null drops an entry of the paper's config
     }
 
 
@@ -218,7 +229,7 @@ def planning(fuse: bool) -> Callable[[int, Path], Work]:
 
 
 def snakemake(fuse: bool) -> Callable[[int, Path], list[str]]:
-    """The command of a dry run: Snakemake's graph of jobs, and what is to do."""
+    """The command of a dry run, in which Snakemake builds its graph and finds what to run."""
 
     def command_at(seeds: int, folder: Path) -> list[str]:
         overlay = folder / "study.yaml"

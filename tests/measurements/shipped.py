@@ -40,7 +40,7 @@ def shipped_features(dataset: str, backbone: str, folder: Path) -> tuple[np.ndar
 
 
 def weights_of(backbone: str) -> str:
-    """A short name for a shipped backbone's weights, which change when it is trained anew."""
+    """A short name for the weights of a shipped backbone, which a new training would change."""
     return sha256(verified(f"{backbone}.safetensors"))[:8]
 
 
@@ -51,20 +51,22 @@ def measurement_parser(doc: str) -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--features", type=Path, default=Path("/tmp/ptnl-measurements-features"))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--table", action="store_true", help="only show what is there")
+    parser.add_argument(
+        "--table", action="store_true", help="measure nothing; print the rows that --out holds"
+    )
     return parser
 
 
 def completed(
     out: Path, keys: Sequence[str], asked: Iterable[tuple], cell: Callable[..., list[dict]]
 ) -> pd.DataFrame:
-    """The rows of all cells: those in the file `out`, and the others, appended as they are done.
+    """The rows of all cells: those in the file `out`, and the others, written there when measured.
 
     Parameters
     ----------
-    keys : columns that name a cell
-    asked : a value a key, of each cell that is wanted
-    cell : called with these values; gives the cell's rows
+    keys : columns that identify a cell
+    asked : the cells that are wanted, each with one value for each key
+    cell : function of these values that measures the rows of a cell
     """
     done = pd.read_csv(out).to_dict("records") if out.exists() else []
     there = {tuple(row[key] for key in keys) for row in done}
@@ -83,15 +85,15 @@ def markdown_table(
     digits: int,
     less_is_better: bool = False,
 ) -> str:
-    """A Markdown table: a row a cell, a column a method; mean and 95 % interval over seeds.
+    """A Markdown table of means and 95 % intervals over seeds: cells by methods.
 
     Parameters
     ----------
-    results : a row a seed, cell and method
-    value : column that is shown
+    results : one row for each seed, cell and method
+    value : the column to show
     titles : method -> title, in the order of the columns
-    rows : columns of `results` that name a cell
-    less_is_better : which value of a row is bold
+    rows : columns of `results` that identify a cell
+    less_is_better : whether the lowest value of a row is bold, not the highest
     """
     lines = [
         f"| {' | '.join([*rows, *titles.values()])} |",

@@ -1,20 +1,20 @@
-"""TransCLIP without labels (Zanella et al., NeurIPS 2024): all images are classed together.
+"""TransCLIP without labels (Zanella et al., NeurIPS 2024) classifies all images together.
 
-Every class is a Gaussian in feature space, all with one diagonal covariance. Assignments maximise
-the likelihood of the features, agree among nearest neighbours and stay near zero-shot's. The
-constants and the order of the updates are those of its code (MaxZanella/transduction-for-vlms at
-6a9e8f3).
+Every class is a Gaussian in feature space, and all share one diagonal covariance. The assignments
+of images to classes maximise the likelihood of the features, agree among nearest neighbours and
+stay near the zero-shot ones. Constants and the order of updates are taken from its code
+(MaxZanella/transduction-for-vlms at 6a9e8f3).
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-ROUNDS = 10  # of: assignments, then means and variances
-INNER_ROUNDS = 5  # of assignments, whose neighbours' assignments change with them
+ROUNDS = 10  # each updates assignments, then means and variances
+INNER_ROUNDS = 5  # of assignments in a round, because they depend on those of neighbours
 NEIGHBOURS = 3
-MOST_CONFIDENT = 8  # images of a class from which its mean starts
-LIKELIHOOD_WEIGHT = 1 / 50  # of a log-likelihood; the neighbours and zero-shot have weight 1
+MOST_CONFIDENT = 8  # images that give the first mean of a class
+LIKELIHOOD_WEIGHT = 1 / 50  # of log-likelihoods; neighbours and zero-shot have weight 1
 
 
 def transduced(
@@ -41,7 +41,7 @@ def transduced(
 
 
 def neighbour_graph(unit: Tensor) -> Tensor:
-    """Similarities (N, N) of each image, a row, to its nearest others; zero elsewhere."""
+    """Similarity (N, N) of each image to its nearest neighbours, one row each; zero elsewhere."""
     similar = unit @ unit.T
     similar.fill_diagonal_(-torch.inf)
     top = similar.topk(NEIGHBOURS, dim=1)
@@ -49,7 +49,7 @@ def neighbour_graph(unit: Tensor) -> Tensor:
 
 
 def log_likelihoods(unit: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-    """Logarithms (N, C) of the Gaussians, without what they have in common."""
+    """Log-likelihoods (N, C), without the terms that all classes share."""
     scaled = unit / variance
     cross = scaled @ mean.T
     return -0.5 * (
@@ -58,13 +58,13 @@ def log_likelihoods(unit: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
 
 
 def _first_means(unit: Tensor, zero_shot: Tensor) -> Tensor:
-    """Unit means (C, D) of the images that zero-shot is surest of."""
+    """Unit means (C, D) of the images of which zero-shot CLIP is most confident."""
     top = zero_shot.topk(min(MOST_CONFIDENT, len(unit)), dim=0)
     return F.normalize((top.values[..., None] * unit[top.indices]).sum(dim=0), dim=-1)
 
 
 def _variances(unit: Tensor, mean: Tensor, assigned: Tensor) -> Tensor:
-    """Variances (D) around the means, each image split among classes as it is assigned."""
+    """Variances (D) around the means, weighted by the assignments."""
     squares = assigned.sum(dim=1) @ unit**2
     crossed = ((assigned.T @ unit) * mean).sum(dim=0)
     return (squares - 2 * crossed + assigned.sum(dim=0) @ mean**2) / assigned.sum()

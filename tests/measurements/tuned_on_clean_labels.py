@@ -1,10 +1,10 @@
-"""What choosing hyper-parameters on clean validation labels, cell by cell, would add.
+"""How much choosing hyper-parameters on clean validation labels would add.
 
-Some later methods publish numbers for which they chose settings for each data set and noise rate.
-A user with noisy labels has no clean ones to choose on, and no study of ptnl does it. This script
-does, on a study's own draws: for every data set and rate it takes the setting of best accuracy on
-clean validation labels, mean over seeds, and says how much better its test accuracy is than that
-of the method's one setting. Needs the features and draws of a study that has run.
+Some later methods publish numbers with settings chosen for each data set and noise rate. A user
+with noisy labels has no clean ones to choose on, so no study of ptnl does this. This script does,
+on the draws of a study that has run: for every data set and rate it takes the setting with the best
+mean accuracy on clean validation labels, and compares its test accuracy with that of the method's
+fixed setting.
 
 python -m tests.measurements.tuned_on_clean_labels --results results/later --method tip_adapter
 """
@@ -36,26 +36,26 @@ from ptnl.training.run_files import (
 from ptnl.training.tuning import SweepData, top1_accuracy
 
 ROOT = Path(__file__).parents[2]
-# Method -> what its authors choose, or let their scripts sweep.
+# Method -> the settings that its authors choose among.
 GRIDS = {
-    # search_hp of its code: beta and alpha, here in steps of a factor.
+    # `search_hp` in its code searches beta and alpha; here with fewer steps.
     "tip_adapter": {"alpha": [0.5, 1.0, 2.0, 4.0, 8.0], "beta": [1.0, 3.0, 5.5, 8.0, 12.0]},
-    # Its README: warm-up, alpha 1, alpha 2, by data set and noise cell.
+    # Its README gives warm-up, alpha 1 and alpha 2 for each data set and noise rate.
     "joapr": {"split_after": [1, 20], "alpha1": [0.1, 0.2, 0.5], "alpha2": [0.5, 1.0]},
-    # Its script: rates, beside the configuration's.
+    # Learning rates in its scripts, beside that of its configuration.
     "nlprompt": {"learning_rate": [0.002, 0.001, 0.0007, 0.0006]},
-    # By data set in its paper.
+    # Its paper chooses them for each data set.
     "early_learning": {"target_momentum": [0.7, 0.9], "regularisation": [1.0, 3.0, 7.0]},
 }
 
 
 def settings_of(grid: dict[str, list]) -> list[dict]:
-    """All combinations of a grid."""
+    """Every combination of the values of a grid."""
     return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
 def sweep_of(results: Path, dataset: str, fp: int, config: dict, method: str) -> tuple:
-    """The runs of a cell, over all seeds, tested on val and on test: sweep, both sets of labels."""
+    """The sweep of a cell over all seeds, tested on val, then test; labels of val and of test."""
     backbone = config["primary_backbone"]
     manifest = read_parquet(results / f"manifests/{dataset}.parquet", MANIFEST)
     features_of = open_features(results / f"features/{dataset}/{backbone}.npy", manifest.image)
@@ -80,7 +80,7 @@ def sweep_of(results: Path, dataset: str, fp: int, config: dict, method: str) ->
 
 
 def cell_accuracies(sweep: SweepData, val, test, settings: dict) -> list[dict]:
-    """Accuracies on val and on test of every seed, under a setting."""
+    """Accuracies on val and on test with some settings, one row for each seed."""
     tune = import_module(f"ptnl.methods.{sweep.method.module}").tune
     runs = tune(replace(sweep, settings={**sweep.settings, **settings}))
     return [
@@ -95,7 +95,9 @@ def cell_accuracies(sweep: SweepData, val, test, settings: dict) -> list[dict]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=Path, required=True, help="of a study that has run")
+    parser.add_argument(
+        "--results", type=Path, required=True, help="folder of results of a study that has run"
+    )
     parser.add_argument("--method", choices=GRIDS, required=True)
     parser.add_argument("--study", type=Path, default=ROOT / "workflow/studies/later.yaml")
     parser.add_argument("--datasets", nargs="+")

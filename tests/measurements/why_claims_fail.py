@@ -1,13 +1,13 @@
-"""Why claims of the paper do not hold on the embedded study, measured on its finished runs.
+"""Why some claims of the paper do not hold on the embedded study, measured on its finished runs.
 
     python -m tests.measurements.why_claims_fail results/embedded
 
-Nothing is trained. Means over seeds at the highest rate of wrong labels:
+Nothing is trained. It prints means over seeds at the highest rate of wrong labels:
 
 - `gradients`: the mean gradient norm of wrongly labelled images over that of the others, and the
-  share of wrongly labelled training images that a method gives the label that it was taught;
-- `labels`: how near wrong labels lie from the start, by zero-shot CLIP;
-- `accuracy`: how often the true class of a test image is the best, and among the two best.
+  share of wrongly labelled training images for which a method predicts the wrong label;
+- `labels`: what zero-shot CLIP thinks of the wrong labels before any training;
+- `accuracy`: how often the true class of a test image is ranked first, and among the first two.
 """
 
 import argparse
