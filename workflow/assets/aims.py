@@ -1,6 +1,6 @@
-"""The properties of CLIP that the shipped backbones are built to have, measured.
+"""Measure the properties of CLIP that the shipped backbones should have.
 
-Clean labels alone enter: no training here sees a wrong label.
+No training here sees a wrong label.
 """
 
 import io
@@ -55,8 +55,8 @@ class Measured:
     classes: int
     images: int
     zero_shot: float
-    random: Spread  # 100 prompts of random context tokens
-    probe: Spread  # four draws of shots, as below
+    random: Spread  # accuracy of 100 prompts of random context tokens
+    probe: Spread  # accuracy over four draws of shots, here and below
     prompt: Spread
     norm: Spread  # of the image features
 
@@ -87,7 +87,7 @@ def measure(
     Parameters
     ----------
     table : the shipped data set (see `ptnl.data.embedded.IMAGES`)
-    protocol : the paper's (see `ptnl.study.protocols.protocol_values`)
+    protocol : the paper's protocol (see `ptnl.study.protocols.protocol_values`)
     """
     backbone = read_text_backbone(weights.stem, config, weights, CPU)
     features = encode(config, weights, table)

@@ -1,4 +1,4 @@
-"""The batches of a training, each drawn from a random stream of its own: a step can be redone."""
+"""The batches of a training. Each has a random stream of its own, so any step can be repeated."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Batch = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Steps(Dataset):
-    """Item s is what step s of a training sees: indices, colours, places and, maybe, captions."""
+    """Item s is the batch of step s: indices, colours, places and, for CLIPs, captions."""
 
     names: np.ndarray  # of the drawings
     coloured: np.ndarray
@@ -57,22 +57,22 @@ class Steps(Dataset):
 
 
 def weighted(weight: np.ndarray, size: int) -> Callable[[np.random.Generator], np.ndarray]:
-    """Draws rows with replacement, each as often as its weight says."""
+    """A function that draws rows with replacement, with probabilities in proportion to weights."""
     edges = np.cumsum(weight / weight.sum())
     last = len(edges) - 1
     return lambda rng: np.minimum(np.searchsorted(edges, rng.random(size), side="right"), last)
 
 
 def name_weights(rows: pd.DataFrame, shared: float) -> np.ndarray:
-    """How likely each drawing is drawn: `shared` times likelier where several sets use its name."""
+    """Weights of the drawings: `shared` where several sets use the name, 1 elsewhere."""
     sets_per_name = rows.groupby("name").icon_set.nunique()
     return np.where(rows.name.map(sets_per_name) > 1, shared, 1.0)
 
 
 def load(steps: Steps, first: int, count: int, device: torch.device, workers: int) -> Iterator:
-    """The batches of steps `first` to `count` - 1 on a device, but for `index` and `seed`.
+    """The batches of steps `first` to `count` - 1; all but `index` and `seed` are on the device.
 
-    A GPU is fed by `workers` processes, whose number changes no batch.
+    On a GPU, `workers` processes prepare the batches; their number does not change them.
     """
     on_gpu = device.type == "cuda"
     loader = DataLoader(

@@ -1,9 +1,9 @@
-"""What drawings are called in pre-training. Pure, seeded.
+"""Captions for drawings in pre-training. Pure functions of a random generator.
 
-Captions are like the web's: most speak of the drawing, its look, its synonyms and tags, in
-different lengths; in the rest the name stands among words that say nothing of the drawing: fillers
-and names of other drawings. Lengths reach beyond the contexts that prompt tuning uses, so that
-every position of the text tower is trained.
+Captions resemble those on the web. Most describe the drawing, its look, its synonyms and tags, in
+different lengths. In noisy captions the name stands after words that say nothing about the drawing:
+fillers, and names of other drawings. The longest captions are longer than the contexts of prompt
+tuning, so that every position of the text tower is trained.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from looks import COLOURS, STYLES, Looks
 
-# Fills a template's {tag} where a name has no tags; the words around a name in a noisy caption.
+# Words for a template's {tag} where a name has no tags, and words before a name in noisy captions.
 FILLERS = tuple(
     """
     the a of and for with in on at by to from free new best top big more all our your this that
@@ -25,7 +25,8 @@ FILLERS = tuple(
     """.split()
 )
 
-# By length, because a batch is as wide as its longest caption. {look} is one or more adjectives.
+# Grouped by length, because the longest caption decides how wide a batch is. {look} stands for one
+# or more adjectives.
 TEMPLATES = {
     "short": (
         "{name}",
@@ -64,12 +65,12 @@ TEMPLATES = {
 }
 LENGTHS = tuple(TEMPLATES)
 LENGTH_SHARES = (0.5, 0.3, 0.2)
-# Tokens before the name in a noisy caption, at most: the default context of prompt tuning is 16
+# Most tokens before the name in a noisy caption. The default context of prompt tuning has 16
 # tokens, the longest 32.
 NOISE_TOKENS = {"short": 8, "middle": 16, "long": 32}
 
-SYNONYM_SHARE = 0.15  # of the captions of a name that has synonyms: one stands in its place
-OTHER_NAME_SHARE = 0.3  # of the steps by which noise grows; other names have two words on average
+SYNONYM_SHARE = 0.15  # how often a synonym replaces a name that has synonyms
+OTHER_NAME_SHARE = 0.3  # how often noise is another name (two words on average), not a filler
 ENDINGS = (".", "", " icon.", " free download")
 ENDING_SHARES = (0.7, 0.1, 0.1, 0.1)
 
@@ -78,7 +79,7 @@ ENDING_SHARES = (0.7, 0.1, 0.1, 0.1)
 class Captioner:
     """Writes captions for drawings. `tokens` maps a text to its tokens."""
 
-    names: Sequence[str]  # of all drawings: those of noisy captions come from here
+    names: Sequence[str]  # of all drawings, for noisy captions
     synonyms: Mapping[str, Sequence[str]]
     tags: Mapping[str, Sequence[str]]
     noisy_share: float
@@ -86,7 +87,7 @@ class Captioner:
     def captions(
         self, rng: np.random.Generator, names: Sequence[str], looks: Looks, tokens
     ) -> list[list[int]]:
-        """Tokens of one caption per drawing, all of one class of lengths."""
+        """Tokens of one caption per drawing; all captions have the same class of length."""
         length = LENGTHS[rng.choice(len(LENGTHS), p=LENGTH_SHARES)]
         noisy = rng.random(len(names)) < self.noisy_share
         return [
@@ -97,7 +98,7 @@ class Captioner:
         ]
 
     def _called(self, rng: np.random.Generator, name: str) -> str:
-        """The name, or in its place one of its synonyms."""
+        """The name, or sometimes one of its synonyms."""
         synonyms = self.synonyms.get(name)
         if synonyms and rng.random() < SYNONYM_SHARE:
             return synonyms[rng.integers(len(synonyms))]
@@ -106,7 +107,7 @@ class Captioner:
     def _telling(
         self, rng: np.random.Generator, name: str, length: str, looks: Looks, i: int
     ) -> str:
-        """A caption that speaks of the drawing."""
+        """A caption that describes the drawing."""
         template = TEMPLATES[length][rng.integers(len(TEMPLATES[length]))]
         tags = self.tags.get(name, FILLERS)
         while "{tag}" in template:
@@ -116,7 +117,7 @@ class Captioner:
         return template.format(name=name, ink=looks.ink_word(i), paper=looks.paper_word(i))
 
     def _noisy(self, rng: np.random.Generator, name: str, length: str, tokens) -> list[int]:
-        """A caption whose words before the name say nothing of the drawing."""
+        """A caption whose words before the name say nothing about the drawing."""
         room = int(rng.integers(NOISE_TOKENS[length] + 1))
         before: list[int] = []
         more: list[int] = []
@@ -131,7 +132,7 @@ class Captioner:
 def all_texts(
     synonyms: Mapping[str, Sequence[str]], tags: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """Texts that together contain every token of every caption, but those of the names."""
+    """Texts that together contain every token of every caption, except those of names."""
     templates = [t for group in TEMPLATES.values() for t in group]
     fields = {"name": "", "ink": "", "paper": "", "look": "", "tag": ""}
     words = [word for group in (synonyms, tags) for words in group.values() for word in words]

@@ -1,4 +1,4 @@
-"""What the trainings of small CLIPs share: the model, its losses, its progress, its file."""
+"""What the trainings of small CLIPs share: model, losses, validation, and files."""
 
 import io
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ from ptnl.io import atomic_path
 
 
 def build_clip(spec: Mapping[str, Any], vocabulary: Vocabulary, device: torch.device) -> CLIP:
-    """An untrained CLIP of open_clip's, with a row for each token of the vocabulary alone."""
+    """An untrained CLIP of open_clip with token embeddings for the vocabulary only."""
     text = {**spec["text_cfg"], "vocab_size": len(vocabulary.ids)}
     return CLIP(**{**spec, "text_cfg": text}).to(device, memory_format=torch.channels_last)
 
 
 def encode_text(model: CLIP, tokens: Tensor) -> Tensor:
-    """Unit embeddings (texts, D): `CLIP.encode_text` for tokens cut to the longest of the batch."""
+    """Unit embeddings (texts, D), as by `CLIP.encode_text` but without padding to full length."""
     length = tokens.shape[1]
     with torch.autocast(tokens.device.type, torch.bfloat16):
         x = model.token_embedding(tokens) + model.positional_embedding[:length]
@@ -43,7 +43,7 @@ def encode_image(model: CLIP, images: Tensor) -> Tensor:
 
 
 def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, name: Tensor) -> Tensor:
-    """Symmetric cross-entropy in which all pairs of equal name share the target evenly."""
+    """Symmetric cross-entropy; the target is shared evenly among pairs with the same name."""
     logits = scale * image @ text.T
     same = (name[:, None] == name[None, :]).float()
     target = same / same.sum(dim=1, keepdim=True)
@@ -51,7 +51,7 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, name: Tensor) -
 
 
 def parameter_groups(model: nn.Module, hp: Mapping[str, Any]) -> list[dict]:
-    """Weight decay on matrices and filters, and of its own strength on token embeddings."""
+    """Parameter groups: weight decay on matrices and filters, another on token embeddings."""
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
     tokens = [p for n, p in trained.items() if n == "token_embedding.weight"]
     decayed = [p for n, p in trained.items() if p.ndim >= 2 and "embedding" not in n]
@@ -75,7 +75,7 @@ def one_cycle(model: nn.Module, hp: Mapping[str, Any], steps: int) -> list:
 
 @dataclass(frozen=True)
 class Validation:
-    """The validation images of the data sets: all that a training may see of them."""
+    """The validation images of the data sets, the only ones that a training may see."""
 
     images: dict[str, Tensor]  # by data set
     labels: dict[str, Tensor]
@@ -102,7 +102,7 @@ class Validation:
 
     @torch.no_grad()
     def describe(self, model: CLIP) -> str:
-        """Zero-shot accuracy in words; leaves the image tower in the mode in which it was."""
+        """Zero-shot accuracy as text for the log."""
         training = model.visual.training
         model.visual.eval()
         shown = []
@@ -126,7 +126,7 @@ class Validation:
 
 
 def save_clip(model: CLIP, vocabulary: Vocabulary, validation: Validation, out: Path) -> None:
-    """A trained model, its tokens, the norm of its features and where it was trained."""
+    """Write a trained model with its tokens, the norm of its features, device and torch."""
     device = next(model.parameters()).device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     state = {
@@ -143,7 +143,7 @@ def save_clip(model: CLIP, vocabulary: Vocabulary, validation: Validation, out: 
 def load_clip(
     model: CLIP, path: Path, vocabulary: Vocabulary, image_tower_alone: bool = False
 ) -> CLIP:
-    """The model with what `save_clip` wrote, frozen and in evaluation mode."""
+    """Load into a model what `save_clip` wrote; the model, frozen and in evaluation mode."""
     state = torch.load(path, weights_only=True, map_location="cpu")
     if not np.array_equal(state["token_ids"].numpy(), vocabulary.ids):
         raise SystemExit(f"{path} was trained on other words: its vocabulary differs")

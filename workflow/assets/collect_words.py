@@ -13,8 +13,8 @@ from ptnl.io import write_parquet
 
 COLUMNS = {"name": "string", "kind": "string", "word": "string"}
 READERS = {
-    "package/tags.json": icon_tags,  # of lucide-static
-    "package/dist/emoji-en-US.json": emoji_keywords,  # of emojilib
+    "package/tags.json": icon_tags,  # in lucide-static
+    "package/dist/emoji-en-US.json": emoji_keywords,  # in emojilib
 }
 
 

@@ -1,7 +1,6 @@
-"""The icon corpus: which drawings of `@iconify/json` count, and what each one is called.
+"""The icon corpus: which drawings of `@iconify/json` are used, and what they are called.
 
-Pure functions over the parsed JSON of the package; reading, rendering and writing live in
-`render_corpus.py`.
+Pure functions of the package's parsed JSON. `render_corpus.py` reads, renders and writes.
 """
 
 import hashlib
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 PERMISSIVE = frozenset(
     "MIT Apache-2.0 BSD-3-Clause ISC CC0-1.0 CC-BY-3.0 CC-BY-4.0 OFL-1.1 Unlicense".split()
 )
-# Drawings of these are trade marks or file types: their names are no words for what is drawn.
+# Their drawings are trade marks or file types, whose names do not describe what is drawn.
 EXCLUDED_CATEGORIES = frozenset({"Logos", "Programming"})
 # Brands, alphabets, and animations whose first frame is empty.
 EXCLUDED_SETS = frozenset(
@@ -21,7 +20,7 @@ EXCLUDED_SETS = frozenset(
     """.split()
 )
 
-# Words that name how a thing is drawn, not what is drawn.
+# Words for how a thing is drawn, not for what is drawn.
 STYLE_WORDS = frozenset(
     """
     outline outlined filled fill line lined linear solid duotone twotone bold bolder light thin
@@ -29,19 +28,19 @@ STYLE_WORDS = frozenset(
     duo sm xs xl lg small tiny fat stroke glyph black white twoline
     """.split()
 )
-VARIANTS = 3  # of one name in one set, at most
+VARIANTS = 3  # most drawings of one name from one set
 _NUMBER = re.compile(r"^\d+(px|x\d+)?$")
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One drawing of one icon set, before it is rendered."""
+    """One drawing of an icon set, before it is rendered."""
 
     icon_set: str
     category: str  # of the set: "UI 24px", "Emoji", ...; empty where it has none
-    icon: str  # the set's own name of the drawing
+    icon: str  # the set's own name for the drawing
     name: str  # what is drawn, in words
-    variant: int  # among the set's drawings of that name; 0 is the one that stands for them
+    variant: int  # number among the set's drawings of that name; pre-training sees variant 0
     svg: str
     coloured: bool  # has its own colours; otherwise drawn in `currentColor`
     author: str
@@ -49,7 +48,7 @@ class Drawing:
 
 
 def is_usable(prefix: str, info: dict) -> bool:
-    """Whether a set's licence is permissive and its names are words for what is drawn."""
+    """Whether a set has a permissive licence, and names that describe what is drawn."""
     return (
         info["license"].get("spdx") in PERMISSIVE
         and info.get("category") not in EXCLUDED_CATEGORIES
@@ -88,8 +87,8 @@ def _stable_rank(*parts: str) -> str:
 def drawings(icon_set: dict) -> Iterator[Drawing]:
     """At most three drawings per spoken name of an icon set (its parsed JSON), in order of names.
 
-    Variants (outline, filled, 16, 24, ...) are ordered by a hash, so that of a set that draws
-    everything twice each style comes first for half of the names.
+    Variants (outline, filled, 16, 24, ...) are ordered by a hash. So if a set draws everything in
+    two styles, each style comes first for half of the names.
     """
     prefix, info = icon_set["prefix"], icon_set["info"]
     suffixes, prefixes = (tuple(icon_set.get(k) or ()) for k in ("suffixes", "prefixes"))
@@ -98,7 +97,7 @@ def drawings(icon_set: dict) -> Iterator[Drawing]:
         if not body.get("hidden"):
             variants.setdefault(spoken_name(icon, suffixes, prefixes), []).append(icon)
     for name in sorted(variants):
-        # Skin tones repeat one emoji six times under names that are not about what is drawn.
+        # Skin tones repeat an emoji six times, under names that do not describe what is drawn.
         if _NUMBER.match(name) or len(name) < 2 or "skin tone" in name:
             continue
         ordered = sorted(variants[name], key=lambda icon: _stable_rank(prefix, icon))
@@ -117,7 +116,7 @@ def drawings(icon_set: dict) -> Iterator[Drawing]:
 
 
 def _svg(icon_set: dict, icon: str) -> str:
-    """A drawing as an SVG document of 64 x 64 pixels, centred where it is not square."""
+    """A drawing as an SVG document of 64 x 64 pixels; centred if it is not square."""
     body = icon_set["icons"][icon]
     left, top = body.get("left", 0), body.get("top", 0)
     width = body.get("width", icon_set.get("width", 16))

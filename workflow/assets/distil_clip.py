@@ -1,8 +1,8 @@
-"""Train an image tower for the embedding space of a trained CLIP, which teaches it.
+"""Train an image tower for the embedding space of a trained CLIP, its teacher.
 
-The image tower learns the contrastive task against the names' text embeddings, and to agree with
-the teacher's image features: a small transformer learns far too slowly from names alone. The last
-steps see whole images (FLIP, Li et al. 2023), the others leave patches out.
+The image tower learns two things: the contrastive task with the text embeddings of names, and to
+agree with the teacher's image features. From names alone a small transformer learns far too slowly.
+The last steps see whole images (FLIP, Li et al. 2023); in the others some patches are left out.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from vocabulary import Vocabulary
 
 
 def take_text_tower(student: CLIP, teacher: CLIP) -> None:
-    """Copy all but the image tower, and freeze it."""
+    """Copy everything but the image tower from the teacher, and freeze it."""
     taken = {n: v for n, v in teacher.state_dict().items() if not n.startswith("visual.")}
     student.load_state_dict({**student.state_dict(), **taken})
     for name, parameter in student.named_parameters():

@@ -1,4 +1,4 @@
-"""All drawings of pre-training in a device's memory, painted there in batches."""
+"""Keep all drawings of pre-training in the memory of a device, and paint batches there."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -42,13 +42,13 @@ class Drawings:
         Parameters
         ----------
         index : (batch) rows of the table, on the CPU
-        ink, paper : (batch) numbers of colours; a coloured drawing has its own in place of ink
-        affine : (batch, 2, 3) where each output pixel is taken from
+        ink, paper : (batch) indices of colours; a coloured drawing keeps its own colours, not ink
+        affine : (batch, 2, 3) maps each output pixel to its place in the drawing
         """
         device = self.opacity.device
         own = torch.from_numpy(np.flatnonzero(self.coloured[index]))
         slot = torch.from_numpy(self.slot[index])
-        # A slot of the coloured ones may lie beyond the end of the others: it is overwritten below.
+        # Slots of coloured drawings may be too large here; what they give is overwritten below.
         mono = slot.clamp(max=len(self.opacity) - 1).to(device, non_blocking=True)
         opacity = self.opacity[mono][:, None].float() / 255
         rgba = torch.cat([opacity * self.palette[ink][:, :, None, None], opacity], dim=1)

@@ -1,8 +1,8 @@
-"""Export a CLIP as it ships: float16 weights without untrained token rows.
+"""Export a CLIP as it ships: weights in float16, without embeddings of untrained tokens.
 
-Image tower and text tower come from trainings of their own in one embedding space. The image
-projection is scaled so that image features have a mean norm of 1 on validation images. CLIP's
-similarities are cosines and do not change; a linear probe takes features as they come.
+The image tower and the text tower were trained one after the other in one embedding space. The
+image projection is scaled so that image features have a mean norm of 1 on validation images. CLIP's
+similarities are cosines and do not change by this; a linear probe uses features unnormalised.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from ptnl.backbones.text import TOKEN_IDS, TOKEN_ROWS
 from ptnl.io import atomic_path, write_json
 
 IMAGE_TOWER = "visual."
-# The last linear map of the image tower: of a ModifiedResNet, of a ViT.
+# The last linear map of the image tower, in a ModifiedResNet and in a ViT.
 PROJECTIONS = ("visual.attnpool.c_proj.weight", "visual.attnpool.c_proj.bias", "visual.proj")
 
 
@@ -26,7 +26,7 @@ def export(
     token_ids: torch.Tensor,
     feature_norm: float,
 ) -> dict[str, torch.Tensor]:
-    """The towers of two trained models as stored: rows of trained tokens with their ids."""
+    """The towers of two trained models as they are stored: token embeddings with token ids."""
     model = {
         **{n: v for n, v in text.items() if not n.startswith(IMAGE_TOWER)},
         **{n: v for n, v in images.items() if n.startswith(IMAGE_TOWER)},
@@ -44,8 +44,12 @@ def export(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=Path, required=True, help="of the image tower's training")
-    parser.add_argument("--text", type=Path, required=True, help="of pretrain_text.py")
+    parser.add_argument(
+        "--images", type=Path, required=True, help="trained model with the image tower"
+    )
+    parser.add_argument(
+        "--text", type=Path, required=True, help="trained model of pretrain_text.py"
+    )
     parser.add_argument("--config", type=Path, required=True, help="config.yaml of the build")
     parser.add_argument("--backbone", required=True)
     parser.add_argument("--weights", type=Path, required=True, help="safetensors to write")

@@ -1,4 +1,4 @@
-"""What every training is told and reads: its command line, drawings, words, data sets."""
+"""The command line and the input files of every training."""
 
 import argparse
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files of a training, read, and where it runs."""
+    """The contents of a training's input files, and where it runs."""
 
     config: dict[str, Any]
     rows: pd.DataFrame  # pairs.parquet
@@ -29,7 +29,7 @@ class Inputs:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """The tokens of all that any caption can say, and of the classes' names."""
+        """The tokens of all possible captions and of all class names."""
         shown = {name for table in self.datasets.values() for name in table.class_name}
         texts = [
             *shown.union(self.rows.name),
@@ -44,7 +44,7 @@ class Inputs:
         return Validation.of(self.datasets, self.vocabulary, self.device)
 
     def captioner(self, noisy_share: float) -> Captioner:
-        """Captions of which a share is noisy."""
+        """A captioner with a share of noisy captions."""
         names = self.rows.name.drop_duplicates().tolist()
         return Captioner(names, self._lists("synonym"), self._lists("tag"), noisy_share)
 
@@ -64,16 +64,23 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", type=Path, required=True, help="state to resume from")
     parser.add_argument("--out", type=Path, required=True, help="the trained model")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--threads", type=int, default=1, help="of the CPU, also to feed a GPU")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        help="CPU threads; with a GPU also the processes that prepare batches",
+    )
     return parser
 
 
 def read_inputs(args: argparse.Namespace) -> Inputs:
-    """What the options name; sets the number of threads and the precision of products."""
+    """Read the input files; set the number of threads and the precision of products."""
     device = torch.device(args.device)
     torch.set_num_threads(args.threads)
     if device.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # TensorFloat-32, as convolutions have it anyway
+        torch.set_float32_matmul_precision(
+            "high"
+        )  # TensorFloat-32, which convolutions use by default
     return Inputs(
         yaml.safe_load(args.config.read_text()),
         pd.read_parquet(args.pairs),

@@ -1,4 +1,4 @@
-"""How drawings look in pre-training: ink, paper, size, and the style of their set. Pure, seeded."""
+"""How drawings look in pre-training: ink, paper, size, style. Pure functions of a generator."""
 
 import math
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ BLACK, WHITE = COLOURS.index("black"), COLOURS.index("white")
 PLAIN_SHARE = 0.4  # black on white, as most icons are
 LIGHTNESS = np.array([sum(rgb) for rgb in PALETTE.values()])
 
-# What a set calls a drawing's style -> how captions call it.
+# Style of drawings, as captions call it -> what icon sets call it.
 STYLE_OF = {
     "outlined": "outline outlined line linear lined stroke regular",
     "thin": "thin light",
@@ -36,13 +36,13 @@ STYLE_OF = {
     "sharp": "sharp",
 }
 STYLE_OF = {word: style for style, words in STYLE_OF.items() for word in words.split()}
-SMALL, LARGE = 0.85, 1.02  # scales below and above which a drawing is called so
+SMALL, LARGE = 0.85, 1.02  # scales below and above which captions may call a drawing so
 STYLES = (*dict.fromkeys(STYLE_OF.values()), "small", "large", "inverted")
-SAID = 0.6  # how often a caption that has room for adjectives uses one that fits
+SAID = 0.6  # how often a caption uses an adjective that fits
 
 
 def style_of(icon_set: str, icon: str) -> str:
-    """The style that a drawing's own name, or its set's, states; empty where they state none."""
+    """The style in the name of a drawing or of its set; empty if they name none."""
     for word in (*reversed(icon.split("-")), *reversed(icon_set.split("-"))):
         if word in STYLE_OF:
             return STYLE_OF[word]
@@ -57,7 +57,7 @@ class Looks:
     style: np.ndarray
     ink: np.ndarray  # index into COLOURS
     paper: np.ndarray  # index into COLOURS, never the ink
-    affine: np.ndarray  # (batch, 2, 3): where each output pixel is taken from
+    affine: np.ndarray  # (batch, 2, 3): maps each output pixel to its place in the drawing
     scale: np.ndarray  # of the drawing; 1 fills the frame
 
     def ink_word(self, i: int) -> str:
@@ -69,7 +69,7 @@ class Looks:
         return COLOURS[self.paper[i]]
 
     def describe(self, i: int, rng: np.random.Generator) -> str:
-        """Adjectives for drawing `i`, in random choice; its colour where none is chosen."""
+        """A random choice of adjectives for drawing `i`; its colour if none is chosen."""
         words = [self.style[i], self.ink_word(i)]
         if self.scale[i] < SMALL:
             words.append("small")
@@ -82,7 +82,7 @@ class Looks:
 
 
 def draw_looks(rng: np.random.Generator, coloured: np.ndarray, style: np.ndarray) -> Looks:
-    """Random colours, and small scalings, shifts and turns; no flips, which change the name."""
+    """Random colours, small scalings, shifts and turns; no flips, which would change the name."""
     batch = len(coloured)
     ink = rng.integers(len(COLOURS), size=batch)
     paper = (ink + rng.integers(1, len(COLOURS), size=batch)) % len(COLOURS)

@@ -1,10 +1,11 @@
-"""Measure what wrong labels cost prompt tuning with text towers that hang more or less on names.
+"""Measure how much wrong labels cost prompt tuning with different text towers.
 
-The paper explains why prompts resist wrong labels by the class names: they fix most of a prompt's
-embedding, whatever stands before them (Appendix B). How much they fix is measured as the share of
-zero-shot accuracy that random prompts keep; several text towers for one image tower differ in it.
+The paper explains the robustness of prompts by the class names: they fix most of a prompt's
+embedding, whatever words stand before them (Appendix B). How much they fix is measured here as the
+share of zero-shot accuracy that random prompts keep. Several text towers for one image tower differ
+in this share.
 
-Unlike aims.py this trains on wrong labels. It enters no choice of what ships.
+Unlike aims.py, this script trains on wrong labels. Nothing that ships was chosen by it.
 """
 
 import argparse
@@ -34,13 +35,13 @@ from ptnl.training.losses import LOSSES
 from ptnl.training.run_files import class_names_of, draw_rows, split_of
 from ptnl.training.tuning import SweepData, top1_accuracy
 
-RATES = (0, SHOTS // 2)  # wrong labels a class
+RATES = (0, SHOTS // 2)  # wrong labels per class
 RUNS = [(fp, seed) for fp in RATES for seed in SEEDS]
-NO_TOWER = "none"  # of the linear probe, which sees image features alone
+NO_TOWER = "none"  # for the linear probe, which only sees image features
 
 
 def noisy_draws(table: pd.DataFrame) -> list[pd.DataFrame]:
-    """The labelled draws of `RUNS`, symmetric noise, as the study makes them."""
+    """The draws of `RUNS` with symmetric noise, as the study makes them."""
     return [
         symmetric(Request(table, draw_shots(table, SHOTS, seed), SHOTS, fp, seed))
         for fp, seed in RUNS
@@ -55,7 +56,7 @@ def share_kept(
     template: str,
     settings: Mapping[str, Any],
 ) -> tuple[float, float]:
-    """Accuracy (%) of zero-shot, and the mean one of prompts of random tokens."""
+    """Accuracy (%) of zero-shot CLIP, and mean accuracy of prompts of random tokens."""
     random, _ = random_prompts(
         backbone, features, labels, names, settings["context_length"], settings["draws"]
     )
@@ -69,9 +70,9 @@ def config_of(weights: Path) -> Path:
 
 
 def shared_features(towers: Sequence[Path], table: pd.DataFrame) -> Tensor:
-    """Image features (N, D), the same under all models.
+    """Image features (N, D), which must be the same with all models.
 
-    Raises `SystemExit` where their image towers differ: the text towers are not comparable then.
+    Raises `SystemExit` if the image towers differ, because text towers cannot be compared then.
     """
     first, *others = (encode(config_of(weights), weights, table) for weights in towers)
     for weights, own in zip(towers[1:], others, strict=True):
@@ -83,7 +84,7 @@ def shared_features(towers: Sequence[Path], table: pd.DataFrame) -> Tensor:
 def measure_dataset(
     towers: Mapping[str, Path], dataset: str, table: pd.DataFrame, protocol: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """One row a run (see `plot_mechanism.py`), of every tower and of the linear probe."""
+    """One row for each run (see `plot_mechanism.py`): all text towers and the linear probe."""
     names, template = class_names_of(table), DATASETS[dataset].template
     settings, probe = protocol["settings"], protocol["methods"]["linear_probe"]
     draws = noisy_draws(table)
@@ -149,7 +150,7 @@ def main() -> None:
         metavar=("NAME", "WEIGHTS"),
         action="append",
         required=True,
-        help="its name in the figure, and the weights of export_clip.py; the config lies beside",
+        help="name in the figure, and weights from export_clip.py with their JSON beside them",
     )
     parser.add_argument("--datasets", type=Path, nargs="+", required=True, help="Parquet files")
     parser.add_argument("--out", type=Path, required=True, help="CSV to write")

@@ -1,4 +1,4 @@
-"""The text of the model card: Markdown from what was measured. Pure."""
+"""Tables of the model card: Markdown from measured values. Pure functions."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 import pandas as pd
 from aims import Measured
 
-KEPT = (35, 70)  # percent of zero-shot accuracy that random prompts are to keep
-GAIN = 5  # points above zero-shot that clean prompt tuning is to reach on one data set
+KEPT = (35, 70)  # aim: percent of zero-shot accuracy that random prompts keep
+GAIN = 5  # aim: points of clean prompt tuning above zero-shot on one data set
 
-Found = Mapping[tuple[str, str], Measured]  # by data set and backbone
+Found = Mapping[tuple[str, str], Measured]  # (data set, backbone) -> values
 
 
 def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    """A table whose first column is text, the others numbers or text."""
+    """The lines of a Markdown table."""
     head = list(head)
     return ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def published_kept(published: pd.DataFrame) -> str:
-    """What CLIP's random prompts keep of its zero-shot accuracy, over the paper's data sets."""
+    """The share of zero-shot accuracy that random prompts keep in the paper, over its data sets."""
     zero_shot = published[(published.table == 5) & (published.method == "zero_shot")]
     random = published[published.table == 8].set_index("dataset")["mean"]
     kept = (100 * random / zero_shot.set_index("dataset")["mean"]).dropna()
@@ -33,14 +33,14 @@ def aim_table(
     published: pd.DataFrame,
     constants: Iterable[tuple[str, str, str, list[str]]],
 ) -> list[str]:
-    """The properties that the backbones are to have, beside CLIP's.
+    """Properties of the backbones, their aims, and CLIP's values.
 
     Parameters
     ----------
-    found : on validation images
-    before : data set -> backbone -> zero_shot, probe: accuracies of the backbones that this build's
-        replaced, on the same images
-    constants : rows (property, CLIP's, aim, values) that no data set enters
+    found : values on validation images
+    before : data set -> backbone -> zero_shot, probe: accuracies on the same images of the
+        backbones that shipped before
+    constants : rows (property, CLIP's value, aim, values) that do not depend on a data set
     """
 
     def least(dataset: str, key: str) -> str:
@@ -109,7 +109,7 @@ def test_table(found: Found) -> list[str]:
 
 
 def recipe_table(config: Mapping[str, Any], trained: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """How every part was trained; `trained` says where, and with which torch."""
+    """How every part was trained; `trained` gives the device and the version of torch."""
     recipes = [
         (f"{name}-images", "contrastive", config["pretraining"])
         for name in config["backbones"]

@@ -1,7 +1,8 @@
-"""Muon (Jordan et al. 2024): SGD with momentum whose update is orthogonalised, for matrices.
+"""Muon (Jordan et al. 2024): SGD with momentum for matrices, whose updates are orthogonalised.
 
-`torch.optim.Muon` orthogonalises in bfloat16, which a CPU without bfloat16 units does twenty times
-slower than in float32. This one does it in the matrices' own type, those of one shape together.
+`torch.optim.Muon` orthogonalises in bfloat16, which is twenty times slower than float32 on a CPU
+without bfloat16 units. This one computes in the type of the matrices, and treats matrices of the
+same shape together.
 """
 
 from collections import defaultdict
@@ -11,11 +12,11 @@ from torch import Tensor
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic Newton-Schulz iteration
 ITERATIONS = 5
-UPDATE_RMS = 0.2  # about that of Adam's updates, so that both take similar learning rates
+UPDATE_RMS = 0.2  # about as in Adam, so that both use similar learning rates
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """The nearest semi-orthogonal matrices (..., M, N), roughly: singular values in 0.7 to 1.2."""
+    """Roughly the nearest semi-orthogonal matrices (..., M, N): singular values of 0.7 to 1.2."""
     a, b, c = COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
@@ -27,7 +28,7 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised, with decoupled weight decay. Matrices only."""
+    """Orthogonalised Nesterov momentum with decoupled weight decay, for matrices only."""
 
     def __init__(self, params, lr: float, momentum: float = 0.95, weight_decay: float = 0.0):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})

@@ -1,12 +1,12 @@
 """Plot accuracy at 50 % wrong labels over the share of zero-shot that random prompts keep.
 
-It draws the numbers of measure_mechanism.py and prints their means. They are one row a run, with
-the columns
+It draws the rows that measure_mechanism.py writes, and prints their means. There is one row for
+each run, with the columns
 
     dataset, tower, zero_shot_val, random_val, method, wrong_labels, seed, test_accuracy
 
-where the first two accuracies (%, of validation images) are the text tower's, and empty for the
-linear probe, which has none.
+All accuracies are in percent. zero_shot_val and random_val belong to the text tower and are
+measured on validation images; they are empty for the linear probe, which has no text tower.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from ptnl.analysis.figures.style import (
 )
 from ptnl.io import atomic_path
 
-MARGIN = 4  # percent, around what an axis shows
+MARGIN = 4  # percent of free room at the ends of an axis
 CAPTION = (
     "Prompt tuning with CE (16 context tokens, 16 shots, the paper's protocol), with text towers "
     "for one image tower. Hollow: clean labels. Filled: half of them wrong, symmetric noise. "
@@ -41,13 +41,13 @@ CAPTION = (
 
 
 def robustness(runs: pd.DataFrame) -> pd.DataFrame:
-    """What random prompts keep and what wrong labels leave, in percent.
+    """The accuracy that random prompts keep, and test accuracy with clean and wrong labels.
 
     Returns
     -------
-    one row a (dataset, tower), in the order of the runs: kept (NaN for the linear probe), mean, low
-    and high test accuracy over seeds as clean, clean_low, clean_high, noisy, noisy_low, noisy_high,
-    and left, noisy over clean
+    one row for each (dataset, tower), in the order of the runs. All columns are percents: kept (NaN
+    for the linear probe); clean and noisy, the mean test accuracy over seeds, with its lowest and
+    highest value as clean_low, clean_high, noisy_low and noisy_high; left, noisy over clean
     """
     keys = ["dataset", "tower"]
     towers = runs.groupby(keys, sort=False)
@@ -64,7 +64,7 @@ def robustness(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_tower(axes: Axes, row: pd.Series, colour: str, marker: str) -> None:
-    """Clean and noisy accuracy of one tower, one above the other."""
+    """Draw the clean and the noisy accuracy of one tower, one above the other."""
     for name, face in (("clean", "white"), ("noisy", colour)):
         mean, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
         axes.errorbar(
@@ -84,7 +84,7 @@ def span_of(values: pd.DataFrame) -> tuple[float, float]:
 
 
 def mechanism(runs: pd.DataFrame) -> Figure:
-    """The figure, of runs as `measure_mechanism.py` writes them."""
+    """The figure for rows that `measure_mechanism.py` wrote."""
     found = robustness(runs)
     towers = found.tower[found.kept.notna()].unique()
     looks = {

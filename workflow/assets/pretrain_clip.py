@@ -1,8 +1,8 @@
 """Pre-train one small CLIP on drawings and captions of the icon sets that are not held out.
 
-Symmetric contrastive loss; pairs of equal name are positives of each other. No caption is noisy
-here: this training gives the image tower. The text tower that ships is trained on its features by
-`pretrain_text.py`.
+The loss is symmetric and contrastive, and pairs with the same name are positives of each other. No
+caption is noisy. Only the image tower of this training ships; `pretrain_text.py` then trains the
+text tower that ships.
 """
 
 import math

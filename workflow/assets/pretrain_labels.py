@@ -1,8 +1,8 @@
-"""Pre-train an image encoder with labels only: what fine-tuning starts from.
+"""Pre-train an image encoder with labels only, as the start of fine-tuning.
 
-It classifies drawings of the icon sets that are not held out into their commonest names: the
-drawings that the CLIPs learn from too, painted and moved in the same way, but a name is a number
-here and no word.
+It classifies drawings of the icon sets that are not held out into their most common names. The
+CLIPs learn from the same drawings, painted and moved in the same way; but here a name is only the
+number of a class, not a word.
 """
 
 import argparse
@@ -25,15 +25,15 @@ from ptnl.io import atomic_path, write_json
 
 
 def commonest_names(names: pd.Series, number: int) -> list[str]:
-    """The names that most drawings have, in alphabetical order among equals."""
+    """The names with the most drawings; equally common ones are in alphabetical order."""
     counts = names.value_counts().rename_axis("name").reset_index(name="drawings")
     return counts.sort_values(["drawings", "name"], ascending=[False, True]).name[:number].tolist()
 
 
 def shipped(model: nn.Module) -> dict[str, Tensor]:
-    """A trained model's weights as they ship: float16, without the head, which names 1,000 things.
+    """The weights of a trained model as they ship: float16, without the classifier of 1,000 names.
 
-    Batch norm's counters stay whole numbers.
+    The counters of batch norm stay integers.
     """
     head = {id(parameter) for parameter in model.get_classifier().parameters()}
     return {
@@ -46,13 +46,18 @@ def shipped(model: nn.Module) -> dict[str, Tensor]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=Path, required=True, help="pairs.parquet")
-    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--config", type=Path, required=True, help="config.yaml of the build")
     parser.add_argument("--encoder", required=True)
     parser.add_argument("--checkpoint", type=Path, required=True, help="state to resume from")
     parser.add_argument("--weights", type=Path, required=True, help="safetensors to write")
     parser.add_argument("--model-config", type=Path, required=True, help="timm JSON to write")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--threads", type=int, default=1, help="of the CPU, also to feed a GPU")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        help="CPU threads; with a GPU also the processes that prepare batches",
+    )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     device = torch.device(args.device)

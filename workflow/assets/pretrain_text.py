@@ -1,8 +1,8 @@
-"""Train a new text tower for the image tower of a trained CLIP, which stays as it is.
+"""Train a new text tower for the image tower of a trained CLIP, which is not changed.
 
-Contrastive, as with a locked image tower (LiT, Zhai et al. 2022). What share of the captions is
-noisy decides how much of a prompt's meaning hangs on the class name alone. The logit scale is 100,
-at which those of CLIP's released models stand.
+The training is contrastive with a locked image tower (LiT, Zhai et al. 2022). The share of noisy
+captions decides how much the meaning of a prompt depends on the class name alone. The logit scale
+is 100, as in CLIP's released models.
 """
 
 import math
@@ -30,7 +30,9 @@ LOGIT_SCALE = 100
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--backbone", required=True)
-    parser.add_argument("--images", type=Path, required=True, help="of pretrain_clip.py")
+    parser.add_argument(
+        "--images", type=Path, required=True, help="trained model of pretrain_clip.py"
+    )
     parser.add_argument("--noisy", type=int, required=True, help="percent of noisy captions")
     args = parser.parse_args()
     given = read_inputs(args)

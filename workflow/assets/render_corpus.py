@@ -1,7 +1,7 @@
 """Render every usable drawing of `@iconify/json` at 64 x 64 pixels into one Parquet file.
 
-Monochrome drawings are stored as their opacity (PNG, mode L): their colour is a choice of whoever
-shows them. Coloured drawings are stored as they are (PNG, mode RGBA).
+Monochrome drawings are stored as opacity (PNG, mode L), because they can be shown in any colour.
+Coloured drawings are stored as they are (PNG, mode RGBA).
 """
 
 import argparse
@@ -34,7 +34,7 @@ COLUMNS = {
 
 
 def render(drawing: Drawing) -> bytes | None:
-    """The drawing as PNG bytes; None where it draws nothing or is no valid SVG."""
+    """The drawing as PNG bytes; None if it is empty or not valid SVG."""
     try:
         rendered = resvg_py.svg_to_bytes(svg_string=drawing.svg, skip_system_fonts=True)
     except ValueError:
@@ -49,7 +49,7 @@ def render(drawing: Drawing) -> bytes | None:
 
 
 def read_icon_sets(archive: Path) -> Iterator[dict]:
-    """Every usable icon set of the npm package, in order of its name."""
+    """Every usable icon set of the npm package, in alphabetical order."""
     with tarfile.open(archive) as tar:
         members = [m for m in tar.getmembers() if m.name.startswith("package/json/")]
         for member in sorted(members, key=lambda m: m.name):

@@ -1,8 +1,8 @@
-"""Choose the drawings of one embedded data set and write them with their splits.
+"""Choose the drawings of one shipped data set, and write them with their splits.
 
-They come from held-out icon sets; what nearly equals a drawing of pre-training, or another one of
-the data set, is removed. Of the classes that have enough drawings left, those with the most make
-the data set; the others are named in the log.
+The drawings come from held-out icon sets. Near-duplicates of drawings in pre-training or in the
+data set are removed. The classes that then have the most drawings make the data set; the log names
+the others.
 """
 
 import argparse
@@ -41,7 +41,9 @@ def encode_png(image: Image.Image) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, required=True, help="corpus.parquet")
-    parser.add_argument("--pairs", type=Path, required=True, help="what pre-training sees")
+    parser.add_argument(
+        "--pairs", type=Path, required=True, help="pairs.parquet, the drawings of pre-training"
+    )
     parser.add_argument("--config", type=Path, required=True, help="config.yaml of the build")
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -67,7 +69,7 @@ def main() -> None:
     )
     fresh = ~seen_before(descriptors, seen, similarity)
     rows, descriptors = rows[fresh], descriptors[fresh]
-    print(f"{(~fresh).sum()} drawings left out that nearly equal one of pre-training")
+    print(f"{(~fresh).sum()} near-duplicates of drawings in pre-training left out")
     rows = rows.iloc[without_near_duplicates(descriptors, similarity)]
 
     minimum = config["minimum"][args.dataset]

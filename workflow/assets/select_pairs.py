@@ -1,4 +1,4 @@
-"""Choose the (drawing, name) pairs of pre-training: a drawing a name, of the sets not held out."""
+"""Choose the (drawing, name) pairs of pre-training from the icon sets that are not held out."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which drawings are held out, which become data sets, and in which split each one stands. Pure."""
+"""Choose held-out sets, the drawings of data sets, and their splits. Pure functions."""
 
 import hashlib
 from collections import Counter
@@ -14,7 +14,7 @@ SPLITS = ("train", "val", "test")
 def held_out_sets(
     corpus: pd.DataFrame, families: Sequence[str], most_names: int, themed: Sequence[str]
 ) -> set[str]:
-    """The icon sets that pre-training never sees: general families of at most `most_names`."""
+    """The icon sets that pre-training never sees: general families with at most `most_names`."""
     category = corpus.groupby("icon_set").category.first()
     family = {member: line.split()[0] for line in families for member in line.split()}
     names = Counter()
@@ -28,7 +28,7 @@ def held_out_sets(
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """The drawing as people see it: black (or its own colours) on white."""
+    """The drawing in black, or in its own colours, on white."""
     if image.mode == "L":  # opacity
         return Image.eval(image, lambda opacity: 255 - opacity)
     paper = Image.new("RGBA", image.size, "white")
@@ -36,7 +36,7 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def place(picture: Image.Image, size: int, rank: str) -> Image.Image:
-    """The picture scaled to `size` pixels, at a place in its old frame that `rank` decides."""
+    """The picture scaled to `size` pixels, at a place in its frame that the hash `rank` decides."""
     frame = picture.width
     if size == frame:
         return picture
@@ -47,10 +47,10 @@ def place(picture: Image.Image, size: int, rank: str) -> Image.Image:
 
 
 def ink_descriptor(image: Image.Image, size: int = 64) -> np.ndarray:
-    """Unit vector of the ink of a picture on white, cropped to its bounding box, `size` x `size`.
+    """The ink of a picture on white, cropped and scaled to `size` x `size`, as a unit vector.
 
-    Where in its frame a drawing stands does not enter. A copy at another scale can escape: strokes
-    of a pixel or two do not survive rescaling.
+    It does not depend on where in the frame the drawing is. A copy at another scale may not be
+    recognised, because strokes of a pixel or two change when they are scaled.
     """
     ink = Image.eval(image.convert("L"), lambda value: 255 - value)
     box = ink.getbbox()
@@ -62,7 +62,7 @@ def ink_descriptor(image: Image.Image, size: int = 64) -> np.ndarray:
 
 
 def without_near_duplicates(descriptors: np.ndarray, threshold: float) -> np.ndarray:
-    """Indices kept when, in order, each drawing must differ from all that are kept before it."""
+    """Indices of drawings to keep: in order, each must differ from all that were kept before."""
     kept: list[int] = []
     for i, descriptor in enumerate(descriptors):
         if not kept or (descriptors[kept] @ descriptor).max() <= threshold:
@@ -71,7 +71,7 @@ def without_near_duplicates(descriptors: np.ndarray, threshold: float) -> np.nda
 
 
 def seen_before(descriptors: np.ndarray, seen: np.ndarray, threshold: float) -> np.ndarray:
-    """Which drawings nearly equal one of `seen` (both: rows are `ink_descriptor`s)."""
+    """Which drawings are near-duplicates of one of `seen`; rows are `ink_descriptor`s."""
     hit = np.zeros(len(descriptors), dtype=bool)
     for start in range(0, len(seen), 8192):
         hit |= (descriptors @ seen[start : start + 8192].T).max(axis=1) > threshold
@@ -79,7 +79,7 @@ def seen_before(descriptors: np.ndarray, seen: np.ndarray, threshold: float) -> 
 
 
 def stable_rank(text: str) -> str:
-    """A pseudo-random rank that no other row can change."""
+    """A hash of a text, to order rows at random in a way that no other row can change."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -88,7 +88,7 @@ def candidates(
 ) -> pd.DataFrame:
     """Drawings of the held-out sets that show a class, at most `per_set` per (set, class).
 
-    They come in order of class and rank, a hash of the drawing's identity.
+    They are in order of class and rank, which is a hash of the drawing's name.
     """
     class_of = {name: label for label, synonyms in classes.items() for name in [label, *synonyms]}
     rows = corpus[corpus.icon_set.isin(held_out) & corpus.name.isin(class_of)].copy()
@@ -100,17 +100,19 @@ def candidates(
 
 
 def largest_classes(class_names: pd.Series, least: int, most: int) -> list[str]:
-    """The `most` classes with the most rows, at least `least`; alphabetical among equals."""
+    """The `most` classes with the most rows, `least` or more; equals in alphabetical order."""
     counts = class_names.value_counts().rename_axis("name").reset_index(name="rows")
     ranked = counts[counts.rows >= least].sort_values(["rows", "name"], ascending=[False, True])
     return ranked.name[:most].tolist()
 
 
 def assign_splits(count: int, shares: Mapping[str, float], minimum: Mapping[str, int]) -> list[str]:
-    """Splits of `count` drawings in order of rank: their minimum, and a share of what is beyond."""
+    """Splits of `count` drawings in order of rank: the minimum, and shares of the others."""
     beyond = count - sum(minimum.values())
     if beyond < 0:
-        raise ValueError(f"{count} drawings are less than {sum(minimum.values())}")
+        raise ValueError(
+            f"{count} drawings are fewer than the {sum(minimum.values())} that the splits need"
+        )
     test = minimum["test"] + round(beyond * shares["test"])
     val = minimum["val"] + round(beyond * shares["val"])
     return ["train"] * (count - val - test) + ["val"] * val + ["test"] * test

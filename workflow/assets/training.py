@@ -1,4 +1,4 @@
-"""The loop that all trainings share: steps, learning rates, saved states, a line of progress."""
+"""The loop that all trainings share: steps, learning rates, checkpoints, lines of progress."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -12,18 +12,18 @@ from tqdm import tqdm
 
 from ptnl.io import atomic_path
 
-REPORT_STEPS = 250  # between two lines of progress, each of which may save the state
+REPORT_STEPS = 250  # between two lines of progress, after which the state may be saved
 
 
 class Checkpoint:
-    """The state of a training on disk: a restart goes on from there, with the same numbers."""
+    """The state of a training on disk, from which a restart continues with the same numbers."""
 
     def __init__(self, path: Path, seconds: float, **parts: Any):
         self.path, self.seconds, self.parts = path, seconds, parts
         self.saved = time.monotonic()
 
     def resume(self) -> int:
-        """Set the parts to what was saved, if anything was; the step to go on with."""
+        """Restore the saved state, if there is one; the step to continue with."""
         if not self.path.exists():
             return 0
         state = torch.load(self.path, weights_only=True, map_location="cpu")
@@ -33,7 +33,7 @@ class Checkpoint:
         return state["step"]
 
     def save_if_due(self, step: int) -> None:
-        """Save the state in which `step` is the next, if the last one is old enough."""
+        """Save the state before step `step`, if the last saved one is old enough."""
         if time.monotonic() - self.saved < self.seconds:
             return
         state = {name: part.state_dict() for name, part in self.parts.items()}
@@ -56,16 +56,16 @@ def train(
 
     Parameters
     ----------
-    update : step and batch -> what to report, by name; the entry "loss" is minimised
+    update : (step, batch) -> values to report, by name; the value "loss" is minimised
     stepped : optimisers, then their schedules
-    leaves : what is trained; its gradient is clipped to a norm of 1
-    describe : more for the line of progress
+    leaves : the trained parameters, whose gradient is clipped to a norm of 1
+    describe : further text for the lines of progress
     """
     sums: dict[str, Tensor] = {}
     started, seen, since = time.monotonic(), 0, 0
     progress = tqdm(batches, initial=first, total=steps, disable=None)
     for step, batch in zip(range(first, steps), progress, strict=True):
-        torch.manual_seed(int(batch["seed"]))  # patch dropout
+        torch.manual_seed(int(batch["seed"]))  # for patch dropout
         values = update(step, batch)
         for leaf in leaves:
             leaf.grad = None

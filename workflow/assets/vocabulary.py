@@ -1,4 +1,4 @@
-"""CLIP's tokens that pre-training can meet, renumbered."""
+"""The tokens of CLIP that occur in pre-training, with new numbers."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,7 +7,7 @@ from open_clip.tokenizer import SimpleTokenizer
 
 
 class Vocabulary:
-    """Tokens numbered without gaps and in CLIP's order: the end token has the highest number."""
+    """Tokens numbered without gaps in CLIP's order: the end token has the highest number."""
 
     def __init__(self, texts: Iterable[str], context_length: int):
         self.tokenizer = SimpleTokenizer()
@@ -33,9 +33,9 @@ class Vocabulary:
         return tokens
 
     def pad(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
-        """Token numbers (texts, longest) from start to end token, padded with 0.
+        """Token numbers (texts, longest), with start and end token and padded with 0.
 
-        A text that does not fit into the context length is cut.
+        A text that does not fit into the context length is cut off.
         """
         rows = [[self.start, *text[: self.context_length - 2], self.end] for text in texts]
         width = max(map(len, rows))

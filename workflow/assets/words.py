@@ -1,7 +1,7 @@
-"""What else a drawing is called: synonyms and tags that icon sets and word lists give. Pure.
+"""Synonyms and tags of drawings, from icon sets and word lists. Pure functions.
 
-Both are looked up by the spoken name of a drawing, so what one set says of "bell" holds for the
-bells of all sets, those that are held out included: they are words about words.
+They belong to the spoken name of a drawing: a synonym that one set gives for "bell" is used for the
+bells of all sets.
 """
 
 import re
@@ -20,8 +20,8 @@ def is_plain(text: str) -> bool:
 def aliases(icon_set: dict) -> Iterator[tuple[str, str]]:
     """Pairs (name, other name) of an icon set (its parsed JSON), from its own list of aliases.
 
-    An alias that turns or mirrors its drawing names another thing and is left out, and so is one
-    that only adds to the name ("bx basket" for a basket).
+    An alias that turns or mirrors its drawing names another thing, so it is left out. So is an
+    alias that only adds to the name ("bx basket" for a basket).
     """
     suffixes, prefixes = (tuple(icon_set.get(k) or ()) for k in ("suffixes", "prefixes"))
     for alias, body in (icon_set.get("aliases") or {}).items():

@@ -1,4 +1,4 @@
-"""Write the model card: what the backbones learnt from, how, and what they can do, as measured."""
+"""Write the model card: what the backbones learnt from, how, and what they were measured to do."""
 
 import argparse
 from pathlib import Path
@@ -26,7 +26,7 @@ PROTOCOL = "paper"
 
 
 def backbone_lines(name: str, spec: dict, assets: Path) -> tuple[list[str], list[str]]:
-    """A row of the table of sizes; logit scale and size of the token embeddings."""
+    """A row of the table of sizes; logit scale, and spread of the token embeddings."""
     weights = assets / f"{name}.safetensors"
     backbone = load_files(name, assets / f"{name}.json", weights, CPU)
     sizes = {n: p.numel() for n, p in backbone.model.named_parameters()}
@@ -50,7 +50,7 @@ def backbone_lines(name: str, spec: dict, assets: Path) -> tuple[list[str], list
 def image_encoder_lines(
     name: str, config: dict, pairs: pd.DataFrame, classes: dict[str, list[str]], assets: Path
 ) -> list[str]:
-    """What an image encoder for fine-tuning is, and what its labels have in common with ours."""
+    """The section on an image encoder for fine-tuning, and on its labels that are our classes."""
     spec, hp = config["image_encoders"][name], config["label_pretraining"][name]
     weights = assets / f"{name}.safetensors"
     model = read_image_encoder(assets / f"{name}.json", weights, hp["names"], CPU).model
@@ -61,14 +61,15 @@ def image_encoder_lines(
         "",
         f"## {name}",
         "",
-        "The image encoder that fine-tuning starts from (method `finetune`), in the place of an",
-        "ImageNet-pretrained one: pre-trained with labels only, on drawings that mini-rn saw too;",
-        "not on ImageNet. Names are class numbers to it, it has no text encoder.",
+        "Fine-tuning (method `finetune`) starts from this image encoder, in place of one that was",
+        "pre-trained on ImageNet. It was pre-trained with labels only, on drawings that mini-rn",
+        "saw too. Names are only class numbers to it, and it has no text encoder.",
         "",
         f"timm's `{spec['architecture']}` with channels {spec['model_args']['channels']}, "
         f"{spec['pretrained_cfg']['input_size'][-1]} px, {size:,} parameters without its head, "
         f"{weights.stat().st_size / 1e6:.1f} MB. It learnt to",
-        f"tell the {hp['names']:,} commonest names apart, on the {pairs.name.isin(names).sum():,} "
+        f"tell the {hp['names']:,} most common names apart, on the "
+        f"{pairs.name.isin(names).sum():,} "
         f"drawings that have them: cross-entropy with label smoothing {hp['label_smoothing']:g},",
         f"AdamW, one cycle, batch {hp['batch_size']}, {hp['samples']:,} drawings seen. Among these "
         "names are most classes of the data sets,",
@@ -87,10 +88,14 @@ def image_encoder_lines(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="config.yaml of the build")
-    parser.add_argument("--preamble", type=Path, required=True, help="what is said, not measured")
-    parser.add_argument("--pairs", type=Path, required=True, help="what pre-training saw")
+    parser.add_argument(
+        "--preamble", type=Path, required=True, help="text of the card that is not measured"
+    )
+    parser.add_argument(
+        "--pairs", type=Path, required=True, help="pairs.parquet, the drawings of pre-training"
+    )
     parser.add_argument("--trained", type=Path, nargs="+", required=True, help="trained models")
-    parser.add_argument("--assets", type=Path, required=True, help="folder of what ships")
+    parser.add_argument("--assets", type=Path, required=True, help="folder of the shipped files")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     config = yaml.safe_load(args.config.read_text())
