@@ -165,7 +165,7 @@ def test_spoken_names(icon, name):
 
 def test_splits_keep_their_minimum():
     shares, minimum = {"train": 0.45, "val": 0.1, "test": 0.45}, {"train": 16, "val": 4, "test": 28}
-    with pytest.raises(ValueError, match="47 drawings are less than 48"):
+    with pytest.raises(ValueError, match="47 drawings are fewer than the 48"):
         assign_splits(47, shares, minimum)
     for count in (48, 60, 200):
         splits = assign_splits(count, shares, minimum)
