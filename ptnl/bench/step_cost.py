@@ -84,7 +84,7 @@ def measure(
     """Time steps of some number of classes, fused for every number of `runs`.
 
     Ours and the reference take turns, so that a machine that slows down does so for both. Returns
-    one row a number of runs (see `ptnl.schemas.BENCH`).
+    one row per number of runs (see `ptnl.schemas.BENCH`).
     """
     device, model = backbone.device, backbone.model
     names = class_names(backbone.tokenizer, classes)
@@ -288,7 +288,7 @@ def _synchronise(device: torch.device) -> None:
 
 
 def as_table(bench: pd.DataFrame) -> str:
-    """Measurements as text, a line a row; `~` marks what is scaled from fewer classes."""
+    """Measurements as text, a line per row; `~` marks what is scaled from fewer classes."""
     is_scaled = bench.classes_reference < bench.classes
     mark = is_scaled.map({True: "~", False: ""})
     columns = {

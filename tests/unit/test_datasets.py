@@ -400,7 +400,7 @@ def test_a_folder_that_is_no_data_set_is_refused(fetch, tmp_path, change, senten
 
 def test_a_folder_that_would_hold_its_own_link_is_refused(fetch, tmp_path):
     own_images(tmp_path / "mine")
-    with pytest.raises(InputError, match="is the study's own place for it"):
+    with pytest.raises(InputError, match="is where ptnl puts this data set"):
         fetch("mine", folder=str(tmp_path / "mine"), template=TEMPLATE)
 
 

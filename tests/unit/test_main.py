@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from ptnl.cli.entry import parser
 from ptnl.cli.main import run
 
 
@@ -17,3 +18,13 @@ def test_threads_that_wait_do_not_spin_unless_told_to(set_by_the_user, policy, m
     run()
     assert os.environ["OMP_WAIT_POLICY"] == policy
     assert "learning_rate" in capsys.readouterr().out
+
+
+def test_help_shows_defaults_but_no_empty_ones():
+    options = parser("Do it.")
+    options.add_argument("--rows", type=int, default=3, help="how many")
+    options.add_argument("--out", help="file to write")
+    options.add_argument("--names", nargs="*", default=[], help="some (default: all)")
+    text = options.format_help()
+    assert "how many (default: 3)" in text
+    assert text.count("default") == 2
