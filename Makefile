@@ -14,7 +14,7 @@ NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptn
 	  echo "error: $(VENV) exists, but make did not create it; move it elsewhere"; exit 2; fi; \
 	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
-.PHONY: demo test unit test-exports check coverage test-faults test-slurm slurm rehearsal docs check-links lint format clean lock assets gpu-bench wheels
+.PHONY: demo test unit test-exports check coverage test-faults test-slurm slurm chromium rehearsal docs check-links lint format clean lock assets gpu-bench wheels
 
 demo: $(READY) ## run the embedded study: every stage, all tables and figures, the report
 	@$(SNAKEMAKE)
@@ -60,6 +60,9 @@ test-exports: $(READY) ## open label exports with the packages of Label Studio, 
 
 rehearsal: $(READY) ## run the paper's study on small made-up archives and random weights
 	@python -m tests.rehearsal results/rehearsal --cores $(CORES)
+
+chromium: ## install the browser in which tests open pages (Debian, root); without it they are skipped
+	@tests/install_chromium.sh
 
 slurm: $(READY)
 	@tests/slurm/install.sh

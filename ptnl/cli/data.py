@@ -15,8 +15,8 @@ from ptnl.fetch.sources import Source, load_sources
 
 ACTIONS = {
     "status": "show which files are there, partial or missing, and where",
-    "fetch": "download missing files, or take them from DATA_ROOT/manual; optional files, and those "
-    "that only you can put there, only if they are named",
+    "fetch": "download missing files, or take them from DATA_ROOT/manual; optional files, and "
+    "those that only you can put there, only if they are named",
     "verify": "compute all checksums again; if files are bad, name them and exit with status 2",
     "refresh": "let the next run unpack and index the named data sets again, your own too, without "
     "fetching files again",
