@@ -1,4 +1,4 @@
-"""Artefacts of every kind and ways to damage them, for `test_damage.py` and its benchmark."""
+"""Files of every kind that ptnl reads, and ways to damage them: for tests and measurements."""
 
 import random
 from collections.abc import Callable

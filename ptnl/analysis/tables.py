@@ -53,7 +53,7 @@ def table_rows(
     ensembles: pd.DataFrame | None = None,
     protocol: str = "paper",
 ) -> pd.DataFrame:
-    """The numbers of a table, one row a cell, in the paper's order, with what the paper prints.
+    """The numbers of a table, one row per cell, in the paper's order, with what the paper prints.
 
     `best` marks the highest mean among what the table compares: the rows of a data set in one
     column, or the columns in one row where columns are methods.
@@ -157,7 +157,7 @@ def _titles(layout: Table) -> dict[str, Callable[[Any], str]]:
 def _grid(
     rows: pd.DataFrame, layout: Table, plus_minus: str, bold: str, minus: str
 ) -> pd.DataFrame:
-    """Text cells: one row a (data set, row of the layout), one column a column of the layout."""
+    """Text cells: one row per (data set, row of the layout), and the layout's columns."""
 
     def cell(row: pd.Series) -> str:
         mean = f"{row['mean']:.2f}"

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from ptnl.analysis.figures.cost import cost_over_classes_and_runs
-from ptnl.bench import measure as bench
-from ptnl.bench.measure import Setting, as_table, bench_backbone, class_names, fastest, measure
+from ptnl.bench import step_cost as bench
+from ptnl.bench.step_cost import Setting, as_table, bench_backbone, class_names, fastest, measure
 from ptnl.cli.bench import main
 from ptnl.io import read_metadata, read_parquet
 from ptnl.schemas import BENCH

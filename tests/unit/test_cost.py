@@ -23,14 +23,14 @@ RUNS = runs_table(
     [metrics(method, fp, 1, 70) for method in ("linear_probe", "prompt_ce") for fp in (0, 8)]
     + [{**metrics("zero_shot", 0, 0, 60, noise="none"), "job_runs": 1, "job_seconds": 1800.0}]
 )
-BENCHMARKS = pd.DataFrame(
+RECORDS = pd.DataFrame(
     [("encode_images", 1800.0, 2.5), ("encode_images", 1800.0, 1.5), ("tune_method", 9e9, 9.0)],
     columns=["stage", "seconds", "memory_gib"],
 )
 
 
 def test_a_jobs_time_counts_once():
-    table = cost_table(RUNS, BENCHMARKS, {"prompt_ce": 1})
+    table = cost_table(RUNS, RECORDS, {"prompt_ce": 1})
     assert list(table.columns) == list(COST)
     counted = ["stage", "method", "jobs", "runs", "hours", "memory_gib"]
     assert table[counted].to_numpy().tolist() == [
@@ -46,11 +46,11 @@ def test_a_jobs_time_counts_once():
 
 def test_devices_are_kept_apart():
     runs = RUNS.assign(device=["cpu", "H100", "cpu", "H100", "cpu"])
-    assert len(cost_table(runs, BENCHMARKS[:0], {})) == 5
+    assert len(cost_table(runs, RECORDS[:0], {})) == 5
 
 
 def test_the_last_row_of_the_markdown_table_sums_up():
-    text = unpadded(markdown(cost_table(RUNS, BENCHMARKS, {"prompt_ce": 1}), "toy"))
+    text = unpadded(markdown(cost_table(RUNS, RECORDS, {"prompt_ce": 1}), "toy"))
     assert "| tune_method | Linear probe | cpu | 1 | 2 | 1:00:00 | 1800.00 |  | 0.50 |" in text
     assert text.endswith("| All |  |  | 5 | 5 | 3:30:00 |  |  | 2.50 |")
     assert "Device memory" not in text  # all of these ran on a CPU

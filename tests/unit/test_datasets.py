@@ -403,7 +403,7 @@ def test_a_folder_that_is_not_a_data_set_is_refused(fetch, tmp_path, change, sen
 
 def test_the_folder_in_which_the_link_would_lie_is_refused(fetch, tmp_path):
     own_images(tmp_path / "mine")
-    with pytest.raises(InputError, match="is the study's own place for it"):
+    with pytest.raises(InputError, match="is where ptnl puts this data set"):
         fetch("mine", folder=str(tmp_path / "mine"), template=TEMPLATE)
 
 

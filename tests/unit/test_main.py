@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from ptnl.cli.entry import parser
 from ptnl.cli.main import run
 
 
@@ -19,3 +20,13 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise(
     run()
     assert os.environ["OMP_WAIT_POLICY"] == policy
     assert "learning_rate" in capsys.readouterr().out
+
+
+def test_help_shows_defaults_but_no_empty_ones():
+    options = parser("Do it.")
+    options.add_argument("--rows", type=int, default=3, help="how many")
+    options.add_argument("--out", help="file to write")
+    options.add_argument("--names", nargs="*", default=[], help="some (default: all)")
+    text = options.format_help()
+    assert "how many (default: 3)" in text
+    assert text.count("default") == 2

@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ptnl.bench import measure as bench
-from tests.benchmarks import peers
-from tests.benchmarks.peers import Line, Ours, Peer, Rates
+from ptnl.bench import step_cost as bench
+from tests.measurements import peers
+from tests.measurements.peers import Line, Ours, Peer, Rates
 
 NAMES = ["cat", "sea lion", "fire engine"]
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from ptnl.bench.machine import measured_rates
+from ptnl.bench.machine_rates import measured_rates
 from ptnl.data import datasets_of
 from ptnl.data.counting import sizes_of
 from ptnl.errors import InputError

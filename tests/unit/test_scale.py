@@ -5,9 +5,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from tests.benchmarks import scale, scale_work
-from tests.benchmarks.scale import drawn, measured, slopes
-from tests.benchmarks.scale_work import curves, planned_runs
+from tests.measurements import scale, scale_work
+from tests.measurements.scale import drawn, measured, slopes
+from tests.measurements.scale_work import curves, planned_runs
 
 SMALL = {"classes": (3, 5), "runs": (1, 2), "images": (1000, 2000), "planning": (0, 1)}
 WITHOUT_SNAKEMAKE = [curve for curve in curves() if not curve.name.startswith("snakemake")]

@@ -14,11 +14,14 @@ from ptnl.losses import LOSSES
 from ptnl.optim import sgd
 from ptnl.errors import InputError
 
+def described(argv): return str(argv)
+
 def main(argv=None):
     """Run it."""
     add_argument("--loss", help="which one")
     if argv is None:
-        raise InputError("nothing to do")
+        raise InputError(f"nothing to do: {described(argv)}")
+    print("in training", described(argv))
     return sgd(LOSSES[argv])
 
 if __name__ == "__main__":
@@ -117,7 +120,9 @@ def test_a_command_reaches_the_definitions_that_it_mentions(package):
         ("optim/steps.py", "value: float", "value: complex", set()),
         ("cli/train.py", "which one", "which of them", set()),
         ("cli/train.py", "Run it.", "Run all of it.", set()),
-        ("cli/train.py", "nothing to do", "no loss", {"cli.train.main"}),
+        ("cli/train.py", "nothing to do", "no loss", set()),
+        ("cli/train.py", "InputError(f", "ValueError(f", {"cli.train.main"}),
+        ("cli/train.py", "in training", "is trained", set()),
         ("errors.py", "pass", "code = 2", set()),
     ],
 )

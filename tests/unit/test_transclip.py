@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from tests.benchmarks.transclip import log_likelihoods, neighbour_graph, transduced
+from tests.measurements.transclip import log_likelihoods, neighbour_graph, transduced
 
 
 def clusters() -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""A study that trains on augmented views, for real."""
+"""A real run of a study that trains on augmented views."""
 
 import numpy as np
 import pytest
@@ -53,6 +53,6 @@ def test_every_image_of_every_draw_has_its_views(augmented):
         ("linear_probe/symmetric/fp-8", 0),  # it has no epochs to show views in
     ],
 )
-def test_runs_say_what_they_were_trained_on(augmented, run, views):
+def test_runs_say_on_how_many_views_they_were_trained(augmented, run, views):
     folder = augmented.results / f"runs/symbols/mini-rn/{run}/seed-{SEED}"
     assert read_json(folder / "metrics.json")["settings"]["views"] == views
