@@ -1,6 +1,9 @@
 """The table of a study's cost, and the records of jobs that it is made of."""
 
 import itertools
+import signal
+import subprocess
+import sys
 
 import pandas as pd
 import psutil
@@ -77,7 +80,28 @@ def test_a_job_on_a_full_disk_says_so_and_leaves_no_record(small_disk, capsys):
     assert not (small_disk / "a.tsv").exists()
 
 
-def test_a_record_that_cannot_be_written_removes_nothing(tmp_path, capsys):
+KILLED_JOB = """
+import os, pathlib, signal, sys
+from ptnl.temporary import temporary_beside
+with temporary_beside(pathlib.Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_job_left_of_its_record_goes_with_the_next_one(tmp_path):
+    record, kept = tmp_path / "a.tsv", tmp_path / ".a.tsv.1234"
+    kept.write_text("a user's")
+    said = subprocess.run([sys.executable, "-c", KILLED_JOB, record], check=False)
+    assert said.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 2
+    assert read_records(tmp_path) == {}
+    write_record(record, 9.56, 2**30)
+    assert set(tmp_path.iterdir()) == {record, kept}
+    assert read_records(tmp_path)["a.tsv"].seconds == 9.56
+
+
+def test_a_record_that_cannot_be_written_leaves_what_is_there(tmp_path, capsys):
     (tmp_path / "a.tsv").mkdir()
     (tmp_path / "a.tsv/mine").touch()
     with pytest.raises(SystemExit) as ended:

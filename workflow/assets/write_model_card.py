@@ -126,7 +126,7 @@ def main() -> None:
         sizes="\n".join(
             markdown_table(
                 [
-                    "",
+                    "backbone",
                     "image encoder",
                     "parameters",
                     "text encoder",

@@ -32,7 +32,6 @@ suppress_warnings = ["myst.header"]  # generated tables of options start at the 
 default_role = "code"  # `name` in a docstring
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-python_maximum_signature_line_length = 88
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"ptnl {__version__}"
