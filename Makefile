@@ -14,7 +14,7 @@ NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptn
 	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
 	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
-.PHONY: demo test unit test-exports check coverage test-faults test-slurm slurm rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
+.PHONY: demo test unit test-exports check coverage test-faults test-slurm slurm chromium rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -59,6 +59,9 @@ test-exports: $(READY) ## label exports, opened by the packages of Label Studio,
 
 rehearsal: $(READY) ## the paper's study on small made-up archives and random weights
 	@python -m tests.rehearsal results/rehearsal --cores $(CORES)
+
+chromium: ## the browser that tests open pages in (Debian, root); they are skipped without one
+	@tests/install_chromium.sh
 
 slurm: $(READY)
 	@tests/slurm/install.sh

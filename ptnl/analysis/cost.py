@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ptnl.analysis.text_tables import markdown_table
+from ptnl.analysis.text_tables import filled_table
 from ptnl.methods import METHODS
 from ptnl.schemas import COST, rows_of
 
@@ -93,7 +93,7 @@ def markdown(table: pd.DataFrame, study: str) -> str:
     peaks = (_gib(table.memory_gib.max()), _gib(table.device_gib.max()))
     sums = (table.jobs.sum(), table.runs.sum(), _time(table.hours.sum()))
     rows.append(("All", "", "", *sums, "", "", *peaks))
-    return f"{caption}\n\n{markdown_table(heads, rows, 'lllrrrrrrr')}\n"
+    return f"{caption}\n\n{filled_table(heads, rows, 'lllrrrrrrr')}\n"
 
 
 def _time(hours: float) -> str:

@@ -10,7 +10,7 @@ from ptnl.analysis.metrics import Metrics
 from ptnl.analysis.text_tables import markdown_table
 from ptnl.methods import METHODS
 from ptnl.schemas import CLASS_ACCURACY, CURVES, MISTAKES, rows_of
-from ptnl.study.layouts import noise_title
+from ptnl.study.layouts import labels_in_words
 
 POINT = ["dataset", "backbone", "method", "noise", "fp"]
 SHOWN = 3  # most frequent mistakes of a method
@@ -103,8 +103,8 @@ def classes_markdown(accuracy: pd.DataFrame, title: str, noise: str) -> str:
     ]
     which = "every class" if len(wide) <= LISTED else f"the {LISTED} hardest classes"
     said = (
-        f"**Accuracy (%) of {which} of {title}:** {noise_title(noise).lower()} noise, "
-        f"{accuracy.rate.max():g} % wrong labels, mean over seeds."
+        f"**Accuracy (%) of {which} of {title}:** "
+        f"{labels_in_words(noise, accuracy.rate.max())}, mean over seeds."
     )
     heads = ["Class", "Test images", *(METHODS[name].title for name in methods)]
     return f"{said}\n\n{markdown_table(heads, rows, 'l' + 'r' * (1 + len(methods)))}\n"
@@ -128,8 +128,7 @@ def mistakes_markdown(mistakes: pd.DataFrame, title: str, noise: str, rate: floa
             )
         )
     said = (
-        f"**Most frequent mistakes on {title}**, {noise_title(noise).lower()} noise, {rate:g} % "
-        "wrong labels: the true class, the class it was taken for, and how many of its test "
-        "images, mean over seeds."
+        f"**Most frequent mistakes on {title}**, {labels_in_words(noise, rate)}: the true class, "
+        "the class it was taken for, and how many of its test images, mean over seeds."
     )
     return f"{said}\n\n{markdown_table(['Method', 'Mistakes'], rows, 'll')}\n"

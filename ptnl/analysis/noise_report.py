@@ -37,6 +37,8 @@ def realised_noise(runs: pd.DataFrame) -> pd.DataFrame:
 
 def markdown(realised: pd.DataFrame, study: str, protocol: str) -> str:
     """The rows of `realised_noise` as GitHub's Markdown."""
+    if not realised.fp.any():
+        return _without_noise(realised, study, protocol)
     caption = (
         "**Noise.** Wrong labels asked for and found, and different images per class, means over "
         f"draws, study {study!r}, protocol {protocol!r}."
@@ -57,3 +59,17 @@ def markdown(realised: pd.DataFrame, study: str, protocol: str) -> str:
         "llrrrr",
     )
     return f"{caption}\n\n{table}\n"
+
+
+def _without_noise(realised: pd.DataFrame, study: str, protocol: str) -> str:
+    """What a study that makes no label wrong trains on."""
+    rows = [
+        (title_of(row.dataset), f"{row.shots_per_class:.1f}", row.draws)
+        for row in rows_of(realised)
+    ]
+    table = markdown_table(["Data set", "Images per class", "Draws"], rows, "lrr")
+    return (
+        "**Training labels.** No label was made wrong: every method trains on the labels as they "
+        "are. Different images per class, mean over draws, "
+        f"study {study!r}, protocol {protocol!r}.\n\n{table}\n"
+    )

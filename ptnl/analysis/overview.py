@@ -122,12 +122,20 @@ def blocks_of(overview: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     overview = overview[~alone] if not alone.all() else overview
     return [
         (
-            (f"{noise_title(str(kind))} noise" if kind != OWN else "Without given labels")
+            block_title(rows)
             + (f", backbone {registry.title_of(str(backbone))}" if several else ""),
             rows,
         )
-        for (kind, backbone), rows in overview.groupby(["noise", "backbone"], sort=False)
+        for (_, backbone), rows in overview.groupby(["noise", "backbone"], sort=False)
     ]
+
+
+def block_title(rows: pd.DataFrame) -> str:
+    """What the methods of a block trained on."""
+    kind = rows.noise.iloc[0]
+    if kind == OWN:
+        return "Without given labels"
+    return f"{noise_title(str(kind))} noise" if rows.fp.any() else "Labels as they are"
 
 
 def _accuracies(rows: pd.DataFrame, plus_minus: str, bold: str) -> pd.DataFrame:
@@ -146,7 +154,7 @@ def _differences(rows: pd.DataFrame) -> pd.DataFrame:
             return "–"
         # Adding zero takes the sign from a negative zero.
         points, low, high = (round(row[key], 1) + 0.0 for key in ("difference", "low", "high"))
-        interval = "" if pd.isna(low) else f" [{low:+.1f}, {high:+.1f}]"
+        interval = "" if pd.isna(low) or row.low == row.high else f" [{low:+.1f}, {high:+.1f}]"
         return f"{points:+.1f}{interval}".replace("-", "−")
 
     rows = rows[rows.groupby("method").baseline.transform("max") != ""]
@@ -171,8 +179,9 @@ def _rows_by_dataset(grid: pd.DataFrame) -> list[list[list[str]]]:
 
 
 def _heads(grid: pd.DataFrame, kind: str) -> list[str]:
-    rates = ["Accuracy"] if kind == OWN else [f"{rate:g} %" for rate in grid.columns]
-    return ["Data set", "Method", *rates]
+    """The heads of a block: its rates, or one column where no label was made wrong."""
+    one = kind == OWN or not any(grid.columns)
+    return ["Data set", "Method", *(["Accuracy"] if one else [f"{r:g} %" for r in grid.columns])]
 
 
 def caption(rows: pd.DataFrame, title: str, origin: Origin) -> str:
@@ -190,8 +199,8 @@ def _difference_caption(rows: pd.DataFrame) -> str:
     trained = rows.n[rows.method.map(lambda name: METHODS[name].is_trained)]
     few = "; two seeds are too few for these to say much" if trained.max() == 2 else ""
     return (
-        f"Points above {baseline}, seed by seed, with 95 % intervals (Student's) where there are "
-        f"two seeds or more{few}"
+        f"Points above {baseline}, seed by seed, with 95 % intervals (Student's) where two "
+        f"seeds or more differ{few}"
     )
 
 
@@ -221,22 +230,23 @@ def seeds_markdown(runs: pd.DataFrame) -> str:
         return "Nothing was trained, so there are no seeds.\n"
     keys = ["dataset", "backbone", "noise", "method", "rate"]
     wide = trained.pivot(index=keys, columns="seed", values="accuracy")
+    with_noise = bool(trained.fp.any())
+    heads = ["Data set", "Method", "Backbone", *(["Noise", "Rate (%)"] if with_noise else [])]
     rows = [
         [
             data.title_of(dataset),
             METHODS[method].title,
             registry.title_of(backbone),
-            noise_title(noise),
-            f"{rate:g}",
+            *([noise_title(noise), f"{rate:g}"] if with_noise else []),
             *("" if pd.isna(value) else f"{value:.2f}" for value in accuracies),
         ]
         for (dataset, backbone, noise, method, rate), accuracies in zip(
             wide.index, wide.to_numpy(), strict=True
         )
     ]
-    heads = ["Data set", "Method", "Backbone", "Noise", "Rate (%)"]
+    sides = "lll" + ("lr" if with_noise else "") + "r" * wide.shape[1]
     heads += [f"Seed {seed}" for seed in wide.columns]
-    table = markdown_table(heads, rows, "llll" + "r" * (1 + wide.shape[1]))
+    table = markdown_table(heads, rows, sides)
     return f"**Every seed:** top-1 accuracy (%).\n\n{table}\n"
 
 

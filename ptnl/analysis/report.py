@@ -36,6 +36,7 @@ class Report:
     """The parts of a report; texts are Markdown, figures SVG."""
 
     study: str
+    shots: int | str  # as the config says it
     overview: str
     overview_figure: bytes
     seeds: str
@@ -67,8 +68,27 @@ def environment(runs: pd.DataFrame, versions: Mapping[str, str]) -> str:
     )
 
 
-def introduction(runs: pd.DataFrame) -> str:
-    """What the study is, in two sentences."""
+LOSS = (
+    "How much accuracy do methods on top of a vision-language model lose when training labels are "
+    "wrong?"
+)
+AS_THEY_ARE = (
+    "How accurate are methods on top of a vision-language model that train on the labels as they "
+    "are?"
+)
+
+
+def question(runs: pd.DataFrame) -> str:
+    """What the study asks."""
+    return LOSS if runs.fp.any() else AS_THEY_ARE
+
+
+def introduction(runs: pd.DataFrame, shots: int | str) -> str:
+    """What the study is, in two sentences.
+
+    shots : as the config says it, a number or `all`
+    """
+    trained_on = "every training image" if shots == "all" else f"{shots} images a class"
 
     def counted(names: pd.Series, noun: str) -> str:
         return f"{names.nunique()} {noun}{'' if names.nunique() == 1 else 's'}"
@@ -77,13 +97,16 @@ def introduction(runs: pd.DataFrame) -> str:
         f"{len(runs):,} runs on {counted(runs.dataset, 'data set')} "
         f"({', '.join(dict.fromkeys(runs.dataset))}) with {counted(runs.backbone, 'backbone')} "
         f"({', '.join(dict.fromkeys(runs.backbone))}), {counted(runs.method, 'method')}, "
-        f"{runs.shots.max()} shots. Accuracies are top-1 on the test split after the last epoch; "
+        f"trained on {trained_on}. Accuracies are top-1 on the test split after the last epoch; "
         "nothing was chosen on it."
     )
 
 
-def world(datasets: Iterable[str]) -> str:
-    """Whether the study ran on the paper's data sets or on others, in one sentence."""
+def world(datasets: Iterable[str], is_judged: bool) -> str:
+    """Whether the study ran on the paper's data sets or on others, in one sentence.
+
+    is_judged : whether it can check any claim of the paper
+    """
     own = [title_of(name) for name in datasets if name not in EIGHT]
     if not own:
         return (
@@ -94,6 +117,11 @@ def world(datasets: Iterable[str]) -> str:
         return (
             f"{', '.join(own)}: not of the paper. On the other data sets, its printed numbers and "
             "ours minus them stand beside ours."
+        )
+    if not is_judged:
+        return (
+            "None of the data sets is the paper's, so the paper's numbers are not to be compared "
+            "with these."
         )
     return (
         "None of the data sets is the paper's: the claims are checked on other images, and the "
@@ -112,9 +140,14 @@ def verdicts_at_a_glance(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
     return groups
 
 
-def summary(verdicts: pd.DataFrame) -> str:
+def summary(verdicts: pd.DataFrame, has_wrong_labels: bool) -> str:
     """How many of the paper's claims hold, in one sentence."""
     counts = verdicts.verdict.value_counts()
+    if not has_wrong_labels:
+        return (
+            "No label was made wrong, so the study says nothing about the paper's claims, which "
+            "compare rates of wrong labels."
+        )
     if set(counts.index) == {UNJUDGED}:
         return f"All {len(verdicts)} claims of the paper need more runs than this study has."
     words = {
@@ -164,7 +197,10 @@ def render_report(report: Report) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).from_string((folder / "report.html.jinja").read_text(encoding="utf-8"))
     verdicts, sign, detail = report.claims.partition(CLAIMS_DETAIL)
-    headline = _picture(report.overview_figure, "overview", "Every method at every rate")
+    rates, has_wrong_labels = report.runs.fp.nunique(), bool(report.runs.fp.any())
+    is_judged = bool((report.verdicts.verdict != UNJUDGED).any())
+    shown = "Every method at every rate" if rates > 1 else "Accuracy of every method"
+    headline = _picture(report.overview_figure, "overview", shown)
     details: list[dict[str, Any]] = []
     for name, part in report.details.items():
         hard = report.hard_images[report.hard_images.dataset == name]
@@ -186,9 +222,14 @@ def render_report(report: Report) -> str:
     drawn = [headline, *figures, *(figure for part in details for figure in part["figures"])]
     return template.render(
         study=report.study,
-        introduction=introduction(report.runs),
-        world=world(report.details),
-        summary=summary(report.verdicts),
+        introduction=introduction(report.runs, report.shots),
+        world=world(report.details, is_judged),
+        question=question(report.runs),
+        summary=summary(report.verdicts, has_wrong_labels),
+        is_judged=is_judged,
+        claims_of_the_paper=len(report.verdicts),
+        rates=rates,
+        labels="Label noise" if has_wrong_labels else "Training labels",
         glance=verdicts_at_a_glance(report.verdicts),
         headline=headline,
         overview=html(report.overview),

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from ptnl.analysis.text_tables import markdown_table
+from ptnl.analysis.text_tables import filled_table, markdown_table
 from ptnl.data import datasets_of, title_of
 from ptnl.labels.noise import NOISES
 from ptnl.methods import METHODS
@@ -51,7 +51,7 @@ def settings_markdown(config: Mapping[str, Any]) -> str:
             "ll",
         ),
         "**Backbones.**",
-        markdown_table(
+        filled_table(
             ["Backbone", "Settings"],
             [(name, _values(options)) for name, options in config["backbones"].items()],
             "ll",

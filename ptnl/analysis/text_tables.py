@@ -26,6 +26,17 @@ def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[object]], sides
     return table
 
 
+def filled_table(heads: Sequence[str], rows: Iterable[Sequence[object]], sides: str) -> str:
+    """As `markdown_table`, without the columns that are empty in every row."""
+    kept = list(rows)
+    columns = [place for place in range(len(heads)) if any(str(row[place]) for row in kept)]
+    return markdown_table(
+        [heads[place] for place in columns],
+        [[row[place] for place in columns] for row in kept],
+        "".join(sides[place] for place in columns),
+    )
+
+
 def latex_text(text: str) -> str:
     """Plain text with LaTeX's special characters escaped."""
     return "".join(f"\\{letter}" if letter in "%_&#$" else letter for letter in text)

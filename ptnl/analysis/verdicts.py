@@ -19,7 +19,7 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -128,10 +128,15 @@ def values_of(values: pd.DataFrame, condition: Condition) -> pd.Series:
         rows = rows[(rows.noise == condition.noise) & (rows.rate == condition.rate)]
     found = rows.set_index(PAIR).value
     if found.index.has_duplicates:
-        raise InputError(f"two runs of {condition} for {found.index[found.index.duplicated()][0]}")
+        raise InputError(f"two runs of {condition} {_first(found.index[found.index.duplicated()])}")
     if not np.isfinite(found).all():
-        raise InputError(f"{condition}: not a number for {found.index[~np.isfinite(found)][0]}")
+        raise InputError(f"{condition}: not a number {_first(found.index[~np.isfinite(found)])}")
     return found
+
+
+def _first(pairs: "pd.Index[Any]") -> str:
+    dataset, seed = pairs[0]
+    return f"on {dataset} for seed {seed}"
 
 
 def _total(parts: Iterable[Values]) -> Values:
@@ -139,10 +144,12 @@ def _total(parts: Iterable[Values]) -> Values:
     return reduce(operator.add, parts)
 
 
-def _by_seed(found: pd.Series, datasets: list[str], seeds: Sequence[int]) -> pd.DataFrame:
+def _by_seed(
+    found: pd.Series, datasets: list[str], seeds: Sequence[int], is_trained: bool
+) -> pd.DataFrame:
     """One row a data set, one column a seed; what trains nothing has the same value for all."""
     table = found.unstack("seed").reindex(datasets)
-    if {int(seed) for seed in table.columns} == {0} and 0 not in seeds:
+    if not is_trained:
         table = pd.DataFrame(dict.fromkeys(seeds, table[0]))
     return table.reindex(columns=list(seeds))
 
@@ -161,7 +168,7 @@ def _judge(name: str, claim: Claim, values: pd.DataFrame, setting: Setting) -> F
         return Finding(name, claim, [], _not_run(found, set(values.method)), left_out)
     trained = [c for c in found if METHODS[c.method].is_trained]
     seeds = sorted({seed for c in trained for seed in found[c].loc[judged].index.unique("seed")})
-    tables = {c: _by_seed(f, judged, seeds) for c, f in found.items()}
+    tables = {c: _by_seed(f, judged, seeds, c in trained) for c, f in found.items()}
     missing = [
         f"no runs of {c} on {dataset} for seed {', '.join(map(str, lacking))}"
         for c, table in tables.items()

@@ -55,6 +55,8 @@ def warnings(compared: pd.DataFrame) -> list[str]:
 
 def markdown(compared: pd.DataFrame, study: str, protocol: str) -> str:
     """The rows of `against_published` as GitHub's Markdown, warnings first."""
+    if (compared.verdict == UNKNOWN).all():
+        return _unpublished(compared, study, protocol)
     parts = [f"**Warning:** {sentence}. {CAUSES}" for sentence in warnings(compared)]
     parts.append(
         "**Zero-shot accuracy** (%) on the test images beside what is published "
@@ -70,3 +72,15 @@ def markdown(compared: pd.DataFrame, study: str, protocol: str) -> str:
     heads = ["Data set", "Backbone", "Here", "Published", "Difference", "Verdict"]
     parts.append(markdown_table(heads, rows, "llrrrl"))
     return "\n\n".join(parts) + "\n"
+
+
+def _unpublished(compared: pd.DataFrame, study: str, protocol: str) -> str:
+    """Zero-shot accuracies of data sets and backbones that nobody has published any for."""
+    rows = [
+        (title_of(row.dataset), row.backbone, f"{row.accuracy:.2f}") for row in rows_of(compared)
+    ]
+    table = markdown_table(["Data set", "Backbone", "Accuracy"], rows, "llr")
+    return (
+        f"**Zero-shot accuracy** (%) on the test images, study {study!r}, protocol {protocol!r}. "
+        f"Nothing is published to compare it with.\n\n{table}\n"
+    )

@@ -8,9 +8,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from ptnl.cli.entry import add_device, parser, start
 from ptnl.data import datasets_of
@@ -26,14 +23,7 @@ from ptnl.study.jobs import study_jobs
 from ptnl.study.layouts import unfilled
 from ptnl.study.places import results_folder
 from ptnl.study.reasons import NOT_THERE, in_short
-from ptnl.study.snakemake import Call, Event, call
-
-
-def key_and_value(text: str) -> tuple[str, Any]:
-    key, sign, value = text.partition("=")
-    if not sign:
-        raise InputError(f"--config {text}: is not of the form key=value")
-    return key, yaml.safe_load(value)
+from ptnl.study.snakemake import Call, Event, call, settings_of
 
 
 def calibrate(device: str, threads: int) -> None:
@@ -101,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_device(arguments)
     args = arguments.parse_args(argv)
 
-    config = read_study(REPOSITORY, args.studies, dict(map(key_and_value, args.config)))
+    config = read_study(REPOSITORY, args.studies, settings_of(args.config))
     if args.calibrate:
         calibrate(args.device, args.threads)
     results = results_folder(config)

@@ -90,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     runs = read_parquet(args.runs, RUNS)
     report = Report(
         study=config["study"],
+        shots=config["shots"],
         runs=runs,
         overview=args.overview.read_text(),
         overview_figure=args.overview_figure.read_bytes(),

@@ -97,6 +97,15 @@ def prepared(pixels: Tensor, size: int, preprocess: PreprocessCfg) -> Tensor:
     return resized
 
 
+def stacked(images: Sequence[Tensor]) -> Tensor:
+    """Images (3, H, W) as one batch (N, 3, H, W) with the channels innermost in memory.
+
+    Decoding leaves them so, and encoders want them so. `torch.stack` alone sorts them by channel,
+    which then has to be undone, all in the one thread that feeds the encoder.
+    """
+    return torch.stack([image.permute(1, 2, 0) for image in images]).permute(0, 3, 1, 2)
+
+
 def encoded_batches(
     encoder: ImageEncoder, paths: Sequence[Path], threads: int = 1, background: str = "white"
 ) -> Iterator[np.ndarray]:
@@ -113,7 +122,7 @@ def encoded_batches(
         encoder.ahead,
     )
     while batch := list(islice(images, encoder.batch)):
-        yield encoder(torch.stack(batch)).numpy()
+        yield encoder(stacked(batch)).numpy()
 
 
 def image_batches(

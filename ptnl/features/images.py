@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 LIBJPEG_COLOURS = ("Gray", "RGB", "YCbCr")  # that it turns into RGB, and not Pillow
 # A JPEG whose metadata give an orientation holds one of these.
 ORIENTATION_MARKS = (b"Exif\0\0", b"tiff:Orientation")
+SCAN = 0xDA  # the marker of a JPEG's pixels; each marker stands behind a byte of 0xFF
 VERIFIED_AHEAD = 64  # images that wait to be looked at while others are decoded
 
 
@@ -50,10 +51,26 @@ def _jpeg_pixels(path: Path) -> np.ndarray | None:
 
 def _is_turned(jpeg: bytes) -> bool:
     """Whether the metadata of a JPEG say that it is not upright."""
-    if not any(mark in jpeg for mark in ORIENTATION_MARKS):
+    metadata = _before_pixels(jpeg)
+    if not any(mark in metadata for mark in ORIENTATION_MARKS):
         return False
     with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
         return orientation(image) in UPRIGHT
+
+
+def _before_pixels(jpeg: bytes) -> bytes:
+    """The segments of a JPEG before its pixels, or all of it where they are out of order.
+
+    Pillow, too, reads metadata up to there. To search the pixels as well would hold up the threads
+    that decode other images: Python lets one of them search at a time.
+    """
+    start = 2
+    while start + 1 < len(jpeg) and jpeg[start] == 0xFF:
+        if jpeg[start + 1] == SCAN:
+            return jpeg[:start]
+        is_padding = jpeg[start + 1] == 0xFF
+        start += 1 if is_padding else 2 + int.from_bytes(jpeg[start + 2 : start + 4])
+    return jpeg
 
 
 def computed_ahead(

@@ -17,7 +17,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from ptnl.features.encode import ImageEncoder, prepared
+from ptnl.features.encode import ImageEncoder, prepared, stacked
 from ptnl.features.images import computed_ahead, read_pixels
 from ptnl.features.views import RANDOM_NUMBERS, crop_boxes
 from ptnl.machine.random_streams import random_stream
@@ -83,7 +83,7 @@ def views_of(pixels: Tensor, name: str, views: int, flips: bool, encoder: ImageE
             crop = F.horizontal_flip(crop)
         mixed = augmix(Image.fromarray(crop.permute(1, 2, 0).numpy()), stream)
         made.append(torch.from_numpy(mixed).permute(2, 0, 1))
-    return torch.stack(made)
+    return stacked(made)
 
 
 def encoded_test_views(

@@ -18,7 +18,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from ptnl.features.encode import ImageEncoder
+from ptnl.features.encode import ImageEncoder, stacked
 from ptnl.features.images import computed_ahead, read_pixels
 from ptnl.machine.random_streams import random_stream
 
@@ -90,7 +90,7 @@ def augmented_views(image: Tensor, uniform: np.ndarray, augmentation: Augmentati
         flips_after: bool = flip and not augmentation.squash_first
         return cropped.flip(-1) if flips_after else cropped
 
-    return torch.stack([view(box, flip) for box, flip in zip(boxes, flipped, strict=True)])
+    return stacked([view(box, flip) for box, flip in zip(boxes, flipped, strict=True)])
 
 
 def encoded_views(

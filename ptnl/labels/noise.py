@@ -176,7 +176,7 @@ def fp_swap(request: Request) -> pd.DataFrame:
         others = len(free) - len(own)
         if request.fp and not others:
             raise InputError(f"no image of another class is left to mislabel as class {label}")
-        picked = wrong_stream.choices(range(others), k=request.fp) if request.fp else []
+        picked = wrong_stream.choices(range(others), k=request.fp)
         taken = np.array(picked, dtype=np.int64)  # positions among the images of other classes
         at = taken + np.searchsorted(own - np.arange(len(own)), taken, side="right")
         wrong = free[at]
@@ -217,7 +217,7 @@ def fp_swap_2022(request: Request) -> pd.DataFrame:
         others = importable[labels[importable] != label]
         if request.fp and not len(others):
             raise InputError(f"no image of another class is left to mislabel as class {label}")
-        wrong = wrong_stream.choices(others, k=request.fp) if request.fp else []
+        wrong = wrong_stream.choices(others, k=request.fp)
         seen.update((int(row), label) for row in (*wrong, *drawn[request.fp :]))
     order = sorted(seen, key=lambda row: (seen[row], row))
     return _labelled(images.iloc[order], np.array([seen[row] for row in order]))

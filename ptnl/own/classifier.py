@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ptnl.features.decoding import to_rgb
-from ptnl.features.encode import ImageEncoder, prepared
+from ptnl.features.encode import ImageEncoder, prepared, stacked
 from ptnl.features.images import read_pixels
 from ptnl.own.adaptation import probabilities, zero_shot_embeddings
 from ptnl.own.backbone import DEFAULT, backbone_files
@@ -104,7 +104,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely label (N) of images or features."""
-        labels: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        labels: np.ndarray = self.classes_[best]
         return labels
 
     def _features(self, X: Any, y: Any) -> tuple[torch.Tensor, Any]:
@@ -127,7 +128,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         encoder = ImageEncoder(files.load(torch.device(self.device), "float32"))
         size, how = encoder.backbone.image_size, encoder.backbone.preprocess
         parts = [
-            encoder(torch.stack([prepared(_pixels(i), size, how) for i in images[first:last]]))
+            encoder(stacked([prepared(_pixels(i), size, how) for i in images[first:last]]))
             for first, last in _ranges(len(images), encoder.ahead)
         ]
         return torch.cat(parts).float()

@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import functional as F
 from tqdm import tqdm
 
 from ptnl.errors import InputError
-from ptnl.features.encode import ImageEncoder, prepared
+from ptnl.features.encode import ImageEncoder, prepared, stacked
 from ptnl.features.images import Item, Result, computed_ahead, read_pixels
 from ptnl.own.cache import THUMBNAIL, Cache, Encoded, digest_of
 
@@ -135,7 +135,7 @@ def _encoded(
     def encode() -> None:
         if not waiting:
             return
-        pixels = torch.stack([image for *_, image in waiting])
+        pixels = stacked([image for *_, image in waiting])
         for (digest, sides, image), feature in zip(waiting, encoder(pixels).numpy(), strict=True):
             done[digest] = _described(feature, sides, image)
         waiting.clear()

@@ -11,7 +11,9 @@ from typing import Any, Self
 import jsonschema
 
 from ptnl.errors import InputError
+from ptnl.methods import METHODS
 from ptnl.study.grid import check_grid
+from ptnl.study.method_schema import with_methods
 from ptnl.study.places import check_names, expanded
 from ptnl.study.protocols import apply_protocol, hyper_parameters, merged, protocol_values
 from ptnl.study.refusal import sentence
@@ -32,7 +34,7 @@ class Rules:
         """The schema and the protocols that the package ships."""
         folder = Path(str(files("ptnl.study")))
         return cls(
-            _read_yaml(folder / "config.schema.yaml"),
+            with_methods(_read_yaml(folder / "config.schema.yaml"), METHODS),
             {file.stem: _read_yaml(file) for file in sorted(folder.glob("presets/*.yaml"))},
         )
 

@@ -14,9 +14,11 @@ from ptnl.study.operation_counts import Config, Work, unsized, work_of
 # Assumed, not measured.
 STARTUP_SECONDS = 10  # before a command computes: importing torch, reading weights
 SHARE_OF_PEAK = 0.3  # of a machine's peak rate that real layers reach
-# Time that one thread takes to decode and resize a photograph (500 x 375 pixels), measured on the
-# machine of `H200`. The encoder computes meanwhile.
-DECODE_SECONDS = 0.0134
+# Time that one core takes to decode and resize a photograph (500 x 375 pixels), measured on an AMD
+# EPYC (Zen 5; workflow/docs/features.md). The encoder computes meanwhile.
+DECODE_SECONDS = 0.0016
+# What only one thread of a job can do at a time bounds it, however many decode: of an image.
+UNSHARED_SECONDS = 0.0004
 
 
 # Rules that are shown by themselves; those of one kind of labels each are shown together.
@@ -53,7 +55,8 @@ class Machine:
 
     def seconds(self, work: Work) -> float:
         """An estimate for a job in a process of its own."""
-        decoding = work.images * self.decode_seconds / self.decoders
+        an_image = max(self.decode_seconds / self.decoders, UNSHARED_SECONDS)
+        decoding = work.images * an_image
         return STARTUP_SECONDS + max(work.gflops / self.gflops, decoding)
 
 
@@ -77,7 +80,7 @@ H200 = Machine(
     85_600,
     "an estimate from operations at 86 TFLOP/s, as measured for 16 fused runs of prompt tuning "
     f"(workflow/docs/gpu.md), {STARTUP_SECONDS} s to start a job, {1000 * DECODE_SECONDS:g} ms to "
-    "decode an image on each of 8 threads",
+    "decode an image on each of 8 cores (measured without a GPU: workflow/docs/features.md)",
     decoders=8,  # as in profiles/gpu
 )
 

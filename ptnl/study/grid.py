@@ -157,13 +157,14 @@ def kinds_of_labels(config: Config) -> dict[str, tuple[int, ...]]:
 def gradients_at(config: Config, backbone: str, method: str, noise: str) -> int | None:
     """The number of wrong labels at which a sweep's gradients are measured (Figure 4), or None.
 
-    They are measured with the primary backbone, under random noise, at most wrong labels.
+    They are measured with the primary backbone, under random noise, at most wrong labels; not where
+    no label is made wrong.
     """
     if not METHODS[method].measures_gradients:
         return None
     if (backbone, noise) != (config["primary_backbone"], config["random_noise"]):
         return None
-    return int(max(config["noise"][noise]["fps"]))
+    return int(max(config["noise"][noise]["fps"])) or None
 
 
 def gradient_runs(config: Config) -> list[Run]:

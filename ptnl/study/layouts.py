@@ -1,6 +1,6 @@
 """What each table and figure of the paper shows. Pure, without torch: the Snakefile reads it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -50,6 +50,11 @@ class Layout:
     bounded: tuple[str, ...] = ()  # methods too costly for all data sets: shown where they ran
     is_papers: bool = True  # whether a study that cannot fill it says so
 
+    @property
+    def needs_wrong_labels(self) -> bool:
+        """Whether it shows what wrong labels do, and not accuracies at each rate."""
+        return False
+
     def with_random_noise(self, kind: str) -> Self:
         """The layout with a protocol's kind of noise in the place of the paper's random noise."""
         return replace(
@@ -65,6 +70,10 @@ class Table(Layout):
     columns: str = "rate"  # or noise (at the highest rate), or method
     average: bool = False  # whether a last block averages over the data sets
 
+    @property
+    def needs_wrong_labels(self) -> bool:
+        return self.columns == "noise"
+
 
 @dataclass(frozen=True)
 class Figure(Layout):
@@ -72,6 +81,10 @@ class Figure(Layout):
 
     kind: str = "accuracy"  # over the noise rate; or gradients, splits, confusion
     labels: Mapping[str, str] = field(default_factory=dict)  # of methods, where not their titles
+
+    @property
+    def needs_wrong_labels(self) -> bool:
+        return self.kind in ("gradients", "splits")
 
 
 WITH_CE = {"prompt_ce": "Prompt tuning (CE)", "linear_probe": "Linear probe (CE)"}
@@ -204,6 +217,7 @@ FIGURES = {
             *("prompt_gce", "prompt_ce", "tip_adapter_f", "clap", "early_learning"),
         ),
         SEVEN,
+        labels=WITH_CE,
         is_papers=False,
     ),
     11: Figure(
@@ -231,6 +245,13 @@ def noise_title(kind: str) -> str:
     return NOISE_TITLES.get(kind, kind.replace("_", " ").capitalize())
 
 
+def labels_in_words(kind: str, rate: float) -> str:
+    """The labels of a training: how many were made wrong (percent), and how."""
+    if not rate:
+        return "labels as they are"
+    return f"{noise_title(kind).lower()} noise, {rate:g} % wrong labels"
+
+
 def lacking(layouts: Mapping[int, Layout], number: int, config: Mapping[str, Any]) -> str:
     """What a study would need to fill a layout, in words; empty where it fills it.
 
@@ -256,7 +277,7 @@ def lacking(layouts: Mapping[int, Layout], number: int, config: Mapping[str, Any
         return list(dict.fromkeys(lacks))
 
     primary = config["primary_backbone"]
-    if lacks := missing(primary):
+    if lacks := [*missing(primary), *_missing_rates(layout, config)]:
         return ", ".join(lacks)
     if isinstance(layout, Table) and layout.rows == "backbone":
         others = [name for name in config["backbones"] if name != primary and not missing(name)]
@@ -271,6 +292,16 @@ def _repeats(layouts: Mapping[int, Layout], layout: Layout, config: Mapping[str,
     return bool(layout.extends) and (
         shown(layout, datasets) == shown(layouts[layout.extends], datasets)
     )
+
+
+def _missing_rates(layout: Layout, config: Mapping[str, Any]) -> Iterator[str]:
+    """The rates that a layout compares, or the wrong labels that it looks at, and a study lacks."""
+    for noise in layout.noises:
+        fps = config["noise"].get(noise, {}).get("fps", [])
+        if isinstance(layout, Figure) and layout.kind == "accuracy" and len(fps) == 1:
+            yield f"a second rate of {noise} noise"
+        elif layout.needs_wrong_labels and fps and not max(fps):
+            yield f"wrong labels by {noise} noise"
 
 
 def _missing_run(

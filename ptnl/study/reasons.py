@@ -21,6 +21,7 @@ SENTENCES = {
     "Software environment definition has changed": "another software environment",
     "Input files updated by another job": FOLLOWS,
 }
+FILES, PARTS = 2, 3  # named at most where code has changed: files, and parts of each
 PARAMETERS = "Params have changed since last execution"
 # A line of `ptnl.study.source_code.as_line`: a module of ptnl, and its parts with their checksums.
 CODE = re.compile(r"([a-z_0-9.]+): ((?:[\w.\[\]]+ [0-9a-f]{8}(?:, )?)+)")
@@ -38,15 +39,24 @@ def in_short(reason: str) -> str:
 
 
 def changed_code(before: str, now: str) -> str:
-    """The functions and other parts of modules that changed; empty where none did."""
+    """The functions and other parts of modules that changed; empty where none did.
+
+    Of many, the first few are named.
+    """
     old, new = _parts(before), _parts(now)
     changed: dict[str, list[str]] = {}
     for module, part in sorted(old.keys() | new.keys()):
         if old.get((module, part)) != new.get((module, part)):
             changed.setdefault(module, []).append(part)
-    return "; ".join(
-        f"{file_of(module)}: {', '.join(parts)} changed" for module, parts in changed.items()
-    )
+    files = [f"{file_of(module)}: {_listed(parts)} changed" for module, parts in changed.items()]
+    more = len(files) - FILES
+    return "; ".join(files[:FILES] + ([f"{more} more file{'s' * (more > 1)}"] if more > 0 else []))
+
+
+def _listed(parts: list[str]) -> str:
+    """The first parts of a module, and how many there are beside them."""
+    more = len(parts) - PARTS
+    return ", ".join(parts[:PARTS]) + (f" and {more} more" if more > 0 else "")
 
 
 def changed_settings(before: str, now: str) -> str:

@@ -1,6 +1,7 @@
 """One sentence for what a config's schema refuses: the key, what is wrong, and the cure."""
 
 import math
+import re
 from collections.abc import Mapping
 from types import NoneType
 from typing import Any
@@ -46,7 +47,9 @@ def _hint(wanted: Any, value: Any, where: str) -> str:
     if isinstance(value, float) and is_number:
         if not math.isfinite(value):
             return "; it has to be finite"
-        return f"; write {int(value)}, without a dot" if value.is_integer() else ""
+        if value.is_integer():
+            return f"; write {int(value)}, without a dot"
+        return _not_a_share(where)
     if not isinstance(value, str):
         return ""
     right = _yaml_truth(value) if kinds == ["boolean"] else _yaml_number(value, kinds)
@@ -59,6 +62,16 @@ def _hint(wanted: Any, value: Any, where: str) -> str:
         )
     said = right.capitalize() if kinds == ["boolean"] else right
     return f"; it is text: write {right}, without quotes, or --config {where}={said}"
+
+
+def _not_a_share(where: str) -> str:
+    """What to write in place of a share of wrong labels."""
+    is_rate = re.fullmatch(r"noise\.\w+\.fps\.\d+", where)
+    return (
+        "; fps counts wrong labels among the shots of a class: write 8 for half of 16"
+        if is_rate
+        else ""
+    )
 
 
 def _yaml_truth(text: str) -> str:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ptnl.errors import InputError
@@ -82,17 +84,41 @@ def _heard(hear: Callable[[Event], None]) -> Iterator[None]:
         logger.removeHandler(listener)
 
 
+def settings_of(words: Sequence[str]) -> dict[str, Any]:
+    """What Snakemake reads in the words behind `--config`.
+
+    It reads them otherwise than YAML does: False is a truth value, and false is text.
+
+    Raises
+    ------
+    InputError : a word is not of the form key=value
+    """
+    if not words:
+        return {}
+    parse_config = _command_line().parse_config
+    try:
+        settings: dict[str, Any] = parse_config(words)
+    except ValueError as error:
+        raise InputError(f"--config: {error}") from error
+    return settings
+
+
+def _command_line() -> ModuleType:
+    """Snakemake's module of its command line; it takes a second to import."""
+    try:
+        return import_module("snakemake.cli")
+    except ImportError as error:
+        raise InputError(
+            "a study needs Snakemake: pip install 'ptnl-study[study]', or `make demo` in a checkout"
+        ) from error
+
+
 def call(asked: Call, hear: Callable[[Event], None]) -> bool:
     """Run Snakemake; whether it succeeded.
 
     What it would print stands in its own log, below `.snakemake/log`.
     """
-    try:
-        from snakemake.cli import args_to_api, parse_args
-    except ImportError as error:
-        raise InputError(
-            "a study needs Snakemake: pip install 'ptnl-study[study]', or `make demo` in a checkout"
-        ) from error
+    command_line = _command_line()
     with _heard(hear):
-        parser, args = parse_args(asked.arguments)
-        return bool(args_to_api(args, parser))
+        parser, args = command_line.parse_args(asked.arguments)
+        return bool(command_line.args_to_api(args, parser))

@@ -1,6 +1,8 @@
 """What the study knows of a method. It does not import torch, because the Snakefile reads it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,11 @@ class Method:
     trains_on: str = "features"  # of encoded images, or the "images" themselves
     measures_gradients: bool = False  # whether Figure 4 compares its gradients
     splits: bool = False  # whether every epoch takes some labels as right (Figure 11)
+    # Hyper-parameters: those of an entry of `$defs` in ptnl/study/config.schema.yaml (where none is
+    # named: the one that is called as the module, if there is one), and beside them the method's
+    # own, as JSON schema.
+    settings_of: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_trained(self) -> bool:

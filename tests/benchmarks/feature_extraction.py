@@ -2,21 +2,28 @@
 
     python tests/benchmarks/feature_extraction.py --backbone mini-rn ViT-B-32
     python tests/benchmarks/feature_extraction.py --preparation
+    python tests/benchmarks/feature_extraction.py --feeding
     python tests/benchmarks/feature_extraction.py --memory 50000
 
 On synthetic JPEGs of the size of photographs. The two take turns in one process, on the same
 threads, and the best of each counts. On a busy machine only the ratios mean something.
-`--preparation` times what comes before the encoder alone, by decoder, in CPU time. Backbones that
-the package does not ship have random weights.
+`--preparation` times what comes before the encoder alone, by decoder, in CPU time; `--feeding` how
+many images reach an encoder that takes no time, over the threads that decode: on the cores that are
+there, and as if each thread had a core of its own. Backbones that the package does not ship have
+random weights.
 """
 
 import argparse
+import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import open_clip
@@ -24,12 +31,14 @@ import torch
 from open_clip.transform import PreprocessCfg
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms.v2.functional import _geometry
 
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
 from ptnl.backbones.registry import BACKBONES, Shipped
 from ptnl.bench.machine import photograph
+from ptnl.features import images
 from ptnl.features.decoding import read_image
-from ptnl.features.encode import ImageEncoder, encoded_batches, prepared
+from ptnl.features.encode import AHEAD_BYTES, ImageEncoder, encoded_batches, prepared
 from ptnl.features.images import read_pixels
 from ptnl.features.resumable import write_features
 from ptnl.machine.devices import choose_device
@@ -127,6 +136,59 @@ def prepare(paths: Sequence[Path], size: int, rounds: int) -> None:
         print(f"{size} pixels  {name:22s} {1e3 * seconds:5.2f} ms  {faster:4.2f}x")
 
 
+class FreeEncoder:
+    """Takes batches as an `ImageEncoder` does, and computes nothing."""
+
+    batch = 256
+
+    def __init__(self, size: int):
+        self.backbone = SimpleNamespace(image_size=size, preprocess=PreprocessCfg(size=size))
+        self.ahead = AHEAD_BYTES // (3 * size**2)
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        pixels.contiguous(memory_format=torch.channels_last)
+        return torch.zeros(len(pixels), 1)
+
+
+def feed(paths: Sequence[Path], size: int, threads: int, rounds: int) -> None:
+    """Print images a second that reach the encoder, by the clock and by processor time."""
+    best = np.full(2, np.inf)
+    for _ in range(rounds):
+        started = clocks()
+        for _ in encoded_batches(FreeEncoder(size), paths, threads):
+            pass
+        best = np.minimum(best, clocks() - started)
+    by_clock, by_core = len(paths) / best
+    said = f"{by_clock:6.0f} images a second, {by_core:6.0f} a second of a core"
+    print(f"{size} pixels  decoded by {threads:2d} threads: {said}", flush=True)
+
+
+@contextmanager
+def decoding_elsewhere() -> Iterator[None]:
+    """Decoding and resizing wait for as long as they take, and give what they gave the first time.
+
+    What is left is what the threads cannot do side by side, whatever cores there are: an upper
+    bound of the rate, which needs no such machine.
+    """
+
+    def waiting(work: Callable, seconds: float) -> Callable:
+        first: list = []
+
+        def call(*args, **options):
+            if not first:
+                first.append(work(*args, **options))
+            time.sleep(seconds)
+            return first[0]
+
+        return call
+
+    with (
+        mock.patch.object(images, "decode_jpeg", waiting(images.decode_jpeg, 0.9e-3)),
+        mock.patch.object(_geometry, "interpolate", waiting(_geometry.interpolate, 0.3e-3)),
+    ):
+        yield
+
+
 def resident_mib() -> float:
     """Memory of this process now (Linux)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -157,6 +219,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--preparation", action="store_true")
+    parser.add_argument("--feeding", action="store_true")
     parser.add_argument("--memory", type=int, metavar="IMAGES")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -167,6 +230,14 @@ def main() -> None:
         if args.preparation:
             for size in (224, 64):
                 prepare(paths[:DIFFERENT], size, args.rounds)
+        elif args.feeding:
+            for size in (224, 64):
+                for threads in range(1, len(os.sched_getaffinity(0)) + 1):
+                    feed(paths, size, threads, args.rounds)
+                print("as if each thread had a core of its own")
+                with decoding_elsewhere():
+                    for threads in (1, 8, 16):
+                        feed(paths, size, threads, args.rounds)
         elif args.memory:
             memory(backbone_of(args.backbone[0], device), paths, args.threads, folder)
         else:

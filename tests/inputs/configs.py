@@ -142,7 +142,7 @@ VALUES: list[Case] = [
     wrong("noise", "symmetric", "is not of type 'object'"),
     wrong("noise/symmetric/fps", [], "should be non-empty"),
     wrong("noise/symmetric/fps", 8, "is not of type 'array'"),
-    wrong("noise/symmetric/fps", [0.5], "is not of type 'integer'", "noise.symmetric.fps.0"),
+    wrong("noise/symmetric/fps", [0, 0.5], "write 8 for half of 16", "noise.symmetric.fps.1"),
     wrong("noise/symmetric/fps", ["8"], "write 8, without quotes, in", "noise.symmetric.fps.0"),
     wrong("noise/symmetric/fps", [-2], "less than the minimum", "noise.symmetric.fps.0"),
     wrong("noise/symmetric/fps", [8, 8], "has non-unique elements"),

@@ -56,8 +56,8 @@ def history() -> pd.DataFrame:
     return epochs.assign(epoch=[1, 2, 3], accuracy_true=[40.0, 60.0, 80.0])
 
 
-def study(folder: Path, dataset: str = "icons", seeds=(1, 2, 3, 4)) -> Path:
-    """Write results of zero-shot CLIP and of two methods at two rates; returns the folder."""
+def study(folder: Path, dataset: str = "icons", seeds=(1, 2, 3, 4), fps=(0, 8)) -> Path:
+    """Write results of zero-shot CLIP and of two methods at some rates; returns the folder."""
     labels = np.arange(IMAGES) % len(CLASSES)
     manifest = pd.DataFrame(
         {
@@ -71,7 +71,7 @@ def study(folder: Path, dataset: str = "icons", seeds=(1, 2, 3, 4)) -> Path:
     runs = [
         Run(dataset, "mini-rn", method, "symmetric", fp, seed)
         for method in SHARES
-        for fp in (0, 8)
+        for fp in fps
         for seed in seeds
     ]
     rng = np.random.default_rng(0)
@@ -104,7 +104,7 @@ def study(folder: Path, dataset: str = "icons", seeds=(1, 2, 3, 4)) -> Path:
         **{"study": folder.name, "datasets": [dataset], "primary_backbone": "mini-rn"},
         **{"backbones": {"mini-rn": {}}, "shots": 16, "seeds": list(seeds)},
         **{"protocol": "paper", "random_noise": "symmetric"},
-        "noise": {"symmetric": {"fps": [0, 8]}},
+        "noise": {"symmetric": {"fps": list(fps)}},
         "methods": {"zero_shot": {}, **{name: {"epochs": 3} for name in SHARES}},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))

@@ -44,10 +44,10 @@ def pictures(folder: Path) -> Path:
     return folder / "receipt.json"
 
 
-def reported(folder: Path) -> Path:
+def reported(folder: Path, fps=(0, 8)) -> Path:
     """Write a study, everything that its report needs, and the report; returns the folder."""
     dataset = "icons"
-    study(folder, dataset)
+    study(folder, dataset, fps=fps)
     runs = [path.parent for path in sorted(folder.glob("runs/**/metrics.json"))]
     first = [run for run in runs if run.name in ("seed-0", "seed-1")]
     manifest = Path(f"manifests/{dataset}.parquet")

@@ -364,6 +364,32 @@ def test_a_data_set_on_which_a_method_never_runs_is_left_out():
     assert finding.left_out == ["symbols"]
 
 
+def test_methods_that_ran_on_no_data_set_together_are_not_compared():
+    runs = run_table().query(
+        "(method != 'text_finetune' or dataset == 'icons') and "
+        "(method != 'prompt_ce' or dataset == 'symbols')"
+    )
+    finding = finding_of("text_encoder_overfits", runs)
+    assert finding.sentence == "Not enough runs: no data set has all that is compared."
+    assert (finding.outcomes, finding.left_out) == ([], ["icons", "symbols"])
+
+
+def test_what_is_not_run_is_said_once_a_method():
+    runs = run_table().query("method not in ('full_prompt', 'cls_tuning')")
+    finding = finding_of("fixed_class_names", runs)
+    assert finding.sentence == "Not enough runs: no runs of `full_prompt`, `cls_tuning`."
+    at_0 = finding_of("prompt_loses_less", run_table().query("method != 'prompt_ce' or rate > 0"))
+    assert at_0.sentence == (
+        "Not enough runs: no runs of `prompt_ce` at 0 % symmetric noise (mini-rn)."
+    )
+
+
+def test_zero_shot_has_one_run_for_all_seeds_whichever_they_are():
+    finding = finding_of("unsupervised_beats_zero_shot", run_table(seeds=(0, 1, 2, 3)))
+    assert finding.verdict == HOLDS
+    assert finding.weakest.differences.columns.tolist() == [0, 1, 2, 3]
+
+
 def test_a_second_backbone_needs_no_linear_probe():
     runs = run_table().query("not (backbone == 'mini-vit' and method != 'prompt_ce')")
     assert finding_of("backbones", runs).verdict == HOLDS
@@ -438,7 +464,7 @@ def test_every_claim_is_judged_on_the_papers_study(paper):
 def test_not_a_number_is_an_error():
     gradients = gradient_table()
     gradients.loc[3, "ratio_mean"] = np.nan
-    with pytest.raises(InputError, match=r"prompt_ce.*: not a number for"):
+    with pytest.raises(InputError, match=r"prompt_ce.*: not a number on"):
         check_claims(run_table(), gradients, "mini-rn")
 
 

@@ -11,8 +11,10 @@ from ptnl.errors import InputError
 from ptnl.study.config import Rules, read_study, study_config, with_defaults
 from ptnl.study.grid import sweeps
 from ptnl.study.layouts import unfilled
+from ptnl.study.method_schema import with_methods
 from ptnl.study.protocols import merged, statements
 from ptnl.study.strict_yaml import read_yaml
+from ptnl.training.method import Method
 
 
 @pytest.fixture
@@ -21,8 +23,8 @@ def config(root):
 
 
 @pytest.fixture(scope="session")
-def schema(root):
-    return yaml.safe_load((root / "ptnl/study/config.schema.yaml").read_text())
+def schema():
+    return Rules.shipped().schema
 
 
 @pytest.fixture(scope="session")
@@ -218,10 +220,25 @@ def test_a_method_that_the_protocol_does_not_know_needs_its_values(config, rules
     assert study_config(config, without_alpha)["methods"]["prompt_sce"]["alpha"] == 3.0
 
 
-def test_every_method_has_its_hyper_parameters_in_the_schema(schema):
-    from ptnl.methods import METHODS
+def test_a_method_of_the_registry_has_shared_settings_and_its_own():
+    own = {"epsilon": {"description": "A share.", "type": "number", "default": 0.1}}
+    kinds = {"prompt": {"type": "object", "properties": {"epochs": {"type": "integer"}}}}
+    schema = {"properties": {"methods": {"type": "object"}}, "$defs": kinds}
 
-    assert set(schema["properties"]["methods"]["properties"]) == set(METHODS)
+    def settings(**given) -> dict:
+        whole = with_methods(schema, {"mine": Method("Mine", "prompt", "ce", **given)})
+        return whole["properties"]["methods"]["properties"]["mine"]
+
+    assert settings() == kinds["prompt"]
+    assert list(settings(settings=own)["properties"]) == ["epochs", "epsilon"]
+    with pytest.raises(KeyError, match="promt"):
+        settings(settings_of="promt")
+    alone = with_methods(schema, {"mine": Method("Mine", "nearest_mean", "ce", settings=own)})
+    assert alone["properties"]["methods"]["properties"]["mine"] == {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": own,
+    }
 
 
 def test_null_in_an_overlay_removes_an_entry(config, rules):
@@ -292,6 +309,11 @@ def test_tables_and_figures_that_a_study_cannot_fill_are_named(config, rules):
         "Table 4 needs linear_probe under confusion noise, prompt_ce under confusion noise.",
         "Table 8 needs random_prompt.",
     ]
+    clean = merged(config, {"noise": {"symmetric": {"fps": [0]}, "confusion": None}})
+    sentences = unfilled(study_config(clean, rules))
+    assert "Figure 2 needs a second rate of symmetric noise." in sentences
+    assert "Figure 4 needs wrong labels by symmetric noise." in sentences
+    assert not [sentence for sentence in sentences if sentence.startswith("Table 1 ")]
     config["datasets"] = ["dtd"]
     config["dataset_methods"] = {"dtd": ["prompt_ce"]}
     sentences = unfilled(study_config(config, rules))

@@ -82,6 +82,16 @@ def test_an_orientation_tag_is_followed(tmp_path, ending, value):
     assert peculiarities(path) == turned
 
 
+@pytest.mark.parametrize(
+    "before", [b"", b"\xff\xff", b"\xff\xed\x00\x06\xff\xda\xff\xda", b"\xff\xed\x00\x02"]
+)
+def test_an_orientation_is_found_behind_other_metadata(tmp_path, before):
+    PHOTOGRAPH.save(tmp_path / "plain.jpg", xmp=b'<x:xmpmeta tiff:Orientation="6"/>')
+    content = (tmp_path / "plain.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(content[:2] + before + content[2:])
+    assert pixels_of(tmp_path / "a.jpg").shape == (43, 61, 3)
+
+
 def test_an_orientation_in_xmp_is_followed(tmp_path):
     path = tmp_path / "a.jpg"
     PHOTOGRAPH.save(path, xmp=b'<x:xmpmeta tiff:Orientation="6"/>')

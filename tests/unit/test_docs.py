@@ -24,6 +24,7 @@ from ptnl.labels import noise
 from ptnl.schemas import HISTORY
 from ptnl.study.config import Rules, study_config
 from ptnl.study.grid import sweeps
+from ptnl.study.method_schema import with_methods
 from ptnl.study.protocols import merged
 from ptnl.training import losses
 from ptnl.training.tuning import top1_accuracy
@@ -62,7 +63,8 @@ def extended(root, monkeypatch) -> dict:
 
 
 def test_additions_are_part_of_a_study(extended):
-    rules = Rules(extended["ptnl/study/config.schema.yaml"], Rules.shipped().protocols)
+    schema = with_methods(extended["ptnl/study/config.schema.yaml"], methods.METHODS)
+    rules = Rules(schema, Rules.shipped().protocols)
     full = study_config(extended["config.yaml"], rules)
     assert full["methods"]["prompt_smoothing"]["epochs"] == 50
     grid = {(sweep.method, sweep.noise, sweep.fps) for sweep in sweeps(full)}

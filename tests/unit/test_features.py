@@ -13,7 +13,8 @@ from torch import nn
 
 from ptnl.errors import InputError
 from ptnl.features import encode as features
-from ptnl.features.encode import ImageEncoder, encoded_batches, prepared
+from ptnl.features.encode import ImageEncoder, encoded_batches, prepared, stacked
+from ptnl.features.images import read_pixels
 from ptnl.io import write_array
 from ptnl.provenance import names_digest
 from ptnl.training.run_files import class_names_of, open_features
@@ -40,6 +41,13 @@ def test_features_equal_those_of_the_image_encoder_in_order(tiny_backbone, pictu
     batch = torch.stack([transform(Image.open(path)) for path in pictures])
     expected = tiny_backbone.model.encode_image(batch).numpy()
     np.testing.assert_allclose(encoded, expected, rtol=5e-3, atol=5e-3)
+
+
+def test_a_batch_lies_in_memory_as_decoding_leaves_its_images(pictures):
+    images = [prepared(read_pixels(path), 32, PreprocessCfg()) for path in pictures]
+    batch = stacked(images)
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(batch, torch.stack(images))
 
 
 def levels_apart(image: Image.Image, size: int, preprocess: PreprocessCfg) -> torch.Tensor:

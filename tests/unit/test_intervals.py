@@ -31,6 +31,16 @@ def test_a_higher_level_is_wider():
     assert lower < low < high < higher
 
 
+def test_two_observations_have_an_interval():
+    """Student's quantile for one degree is 12.71; the mean's deviation is 1."""
+    assert mean_interval([1.0, 3.0]) == pytest.approx((2, 2 - 12.70620, 2 + 12.70620), abs=1e-4)
+
+
+def test_observations_of_low_precision_are_averaged_in_double():
+    observed = np.array([1, 1 + 2**-10], dtype=np.float16)
+    assert mean_interval(observed).mean == 1 + 2**-11
+
+
 def test_an_interval_without_spread_is_a_point_and_that_of_one_value_unknown():
     assert mean_interval([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0)
     mean, low, high = mean_interval([2.0])

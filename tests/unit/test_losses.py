@@ -97,7 +97,7 @@ def test_generalised_cross_entropy_may_add_an_epsilon_to_p_as_the_released_code(
     far = torch.tensor([[40.0, 0.0, -30.0]], dtype=torch.float64)
     for label in range(3):
         given = far.clone().requires_grad_(), far.clone().requires_grad_()
-        ours = generalised_cross_entropy(given[0], torch.tensor([label]), 0.5, 1e-6)
+        ours = LOSSES["gce"]({"q": 0.5, "p_epsilon": 1e-6})(given[0], torch.tensor([label]))
         p = given[1].softmax(dim=-1)[0, label] + 1e-6
         theirs = (1 - p**0.5) / 0.5
         torch.testing.assert_close(ours[0], theirs)

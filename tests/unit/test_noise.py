@@ -244,6 +244,30 @@ def test_fp_swap_keeps_the_right_images_of_higher_rates(request):
 
 @few
 @given(request=requests())
+def test_fp_swap_takes_no_wrong_image_twice(request):
+    """Against the plain way: what is free, less one's own class, looked through once a class."""
+    stream = random.Random(request.seed)
+    labels = request.manifest.label.to_numpy()
+    by_class = [np.flatnonzero(labels == label) for label in range(request.classes)]
+    free = {row for rows in by_class for row in rows[math.ceil(len(rows) / 2) :]}
+    labelled = NOISES["fp_swap"].label(request)
+    for label in range(request.classes):
+        others = sorted(row for row in free if labels[row] != label)
+        taken = set(stream.choices(others, k=request.fp))
+        free -= taken
+        wrong = labelled[(labelled.label == label) & labelled.is_noisy]
+        assert wrong.image.tolist() == request.manifest.image.iloc[sorted(taken)].tolist()
+
+
+@pytest.mark.parametrize(("kind", "size"), [("fp_swap", 32), ("fp_swap_2022", 16)])
+def test_images_that_just_suffice_are_drawn_without_replacement(kind, size):
+    manifest = manifest_of([size, size])
+    labelled = NOISES[kind].label(Request(manifest, manifest, 16, 0, seed=1))
+    assert labelled.groupby("label").size().tolist() == [16, 16]
+
+
+@few
+@given(request=requests())
 def test_fp_swap_2022_splits_a_class_by_the_rate(request):
     """The reference follows PTNL's code before July 2023: it fills a dict from path to label."""
     labelled = NOISES["fp_swap_2022"].label(request)

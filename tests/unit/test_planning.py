@@ -17,6 +17,7 @@ from ptnl.study.estimate import (
     DECODE_SECONDS,
     H200,
     STARTUP_SECONDS,
+    UNSHARED_SECONDS,
     Machine,
     Plan,
     as_json,
@@ -159,8 +160,14 @@ def test_a_machine_computes_and_decodes_at_the_same_time():
     machine = Machine("toy", 300, "made up", decoders=2)
     assert machine.seconds(Work()) == STARTUP_SECONDS
     assert machine.seconds(Work(gflops=3000)) == pytest.approx(STARTUP_SECONDS + 10)
-    decoding = machine.seconds(Work(gflops=3000, images=10_000))
-    assert decoding == pytest.approx(STARTUP_SECONDS + 10_000 * DECODE_SECONDS / 2)
+    decoding = machine.seconds(Work(gflops=3000, images=100_000))
+    assert decoding == pytest.approx(STARTUP_SECONDS + 100_000 * DECODE_SECONDS / 2)
+
+
+def test_no_number_of_cores_decodes_faster_than_one_thread_feeds_the_encoder():
+    machine = Machine("toy", 300, "made up", decoders=1000)
+    feeding = machine.seconds(Work(gflops=3000, images=100_000))
+    assert feeding == pytest.approx(STARTUP_SECONDS + 100_000 * UNSHARED_SECONDS)
 
 
 def test_an_estimate_says_what_it_rests_on():

@@ -13,6 +13,10 @@ def test_a_stream_depends_on_its_numbers():
     assert random_stream("noise", 1, 1).random(4).tolist() != first.tolist()
 
 
+def test_a_stream_is_the_same_in_every_version():
+    assert random_stream("noise", 1, 0).integers(1000, size=5).tolist() == [318, 159, 509, 135, 693]
+
+
 @pytest.mark.parametrize("numbers", [(1,), (1, 0), (0, 0)])
 def test_purposes_never_share_a_stream(numbers):
     """Neither does one without a second number, which numpy would take for a zero."""

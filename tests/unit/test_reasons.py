@@ -33,6 +33,14 @@ CHANGED = (
             "ptnl/methods/__init__.py: METHODS[new] changed",
         ),
         (
+            CHANGED.format(
+                ", ".join(f"'m{n}: a 1f0c1f0c, b 1f0c1f0c, c 1f0c1f0c, d 1f0c1f0c'" for n in "123"),
+                "''",
+            ),
+            "ptnl/m1.py: a, b, c and 1 more changed; ptnl/m2.py: a, b, c and 1 more changed; "
+            "1 more file",
+        ),
+        (
             CHANGED.format("'training.gone: gce 1f0c1f0c'", "''"),
             "ptnl/training/gone.py: gce changed",
         ),

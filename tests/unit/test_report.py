@@ -114,15 +114,17 @@ def test_the_paper_is_cited_as_in_the_citation_file(root, page):
 
 def test_the_introduction_counts_runs_data_sets_and_methods(tmp_path):
     runs = read_parquet(study(tmp_path / "toy") / "runs.parquet", RUNS)
-    assert introduction(runs).startswith(
-        "17 runs on 1 data set (icons) with 1 backbone (mini-rn), 3 methods, 16 shots."
-    )
+    what = "17 runs on 1 data set (icons) with 1 backbone (mini-rn), 3 methods, trained on "
+    assert introduction(runs, 16).startswith(f"{what}16 images a class.")
+    assert introduction(runs, "all").startswith(f"{what}every training image.")
 
 
 def test_the_page_says_which_data_sets_are_the_papers():
-    assert world(["dtd", "ucf101"]).startswith("All data sets are the paper's.")
-    assert world(["dtd", "icons"]).startswith("Icons: not of the paper.")
-    assert world(["icons", "symbols"]).startswith("None of the data sets is the paper's")
+    assert world(["dtd", "ucf101"], True).startswith("All data sets are the paper's.")
+    assert world(["dtd", "icons"], True).startswith("Icons: not of the paper.")
+    own = world(["icons", "symbols"], True)
+    assert own.startswith("None of the data sets is the paper's: the claims are checked")
+    assert "claims" not in world(["icons", "symbols"], False)
 
 
 def test_claims_are_listed_by_their_verdict():
@@ -136,12 +138,50 @@ def test_claims_are_listed_by_their_verdict():
         ("undecided", ["A"]),
         ("not-enough-runs", ["C"]),
     ]
-    assert summary(verdicts) == (
+    assert summary(verdicts, True) == (
         "Of the paper's 4 claims, 2 hold here, 1 is undecided, "
         "1 needs more runs than this study has."
     )
     unjudged = pd.DataFrame({"verdict": ["not enough runs"] * 4})
-    assert summary(unjudged) == "All 4 claims of the paper need more runs than this study has."
+    assert (
+        summary(unjudged, True) == "All 4 claims of the paper need more runs than this study has."
+    )
+
+
+@pytest.fixture(scope="module")
+def as_they_are(tmp_path_factory) -> str:
+    """The text of the report of a study that makes no label wrong, without its figures."""
+    folder = reported(tmp_path_factory.mktemp("report") / "mine", fps=(0,))
+    page = (folder / "report.html").read_text()
+    return unescape(re.sub(r"<svg.*?</svg>", "", page.partition("<body>")[2], flags=re.S))
+
+
+def test_a_study_without_wrong_labels_is_about_its_labels(as_they_are):
+    assert "that train on the labels as they are?" in as_they_are
+    assert in_this_order(
+        as_they_are,
+        "No label was made wrong, so the study says nothing about the paper's claims",
+        "<strong>Labels as they are: top-1 accuracy",
+        "What the 18 claims need</summary>",
+        "<strong>Training labels.</strong> No label was made wrong",
+    )
+    assert "Figure 2 needs prompt_gce, linear_probe_gce, a second rate of symmetric" in as_they_are
+    for vacuous in (
+        "Not enough runs</span>",
+        "How verdicts are reached",
+        "every rate",
+        "0 % wrong",
+    ):
+        assert vacuous not in as_they_are
+    assert "Label noise" not in as_they_are
+
+
+def test_a_figure_without_wrong_labels_names_no_rates(tmp_path):
+    folder = reported(tmp_path / "mine", fps=(0,))
+    for name in ("overview", "classes_icons", "confusion_icons", "learning_icons"):
+        drawn = (folder / f"figures/{name}.svg").read_text()
+        assert "wrong" not in drawn, name
+        assert "labels as they are" in drawn.lower(), name
 
 
 def test_every_seed_has_a_column(tmp_path):

@@ -92,6 +92,16 @@ def test_nothing_is_wider_than_a_small_screen(browser, width):
     assert browser.value("document.documentElement.scrollWidth") == width
 
 
+def test_captions_of_tables_fit_a_small_window(browser):
+    """Beside its scroll bar, which a phone does not have."""
+    browser.resize(500, 800)
+    browser.value(OPEN_ALL)
+    wide = "part => part.getBoundingClientRect().width > part.closest('.scroll').clientWidth"
+    spans = "[...document.querySelectorAll('caption span')]"
+    assert browser.value(f"{spans}.length") > 10
+    assert browser.value(f"{spans}.filter({wide}).length") == 0
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_violation(browser, theme):
     browser.show_as(theme)

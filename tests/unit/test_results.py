@@ -1,5 +1,6 @@
 """Metrics of runs are summarised, and become the paper's tables and figures."""
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ptnl.analysis.aggregate import (
     ensemble_accuracy,
@@ -27,6 +29,7 @@ from ptnl.analysis.published import published
 from ptnl.analysis.tables import Origin, latex, markdown, table_rows, with_published
 from ptnl.backbones.registry import BACKBONES
 from ptnl.cli.summary import lines
+from ptnl.data import title_of
 from ptnl.errors import InputError
 from ptnl.methods import METHODS
 from ptnl.schemas import CONFUSION, ENSEMBLES, GRADIENTS, RUNS, SUMMARY
@@ -307,6 +310,37 @@ def test_panels_of_a_figure_share_their_scale():
     spans = [high - low for low, high in (axes.get_ylim() for axes in figure.axes)]
     assert spans[0] == pytest.approx(spans[1])
     assert f"every panel spans {spans[0]:.0f} points" in figure.get_supxlabel().replace("\n", " ")
+
+
+def drawn(number: int, datasets: Sequence[str]) -> Figure:
+    """A figure of accuracies on data sets."""
+    layout = FIGURES[number]
+    rows = [
+        metrics(method, fp, seed, 90 - 10 * place - fp, dataset)
+        for dataset in datasets
+        for place, method in enumerate(layout.methods)
+        for fp in (0, 8)
+        for seed in (1, 2, 3)
+    ]
+    return accuracy_over_rate(summarise(runs_table(rows)), layout, TOY)
+
+
+def test_of_many_panels_the_last_of_a_row_names_the_lines():
+    figure = drawn(8, FIGURES[8].datasets)
+    named = {axes.get_title(loc="left") for axes in figure.axes if axes.texts}
+    assert named == {title_of(FIGURES[8].datasets[place]) for place in (3, 6)}
+    assert sum(bool(axes.get_ylabel()) for axes in figure.axes) == 2
+    few = drawn(1, FIGURES[1].datasets)
+    assert all(axes.texts and axes.get_ylabel() for axes in few.axes)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5, 8, 9, 10])
+def test_letters_can_be_read_where_a_figure_is_shrunk_to_a_page(number):
+    """7 inches wide, as two columns of a paper are."""
+    figure = drawn(number, FIGURES[number].datasets)
+    shrunk = min(1.0, 7 / figure.get_figwidth())
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()]
+    assert min(sizes) * shrunk > 5.9
 
 
 def test_a_caption_names_the_noise_and_the_seeds():

@@ -57,9 +57,28 @@ def test_classes_are_drawn_in_order_of_first_appearance():
     assert list(draw_shots(turned.reset_index(drop=True), 2, 1).label[:2]) == [2, 2]
 
 
-def test_a_class_with_too_few_images_is_named():
-    with pytest.raises(InputError, match="'class 0' has 8 train images, fewer than the 16"):
-        draw_shots(manifest_of(2, 8, 4), 16, 1)
+@pytest.mark.parametrize("images", [1, 8])
+def test_a_class_with_too_few_images_is_named(images):
+    with pytest.raises(InputError) as caught:
+        draw_shots(manifest_of(2, images, 4), 16, 1)
+    assert str(caught.value) == (
+        f"class 'class 0' has {images} train images, fewer than the 16 to draw; lower shots, or "
+        "say shots: all"
+    )
+
+
+@pytest.mark.parametrize(("shots", "val"), [(1, 1), (3, 3), (4, 4), (5, 4), (8, 4)])
+def test_no_more_val_images_are_drawn_than_shots_nor_than_four(shots, val):
+    drawn = draw_shots(manifest_of(2, 8, 6), shots, 1)
+    assert list(drawn.columns) == ["image", "label", "class_name", "split"]
+    assert drawn.split.tolist() == ["train"] * 2 * shots + ["val"] * 2 * val
+    assert drawn.index.tolist() == list(range(len(drawn)))
+
+
+def test_images_per_class_are_rounded():
+    manifest = manifest_of(3, 8, 6)
+    assert images_per_class(manifest.iloc[1:]) == 8
+    assert images_per_class(manifest.iloc[2:]) == 7
 
 
 def test_drawing_all_shots_takes_the_whole_training_split():

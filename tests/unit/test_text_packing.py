@@ -1,5 +1,7 @@
 """Packing prompts into blocks of tokens, after the prefix that all prompts share."""
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,3 +48,46 @@ def test_the_prefix_is_the_longest_that_all_prompts_share(prompts):
 def test_few_slots_are_empty(lengths):
     layout = pack([[number, *[1] * (length - 1)] for number, length in enumerate(lengths)])
     assert layout.tokens.size <= 1.06 * sum(lengths) + 4
+
+
+@given(prompts)
+def test_an_empty_slot_sees_the_prefix_and_itself_and_nothing_sees_it(prompts):
+    layout = pack(prompts)
+    first = len(layout.prefix)
+    assert layout.sees[:, :, :first].all()
+    for block, (tokens, sees) in enumerate(zip(layout.tokens, layout.sees, strict=True)):
+        filled = layout.ends[block].max() + 1
+        empty = range(filled, len(tokens))
+        assert not tokens[empty].any()
+        assert not layout.positions[block, empty].any()
+        own = sees[:, first:]
+        assert (own[empty] == np.eye(len(tokens), dtype=bool)[empty]).all()
+        assert not own[:filled, filled:].any()
+
+
+@given(prompts)
+def test_numbers_are_integers_and_views_are_whether(prompts):
+    layout = pack(prompts)
+    for numbers in (layout.prefix, layout.tokens, layout.positions, layout.ends):
+        assert numbers.dtype == np.int64
+    assert layout.sees.dtype == bool
+
+
+@pytest.mark.parametrize(
+    ("lengths", "size"),
+    [
+        ((3,), 16),  # no smaller one is tried
+        ((20, 14, 14), 48),  # nothing is left empty
+        ((20, 15, 14), 29),  # 58 slots; a block of 49 would leave nothing empty, but is not tried
+        (
+            (30, 14, 12),
+            56,
+        ),  # blocks of up to twice the longest are tried where that is more than 48
+        ((30, 17, 14), 31),  # 62 slots; 61 is not tried
+        ((8, 8, 8, 8), 16),  # of equals the smallest
+    ],
+)
+def test_the_size_is_that_which_leaves_least_empty(lengths, size):
+    layout = pack([[number, *[9] * (length - 1)] for number, length in enumerate(lengths)])
+    assert len(layout.prefix) == (lengths[0] - 1 if len(lengths) == 1 else 0)
+    assert layout.tokens.shape[1] == size

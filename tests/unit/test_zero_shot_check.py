@@ -67,6 +67,10 @@ def test_without_a_published_number_there_is_no_warning():
     assert table.difference.isna().all()
     assert warnings(table) == []
     page = unpadded(markdown(table.head(1), "toy", "embedded"))
+    assert "Nothing is published to compare it with." in page
+    assert "| Icons | mini-rn | 40.00 |" in page
+    known = compared(zero_shot("icons", 40, "mini-rn"), zero_shot("dtd", 42.32))
+    page = unpadded(markdown(known, "toy", "embedded"))
     assert "| Icons | mini-rn | 40.00 | – | – | nothing published |" in page
     assert "Warning" not in page
 

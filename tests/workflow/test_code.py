@@ -88,15 +88,45 @@ def test_what_the_page_on_extending_adds_runs_and_nothing_else(edited):
     assert planned == {**SUMMARIES, "plot_figure": 6, "write_config": 1}
 
 
-def test_a_method_of_what_is_there_takes_two_files_and_one_training(edited):
+def test_a_method_of_what_is_there_takes_one_file_and_one_training(edited):
     four = "prompt_ctx4"
     method = '    "prompt_ctx2": Method("Ctx-2", "prompt", "ce"),\n'
     edit(edited, "ptnl/methods/__init__.py", f'    "{four}"', f'{method}    "{four}"')
-    entry = '      prompt_ctx2: { $ref: "#/$defs/prompt" }\n'
-    edit(edited, "ptnl/study/config.schema.yaml", f"      {four}: {{", f"{entry}      {four}: {{")
     assert edited.planned() == {}
     asked = "  prompt_ctx2: { context_length: 2 }\n"
     edit(edited, "config.yaml", f"  {four}: {{}}", f"{asked}  {four}: {{}}")
+    planned = edited.planned()
+    assert planned.pop("tune_method_symmetric") == 1
+    assert planned == {**SUMMARIES, "plot_figure": 6, "write_config": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "files"),
+    [
+        ("prompt_smoothing", "smoothing", ["training/losses", "methods/__init__"]),
+        ("nearest_mean", "nearest", ["methods/nearest_mean", "methods/__init__"]),
+    ],
+)
+def test_a_new_loss_or_a_new_module_takes_two_files_and_one_training(edited, name, word, files):
+    """As the page on extending has it; beside them the study asks for the method."""
+    config = edited.checkout / "config.yaml"
+    pages = BLOCK.findall((ROOT / "workflow/docs/extending.md").read_text())
+    touched = []
+    for kind, place, code in pages:
+        if kind == "python" and word in code and place != "ptnl/labels/noise.py":
+            path = edited.checkout / place
+            path.write_text((path.read_text() if path.exists() else "") + "\n\n" + code)
+            touched.append(place)
+    assert touched == [f"ptnl/{file}.py" for file in files]
+    assert edited.planned() == {}
+    said = next(
+        methods
+        for kind, place, code in pages
+        if kind == "yaml" and place == "config.yaml"
+        if (methods := yaml.safe_load(code).get("methods"))
+    )
+    asked = {"methods": {name: said[name]}}
+    config.write_text(yaml.safe_dump(merged(yaml.safe_load(config.read_text()), asked)))
     planned = edited.planned()
     assert planned.pop("tune_method_symmetric") == 1
     assert planned == {**SUMMARIES, "plot_figure": 6, "write_config": 1}

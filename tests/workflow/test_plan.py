@@ -141,6 +141,25 @@ def test_ptnl_plan_says_what_snakemake_would_run_and_why(pretended, tmp_path, mo
     assert len(said.stdout.splitlines()) <= 23
 
 
+@pytest.mark.parametrize("setting", ["fuse=False", "fuse=false", "views=2", "seeds=[1]", "fuse"])
+def test_ptnl_plan_reads_settings_as_snakemake_does(tmp_path, setting):
+    """The same jobs where Snakemake plans, the same sentence where it refuses."""
+    study = Study.create(tmp_path)
+    command = [sys.executable, "-m", "ptnl.cli.plan", "--json", "--study", str(study.overlay)]
+    said = subprocess.run(
+        [*command, "--config", setting], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    asked = study.snakemake("--dry-run", "--config", setting)
+    assert (said.returncode == 0) == (asked.returncode == 0)
+    if said.returncode:
+        sentence = said.stderr.strip().removeprefix("error: ").partition(": ")[2]
+        assert sentence in asked.stdout + asked.stderr
+        return
+    steps = json.loads(said.stdout)["steps"]
+    counted = {step["rule"]: step["missing"] for step in steps if step["rule"] != "total"}
+    assert study.planned("--config", setting) == {**counted, "all": 1}
+
+
 def test_a_grid_of_2000_runs(tmp_path):
     seeds = list(range(1, 17))
     planned = Study.create(tmp_path, base=None, seeds=seeds).planned()

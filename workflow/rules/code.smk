@@ -89,12 +89,17 @@ def layout_code(layout, numbers):
 
 
 def described(wildcards):
-    """A method's entry in the registry, without its title."""
+    """What a method's entry in the registry says of its training.
+
+    That is all but its title, and which hyper-parameters the config may say: those that it says are
+    parameters of their own.
+    """
     method = METHODS[wildcards.method]
     return {
         field.name: getattr(method, field.name)
         for field in fields(method)
-        if field.name != "title" and getattr(method, field.name) != field.default
+        if field.name not in ("title", "settings_of", "settings")
+        and getattr(method, field.name) != field.default
     }
 
 

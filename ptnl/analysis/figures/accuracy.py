@@ -10,6 +10,7 @@ from ptnl.analysis.figures.style import (
     LineEnd,
     LineStyle,
     caption,
+    is_first_in_row,
     label_lines,
     line_style,
     panels,
@@ -47,7 +48,7 @@ def accuracy_over_rate(summary: pd.DataFrame, layout: Layout, origin: Origin) ->
     ]
     datasets = shown(layout, in_order(rows.dataset))
     with mpl.rc_context(STYLE):
-        figure, placed = panels(datasets, 3.7, 3.1)
+        figure, placed = panels(datasets, 3.7, 3.1, names=1.4)
         ends: dict[Axes, list[LineEnd]] = {}
         ranges = {}
         for dataset, axes in placed.items():
@@ -64,7 +65,8 @@ def accuracy_over_rate(summary: pd.DataFrame, layout: Layout, origin: Origin) ->
             axes.set_xlabel("Wrong labels (%)")
             axes.set_xticks(sorted(part.rate.unique()))
             axes.xaxis.set_major_formatter("{x:g}")
-            axes.set_ylabel("Top-1 accuracy (%)")
+            if is_first_in_row(axes):
+                axes.set_ylabel("Top-1 accuracy (%)")
         span = same_span(ranges)
         label_lines(figure, ends)
         kinds = ", ".join(noise_title(kind) for kind in layout.noises)

@@ -21,16 +21,19 @@ from ptnl.analysis.figures.style import STYLE, caption, seeds_text
 from ptnl.analysis.tables import Origin
 from ptnl.data import title_of
 from ptnl.methods import METHODS
-from ptnl.study.layouts import noise_title
+from ptnl.study.layouts import labels_in_words
 
-A_ROW = 5  # small panels
-NAMED = 12  # classes at most whose names fit beside a small panel
+A_ROW = 4  # small panels: shrunk to a page, the letters of more would be too small to read
+NAMED = 12  # classes at most whose names fit below and beside every small panel
+BESIDE = 24  # names at most beside the first small panel of a row
+LETTER = 0.08  # inches that a letter of an upright name takes
 # Column of a history -> what it is, and its line.
 CURVES: dict[str, tuple[str, str, LineStyleType]] = {
     "accuracy_clean": ("rightly labelled shots", "#0072B2", "-"),
     "accuracy_noisy": ("wrongly labelled shots, against the wrong label", "#D55E00", "--"),
     "accuracy_true": ("all shots, against the true labels", "#009E73", ":"),
 }
+ONLY_CURVE = "accuracy_clean"  # where no label was made wrong, for all three are then equal
 
 
 def _in_order(methods: Iterable[str]) -> list[str]:
@@ -39,7 +42,7 @@ def _in_order(methods: Iterable[str]) -> list[str]:
 
 
 def _what(dataset: str, noise: str, rate: float) -> str:
-    return f"{title_of(dataset)}, {noise_title(noise).lower()} noise, {rate:g} % wrong labels"
+    return f"{title_of(dataset)}, {labels_in_words(noise, rate)}"
 
 
 def _nothing(text: str) -> Figure:
@@ -75,8 +78,10 @@ def class_figure(accuracy: pd.DataFrame, noise: str, origin: Origin) -> Figure:
         places = range(0, len(names), -(-len(names) // (2 * NAMES)))
         texts = [text_of[names[place]] for place in places]
         fonts = families_for(texts)
+        room = (max(width, 6) - 2.2) / len(texts)  # inches a name
+        rotation, size = (0, 8.0) if max(map(len, texts)) * LETTER < room else (90, 6.5)
         axes.set_xticks(
-            places, texts, rotation=90, fontsize=6.5, fontfamily=fonts, parse_math=False
+            places, texts, rotation=rotation, fontsize=size, fontfamily=fonts, parse_math=False
         )
         axes.set_yticks(range(len(methods)), [METHODS[name].title for name in methods])
         axes.tick_params(length=0)
@@ -112,14 +117,20 @@ def confusion_figure(
         matrix[own.class_name.map(place_of), own.class_name.map(place_of)] = own["mean"]
         matrices[method] = matrix
     order = confusion_order(np.mean(list(matrices.values()), axis=0))
-    texts = [labels(names)[place] for place in order] if len(names) <= NAMED else []
+    texts = [labels(names)[place] for place in order]
     columns = min(len(matrices), A_ROW)
     lines = -(-len(matrices) // columns)
     with mpl.rc_context(CONFUSION_STYLE):
         figure = Figure(figsize=(2.3 * columns + 0.6, 2.4 * lines + 0.5), layout="constrained")
         placed = figure.subplots(lines, columns, squeeze=False).flat
-        for axes, (method, matrix) in zip(placed, matrices.items(), strict=False):
-            image = draw_matrix(axes, matrix[np.ix_(order, order)], texts, len(texts))
+        for place, (axes, (method, matrix)) in enumerate(
+            zip(placed, matrices.items(), strict=False)
+        ):
+            named = len(names) <= NAMED or place % columns == 0
+            shown = matrix[np.ix_(order, order)]
+            image = draw_matrix(axes, shown, texts, BESIDE if named else 0)
+            if len(names) > NAMED:
+                axes.tick_params(axis="x", bottom=False, labelbottom=False)
             axes.set_title(METHODS[method].title, loc="left", fontsize=8)
         for axes in placed[len(matrices) :]:
             axes.remove()
@@ -129,9 +140,10 @@ def confusion_figure(
         caption(
             figure,
             f"{_what(right.dataset.iloc[0], noise, right.rate.max())}, mean over "
-            f"{seeds_text(int(right.n.max()))}; rows are true classes, columns predictions; "
-            "classes that are taken for each other stand side by side; "
-            f"{numbers_note(names if texts else ())}{origin}",
+            f"{seeds_text(int(right.n.max()))}; rows are true classes, columns predictions "
+            "in the same order; classes that are taken for each other stand side by side"
+            f"{', and only some of them are named' if len(names) > BESIDE else ''}; "
+            f"{numbers_note(names)}{origin}",
         )
     return figure
 
@@ -145,6 +157,7 @@ def learning_figure(curves: pd.DataFrame, noise: str, origin: Origin) -> Figure:
     rows = rows[rows.fp == rows.fp.max()]
     epochs = rows.groupby("method").apply(lambda part: part.groupby("seed").epoch.count().max())
     methods = _in_order(epochs[epochs > 1].index) if len(rows) else []
+    curves_shown = CURVES if rows.fp.any() else {ONLY_CURVE: CURVES[ONLY_CURVE]}
     if not methods:
         return _nothing(f"No method is trained over several epochs under {noise} noise; {origin}")
     columns = min(len(methods), A_ROW)
@@ -154,28 +167,31 @@ def learning_figure(curves: pd.DataFrame, noise: str, origin: Origin) -> Figure:
         grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
         for axes, method in zip(grid.flat, methods, strict=False):
             part = rows[rows.method == method]
-            for column, (_, colour, dashes) in CURVES.items():
+            for column, (_, colour, dashes) in curves_shown.items():
                 mean = part.groupby("epoch")[column].mean()
                 axes.plot(mean.index, mean, dashes, color=colour, linewidth=1.3)
             axes.set_title(METHODS[method].title, loc="left", fontsize=8)
             axes.set_ylim(-3, 103)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
             axes.tick_params(labelbottom=True)
         for axes in grid.flat[len(methods) :]:
             axes.remove()
         for axes in grid[:, 0]:
             axes.set_ylabel("Accuracy (%)", fontsize=8)
+        for axes in grid.flat[max(0, len(methods) - columns) : len(methods)]:
+            axes.set_xlabel("Epoch", fontsize=8)
         handles = [
             mpl.lines.Line2D([], [], color=colour, linestyle=dashes, label=title)
-            for title, colour, dashes in CURVES.values()
+            for title, colour, dashes in curves_shown.values()
         ]
-        figure.legend(
-            handles=handles,
-            loc="outside upper left",
-            ncols=len(handles) if columns > 3 else 1,
-            frameon=False,
-            fontsize=8,
-        )
+        if len(handles) > 1:
+            figure.legend(
+                handles=handles,
+                loc="outside upper left",
+                ncols=len(handles) if columns > 3 else 1,
+                frameon=False,
+                fontsize=8,
+            )
         caption(
             figure,
             f"{_what(rows.dataset.iloc[0], noise, rows.rate.max())}, over epochs, mean over "

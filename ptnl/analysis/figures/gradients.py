@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ptnl.analysis.figures.style import (
+    FEW,
     GREY,
+    NARROW,
     STYLE,
     LineEnd,
     LineStyle,
@@ -55,9 +57,10 @@ def gradient_ratio(gradients: pd.DataFrame, layout: Layout, origin: Origin) -> F
         (gradients.backbone == origin.backbone) & gradients.method.isin(layout.methods)
     ]
     datasets = shown(layout, in_order(rows.dataset))
-    width = 5.2 if len(datasets) == 1 else 3.7
+    names, width = 1.4, 5.2 if len(datasets) == 1 else 3.7
+    whole = width * len(datasets) if len(datasets) <= FEW else NARROW * len(datasets) + names
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width * len(datasets), 5.4), layout="constrained")
+        figure = Figure(figsize=(whole, 5.4), layout="constrained")
         placed = figure.subplots(
             len(RATIOS), len(datasets), squeeze=False, sharex=True, sharey="row"
         )
@@ -72,7 +75,7 @@ def gradient_ratio(gradients: pd.DataFrame, layout: Layout, origin: Origin) -> F
                     epochs = part[part.method == method].groupby("epoch")[column]
                     last = part.epoch.max(), _draw(axes, epochs, line)
                     ends[axes].append((*last, METHODS[method].title, line.colour))
-                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+                axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
             line_of_axes[0].set_ylabel(title)
         for dataset, axes in zip(datasets, placed[0], strict=True):
             axes.set_title(title_of(dataset), loc="left", fontweight="bold")

@@ -6,13 +6,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptnl.analysis.figures.style import GREY, PANELS_A_ROW, STYLE, caption, seeds_text
-from ptnl.analysis.overview import OWN, ZERO_SHOT
+from ptnl.analysis.figures.style import (
+    COLOURS,
+    GREY,
+    PANELS_A_ROW,
+    STYLE,
+    caption,
+    seeds_text,
+)
+from ptnl.analysis.overview import OWN, ZERO_SHOT, block_title
 from ptnl.analysis.tables import Origin
 from ptnl.data import in_order, title_of
 from ptnl.methods import METHODS
 from ptnl.schemas import rows_of
-from ptnl.study.layouts import noise_title
 
 RATES = mpl.colormaps["viridis_r"]
 ROW = 0.21  # inches a method
@@ -33,7 +39,9 @@ def overview_figure(overview: pd.DataFrame, origin: Origin) -> Figure:
         kind for kind in kinds if kind != OWN or methods[OWN] != [ZERO_SHOT] or len(kinds) == 1
     ]
     rates = sorted(rows.rate[rows.noise != OWN].unique())
-    colours = dict(zip(rates, RATES(np.linspace(0.15, 0.95, max(len(rates), 2))), strict=False))
+    colours = dict(zip(rates, RATES(np.linspace(0.15, 0.95, len(rates))), strict=True))
+    if len(rates) == 1:
+        colours = {rates[0]: COLOURS[0]}
     columns = min(len(datasets), PANELS_A_ROW)
     # Many data sets are drawn in several bands, each of which repeats the kinds of noise.
     lines = [
@@ -60,9 +68,9 @@ def overview_figure(overview: pd.DataFrame, origin: Origin) -> Figure:
             for dataset, axes in zip(shown, line, strict=False):
                 part = rows[(rows.noise == kind) & (rows.dataset == dataset)]
                 _draw(axes, part, methods[kind], colours if kind != OWN else {0.0: GREY})
-                title = f"{noise_title(kind)} noise" if kind != OWN else "No given labels"
-                axes.set_title(f"{title_of(dataset)}: {title.lower()}", loc="left", fontsize=9)
-        if rates:
+                title = block_title(rows[rows.noise == kind]).lower()
+                axes.set_title(f"{title_of(dataset)}: {title}", loc="left", fontsize=9)
+        if len(rates) > 1:
             _key(figure, colours)
         seeds = rows.n[rows.method.map(lambda name: METHODS[name].is_trained)].max()
         says = [f"bars: sd over {seeds_text(int(seeds), 'bars')}"] if seeds > 1 else []

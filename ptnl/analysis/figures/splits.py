@@ -11,6 +11,7 @@ from ptnl.analysis.figures.style import (
     STYLE,
     LineEnd,
     caption,
+    is_first_in_row,
     label_lines,
     line_style,
     panels,
@@ -36,7 +37,7 @@ def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> 
     rows = rows[rates == rate]
     datasets = shown(layout, in_order(rows.dataset))
     with mpl.rc_context(STYLE):
-        figure, placed = panels(datasets, 4.2, 3.3)
+        figure, placed = panels(datasets, 4.2, 3.3, names=1.7)
         ends: dict[Axes, list[LineEnd]] = {}
         for dataset, axes in placed.items():
             part = rows[rows.dataset == dataset]
@@ -63,8 +64,12 @@ def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> 
                     label = f"{METHODS[method].title}, {word}"
                     ends[axes].append((part.epoch.max(), mean.iloc[-1], label, colour))
             axes.set_xlabel("Epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.set_ylabel("Labels taken as right (%)")
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+            if is_first_in_row(axes):
+                axes.set_ylabel("Labels taken as right (%)")
+        low, high = zip(*(axes.get_ylim() for axes in placed.values()), strict=True)
+        for axes in placed.values():
+            axes.set_ylim(min(low), max(high))
         label_lines(figure, ends)
         noise = noise_title(rows.noise.iloc[0]).lower()
         seeds = seeds_text(rows.seed.nunique(), "bands")

@@ -31,6 +31,9 @@ STYLE: dict[RcKeyType, Any] = {
 LineEnd = tuple[float, float, str, str]  # x, y, text, colour
 GREY = "#555555"
 PANELS_A_ROW = 4
+# Of more panels in a row, each is so wide and high (inches), and only the last one names its lines:
+# shrunk to a page, the letters of wider figures would be too small to read.
+FEW, NARROW, LOW = 2, 1.8, 2.5
 CAPTION_LETTERS = 17  # an inch holds, at the caption's size
 LINE_SPACING = 1.25  # of labels, in font sizes
 
@@ -85,16 +88,24 @@ def line_style(method: str, methods: Sequence[str]) -> LineStyle:
     )
 
 
-def panels(datasets: list[str], width: float, height: float) -> tuple[Figure, dict[str, Axes]]:
+def panels(
+    datasets: list[str], width: float, height: float, names: float = 0.0
+) -> tuple[Figure, dict[str, Axes]]:
     """A figure with one titled panel a data set, at most four in a row, each of this size.
 
-    A single panel is half as large again.
+    A single panel is half as large again; of more than two in a row, those of lines are smaller.
+
+    width, height : inches
+    names : of the width, inches that the names of lines take (`label_lines`)
     """
     columns = min(len(datasets), PANELS_A_ROW)
     rows = -(-len(datasets) // columns)
     if len(datasets) == 1:
         width, height = 1.5 * width, 1.3 * height
-    figure = Figure(figsize=(width * columns, height * rows + 0.3), layout="constrained")
+    whole = width * columns
+    if names and columns > FEW:
+        whole, height = NARROW * columns + names, LOW
+    figure = Figure(figsize=(whole, height * rows + 0.3), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).flat
     for axes in grid[len(datasets) :]:
         axes.remove()
@@ -131,13 +142,16 @@ def spread_labels(positions: np.ndarray, distance: float) -> np.ndarray:
 def label_lines(figure: Figure, ends: Mapping[Axes, Sequence[LineEnd]]) -> None:
     """Name lines at their right ends, moved apart where the names would touch.
 
-    Call it when all panels are drawn: how far apart names must stand depends on the panels' final
-    height. Where they do not fit into it, they are set smaller.
+    Of more than two panels in a row, only the last names its lines. Call it when all panels are
+    drawn: how far apart names must stand depends on the panels' final height. Where they do not fit
+    into it, they are set smaller.
 
     ends : panel -> the ends of its lines
     """
     figure.draw_without_rendering()  # so that the layout is done
     for axes, lines in ends.items():
+        if not is_last_in_row(axes, figure):
+            continue
         height = axes.get_window_extent().height * 72 / figure.dpi  # points
         size = min(float(mpl.rcParams["font.size"]), height / (LINE_SPACING * len(lines)))
         scale = axes.yaxis.get_transform()
@@ -157,7 +171,36 @@ def label_lines(figure: Figure, ends: Mapping[Axes, Sequence[LineEnd]]) -> None:
                 color=colour,
                 fontsize=size,
                 annotation_clip=False,
+                in_layout=is_in_last_column(axes),  # else there is room where no panel is
             )
+
+
+def is_last_in_row(axes: Axes, figure: Figure) -> bool:
+    """Whether a panel names its lines: each where there are few in a row, else the last."""
+    place = axes.get_subplotspec()
+    assert place is not None
+    columns = place.get_gridspec().ncols
+    row = [
+        (other.colspan.start, panel)
+        for panel in figure.axes
+        if (other := panel.get_subplotspec()) and other.rowspan == place.rowspan
+    ]
+    return columns <= FEW or max(row, key=lambda found: found[0])[1] is axes
+
+
+def is_in_last_column(axes: Axes) -> bool:
+    """Whether a panel ends at the right end of its figure, or of its part of few."""
+    place = axes.get_subplotspec()
+    assert place is not None
+    columns = place.get_gridspec().ncols
+    return columns <= FEW or place.colspan.stop == columns
+
+
+def is_first_in_row(axes: Axes) -> bool:
+    """Whether a panel names its y-axis: each where there are few in a row, else the first."""
+    place = axes.get_subplotspec()
+    assert place is not None
+    return place.get_gridspec().ncols <= FEW or place.colspan.start == 0
 
 
 def within(positions: np.ndarray, distance: float, low: float, high: float) -> np.ndarray:
@@ -198,7 +241,8 @@ def seeds_text(seeds: int, spread: str = "") -> str:
 def caption(figure: Figure, text: str) -> None:
     """Say below a figure what its numbers are, in lines that fit its width."""
     letters = int(CAPTION_LETTERS * figure.get_figwidth())
-    figure.supxlabel(textwrap.fill(text, letters), fontsize=7.5, color=GREY)
+    lines = textwrap.fill(text, letters, break_on_hyphens=False)
+    figure.supxlabel(lines, fontsize=7.5, color=GREY)
 
 
 def save(figure: Figure, path: Path, file_format: str) -> None:

@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import yaml
 from sphinx.application import Sphinx
 
 from ptnl.cli.main import OWN, TOOLS, commands
+from ptnl.study.config import Rules
 
 ROOT = Path(__file__).parents[3]
-SCHEMA = "ptnl/study/config.schema.yaml"
 COLUMNS = "ptnl/schemas.py"
 MARK = re.compile(r"^<!-- generated: (\w+) -->$", re.M)
 
@@ -97,7 +96,7 @@ def keys_table(properties: Mapping[str, Any], schema: Mapping[str, Any]) -> Line
 
 def configuration() -> Lines:
     """Every key of a study's config."""
-    schema = yaml.safe_load((ROOT / SCHEMA).read_text())
+    schema = Rules.shipped().schema
     for name, said in schema["properties"].items():
         node = resolved(said, schema)
         yield f"## `{name}`"
