@@ -225,8 +225,8 @@ def test_a_method_of_the_registry_has_shared_settings_and_its_own():
     kinds = {"prompt": {"type": "object", "properties": {"epochs": {"type": "integer"}}}}
     schema = {"properties": {"methods": {"type": "object"}}, "$defs": kinds}
 
-    def settings(**said) -> dict:
-        whole = with_methods(schema, {"mine": Method("Mine", "prompt", "ce", **said)})
+    def settings(**given) -> dict:
+        whole = with_methods(schema, {"mine": Method("Mine", "prompt", "ce", **given)})
         return whole["properties"]["methods"]["properties"]["mine"]
 
     assert settings() == kinds["prompt"]

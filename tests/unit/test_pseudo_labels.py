@@ -56,14 +56,14 @@ def test_the_most_confident_are_chosen_whatever_the_seed(pseudo_labels):
     )
 
 
-def test_of_equally_confident_images_the_first_are_chosen(pseudo_labels):
+def test_among_equally_confident_images_the_first_are_chosen(pseudo_labels):
     same = pseudo_labels.assign(confidence=0.5)
     chosen = pseudo_shots(same, "pseudo_confident", SHOTS, seed=1)
     for label, images in same[same.split == "train"].groupby("label_pseudo").image:
         assert chosen.image[chosen.label == label].tolist() == images[:SHOTS].tolist()
 
 
-def test_a_seed_means_the_same_images_in_every_version(pseudo_labels):
+def test_a_seed_gives_the_same_images_in_every_version(pseudo_labels):
     chosen = pseudo_shots(pseudo_labels, "pseudo_random", SHOTS, seed=1)
     places = [133, 116, 115, 57, 125, 123, 107, 41, 25, 16, 99, 95, 0, 1]
     assert chosen.image.tolist() == [f"{place}.png" for place in places]
