@@ -25,7 +25,7 @@ from ptnl.training.run import Run
 from tests.unit.made_up import history, metrics_of
 from tests.unit.made_up_report import written
 
-DATASETS = ("icons", "symbols")
+DATASETS = ("icons",)
 METHODS_RUN = [
     "prompt_ce",
     "prompt_gce",
@@ -38,14 +38,14 @@ METHODS_RUN = [
     "linear_probe",
     "linear_probe_gce",
 ]
-FPS, SEEDS = range(10), range(1, 11)
+FPS, SEEDS = range(10), range(1, 21)
 CLASSES = [f"class number {label}" for label in range(100)]
 IMAGES = 1000  # of the test split of each data set
 MOST = 5_000_000  # bytes
 
 
 def large_study(folder: Path) -> Path:
-    """Tables of 2,000 runs: two data sets of 100 classes, 10 methods, 10 rates, 10 seeds."""
+    """Tables of 2,000 runs: a data set of 100 classes, 10 methods, 10 rates, 20 seeds."""
     rng = np.random.default_rng(0)
     every = []
     for dataset in DATASETS:
@@ -108,5 +108,5 @@ def large_study(folder: Path) -> Path:
 
 def test_a_report_of_two_thousand_runs_is_under_five_megabytes(tmp_path):
     page = written(large_study(tmp_path / "toy"), DATASETS) / "report.html"
-    assert "2,000 runs on 2 data sets" in page.read_text()
+    assert "2,000 runs on 1 data set " in page.read_text()
     assert page.stat().st_size < MOST

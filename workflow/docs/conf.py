@@ -50,3 +50,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+
+# `make check-links`: a server that does not answer is said to be so, and holds nothing up for long.
+linkcheck_timeout = 15
+linkcheck_retries = 2
+linkcheck_report_timeouts_as_broken = False
