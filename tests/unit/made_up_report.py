@@ -74,8 +74,9 @@ def reported(folder: Path, fps=(0, 8)) -> Path:
 def written(folder: Path, datasets: Sequence[str]) -> Path:
     """A study's folder with its report, made of run table, details, manifests and hard images."""
     figures = {"confusion": [], "learning": [], "class": []}
+    names = {"class": "classes"}  # of files, where they differ
     for dataset in datasets:
-        drawn = {kind: Path(f"figures/{kind}_{dataset}.svg") for kind in figures}
+        drawn = {kind: Path(f"figures/{names.get(kind, kind)}_{dataset}.svg") for kind in figures}
         details = Path("details") / dataset
         call(
             plot_details,
