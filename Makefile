@@ -9,6 +9,24 @@ DEVICE ?= cpu
 # Rules call `python`: the environment's, activated or not.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES)
+# Which torch: `cuda` is as the lock has it, `cpu` leaves CUDA's libraries out. An environment stays
+# what it is until TORCH says otherwise.
+HAS_TORCH := $(if $(wildcard $(VENV)/.torch-cpu),cpu,cuda)
+TORCH ?= $(HAS_TORCH)
+ifeq ($(filter $(TORCH),cpu cuda),)
+  $(error TORCH=$(TORCH): it is cpu or cuda)
+endif
+# PyPI's torch has CUDA on Linux with x86_64 alone. There, builds for the CPU bear this version.
+LOCAL := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),+cpu)
+SIZE_cuda = 6 GB with CUDA
+SIZE_cpu = 2 GB
+LIST_cuda = sed '/^\#/d' $<
+# What pip may not find stands first, so that it says so at once.
+LIST_cpu = sed -nE 's/^torch(vision)?==.*/&$(LOCAL)/p' $<; \
+  sed -E '/^\#/d; /^torch(vision)?==/d; /sys_platform == "linux"/d' $<
+HINT_cpu+cpu = echo 'error: PyPI has no torch+cpu, so pip must know where else to look. PyTorch says on its' \
+  'page how to install it: take the address of the index that it gives for "CPU", and call' \
+  'PIP_EXTRA_INDEX_URL=ADDRESS make $(or $(MAKECMDGOALS),demo) TORCH=cpu' >&2;
 # Refuse to clear an environment that make did not make.
 NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptnl ]; then \
 	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
@@ -63,7 +81,7 @@ rehearsal: $(READY) ## the paper's study on small made-up archives and random we
 chromium: ## the browser that tests open pages in (Debian, root); they are skipped without one
 	@tests/install_chromium.sh
 
-slurm: $(READY)
+slurm: $(READY) ## a SLURM of one node (Debian, root), and its executor
 	@tests/slurm/install.sh
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
 	  --constraint envs/requirements.lock --editable '.[slurm]'
@@ -127,14 +145,19 @@ envs/ptnl.yaml: envs/requirements.lock
 	  'channels:' '  - conda-forge' '  - nodefaults' 'dependencies:' '  - python=3.11' '  - pip' \
 	  '  - pip:'; sed -n 's/^[^#]/      - &/p' $<; } > $@
 
-$(READY): envs/requirements.lock pyproject.toml
+.PHONY: another-torch
+another-torch:
+
+$(READY): envs/requirements.lock pyproject.toml $(if $(filter $(TORCH),$(HAS_TORCH)),,another-torch)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "error: $(PYTHON) is older than 3.11; call make PYTHON=python3.11"; exit 2; }
 	@echo "environment 1/3: creating $(VENV)"
 	@$(NEW_VENV)
-	@echo "environment 2/3: installing $$(grep -c == $<) pinned packages (about 6 GB with CUDA)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@{ $(LIST_$(TORCH)); } > $(VENV)/requirements.txt
+	@echo "environment 2/3: installing $$(wc -l < $(VENV)/requirements.txt) pinned packages ($(SIZE_$(TORCH)))"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --requirement $(VENV)/requirements.txt || { $(HINT_$(TORCH)$(LOCAL)) exit 2; }
 	@echo "environment 3/3: installing ptnl"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --no-build-isolation --editable .
-	@touch $@
+	@touch $(if $(filter cpu,$(TORCH)),$(VENV)/.torch-cpu) $@

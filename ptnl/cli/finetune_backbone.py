@@ -84,7 +84,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         def of_epoch(epoch: int) -> torch.Tensor:
             view = slice(epoch % args.views, epoch % args.views + 1)
             pairs = zip(pixels, numbers, strict=True)
-            return torch.cat([augmented_views(p, n[view], augmentation) for p, n in pairs])
+            # Sorted by channel, as `images` gives them: the order decides how convolutions round.
+            views = [augmented_views(p, n[view], augmentation) for p, n in pairs]
+            return torch.cat(views).contiguous()
 
         return of_epoch
 

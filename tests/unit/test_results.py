@@ -24,7 +24,8 @@ from ptnl.analysis.figures.confusion import (
     draw_matrix,
 )
 from ptnl.analysis.figures.gradients import gradient_ratio
-from ptnl.analysis.figures.style import LINES, line_style, spread_labels
+from ptnl.analysis.figures.style import COLOURS, LINES, as_text, line_style, spread_labels
+from ptnl.analysis.inline_svg import CONTRAST, contrast
 from ptnl.analysis.published import published
 from ptnl.analysis.tables import Origin, latex, markdown, table_rows, with_published
 from ptnl.backbones.registry import BACKBONES
@@ -367,6 +368,15 @@ def test_a_caption_says_if_only_some_classes_are_named():
 def test_prompt_tuning_is_labelled_ce_beside_other_losses():
     for number in (1, 2, 8, 9):
         assert FIGURES[number].labels["prompt_ce"] == "Prompt tuning (CE)"
+
+
+def test_names_of_lines_can_be_read_on_white():
+    for colour in {line.colour for line in LINES.values()} | set(COLOURS):
+        assert contrast(as_text(colour), "#ffffff") >= CONTRAST
+    assert as_text("#003a5d") == "#003a5d"  # is dark enough
+    figure = drawn(5, ["icons"])
+    names = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+    assert names["Ctx-4"] == as_text(LINES["prompt_ctx4"].colour)
 
 
 def test_a_method_without_its_own_line_style_gets_one():

@@ -1,5 +1,6 @@
 """What all figures share: style, line styles, panels, direct labels, saving."""
 
+import colorsys
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.typing import RcKeyType
 
+from ptnl.analysis.inline_svg import CONTRAST, contrast
 from ptnl.data import title_of
 
 STYLE: dict[RcKeyType, Any] = {
@@ -168,11 +171,20 @@ def label_lines(figure: Figure, ends: Mapping[Axes, Sequence[LineEnd]]) -> None:
                 xytext=(7, 0),
                 textcoords="offset points",
                 va="center",
-                color=colour,
+                color=as_text(colour),
                 fontsize=size,
                 annotation_clip=False,
                 in_layout=is_in_last_column(axes),  # else there is room where no panel is
             )
+
+
+def as_text(colour: str) -> str:
+    """A line's colour, as dark as it has to be for letters on white (`CONTRAST`)."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(colour))
+    while contrast(colour, "#ffffff") < CONTRAST:
+        lightness -= 0.02
+        colour = to_hex(colorsys.hls_to_rgb(hue, lightness, saturation))
+    return colour
 
 
 def is_last_in_row(axes: Axes, figure: Figure) -> bool:
