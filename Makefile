@@ -32,7 +32,7 @@ NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptn
 	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
 	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
-.PHONY: demo test unit test-exports check coverage test-faults test-slurm slurm chromium rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
+.PHONY: demo test unit test-exports check coverage test-faults mutants test-slurm slurm chromium rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
 
 demo: $(READY) ## the embedded study: every stage, then its tables and figures
 	@$(SNAKEMAKE)
@@ -74,6 +74,15 @@ test-exports: $(READY) ## label exports, opened by the packages of Label Studio,
 	@$(EXPORTS)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  label-studio-sdk==2.1.2 datumaro==1.13.12 fiftyone==1.22.1
 	@PYTHONPATH=$(CURDIR) $(EXPORTS)/bin/python -m pytest tests/workflow/test_own.py -k export
+
+# mutmut is in an environment of its own, as above. What it changes is a copy in that folder.
+MUTANTS := $(VENV)/mutants
+mutants: $(READY) ## small changes of the code: do the unit tests notice? make mutants ONLY=ptnl.labels.noise
+	@$(BIN)/python -m venv $(MUTANTS)/venv
+	@$(BIN)/python -c '$(PURELIB)' > "$$($(MUTANTS)/venv/bin/python -c '$(PURELIB)')/ptnl.pth"
+	@$(MUTANTS)/venv/bin/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
+	@$(MUTANTS)/venv/bin/python -m tests.mutants $(ONLY) --folder $(MUTANTS) --workers $(WORKERS) \
+	  $(if $(ONLY),,--docs workflow/docs/mutants.md)
 
 rehearsal: $(READY) ## the paper's study on small made-up archives and random weights
 	@python -m tests.rehearsal results/rehearsal --cores $(CORES)

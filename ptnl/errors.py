@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class InputError(Exception):
@@ -13,6 +14,13 @@ class InputError(Exception):
 
     def __init__(self, sentence: str):
         super().__init__(on_one_line(sentence))
+
+
+def closed_folder(folder: str | Path) -> InputError:
+    """The error for a folder whose mode forbids to look into it, with the cure."""
+    return InputError(
+        f"{folder}: you may not look into this folder; allow it (chmod u+rx), or ask its owner to"
+    )
 
 
 def on_one_line(text: str) -> str:

@@ -6,15 +6,12 @@ does not notice; whoever reads it here learns of every changed bit. The seal is 
 output that is there already is replaced only if it has one.
 """
 
-import fcntl
-import glob
 import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +22,7 @@ import pyarrow.parquet as pq
 
 from ptnl.errors import InputError
 from ptnl.schemas import Schema, fault_in
+from ptnl.temporary import temporary_beside
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,49 +47,8 @@ def atomic_path(path: Path, replaces: bool = False) -> Iterator[Path]:
     path = Path(path)
     if not replaces:
         require_own(path)
-    with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
-        temporary, lock = _locked_temporary(path)
-    try:
-        with naming(path):
-            yield temporary
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-        os.close(lock)
-
-
-def _temporary_prefix(path: Path) -> str:
-    """How the names of temporary files for `path` begin: only ptnl gives such names."""
-    return f".{path.name}.ptnl-"
-
-
-def _locked_temporary(path: Path) -> tuple[Path, int]:
-    """A new file beside `path`, and a descriptor that holds a lock on it until it is closed."""
-    while True:
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=_temporary_prefix(path), suffix=path.suffix
-        )
-        with suppress(OSError):  # without locks on this file system, nothing is taken as abandoned
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        if os.fstat(handle).st_nlink:  # else another process took it as abandoned before the lock
-            return Path(name), handle
-        os.close(handle)
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Remove temporary files for `path` on which no process holds the lock: theirs was killed."""
-    pattern = f"{glob.escape(_temporary_prefix(path))}*"
-    for temporary in path.parent.glob(pattern):
-        with suppress(OSError), temporary.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            temporary.unlink()
+    with naming(path), temporary_beside(path) as temporary:
+        yield temporary
 
 
 @contextmanager

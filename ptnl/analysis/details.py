@@ -72,11 +72,12 @@ def class_results(
 
 def learning_curves(metrics: Sequence[Metrics], histories: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The epochs of runs one below the other; see `ptnl.schemas.CURVES`."""
-    parts = [
-        history.assign(**{key: run[key] for key in (*POINT, "seed", "rate")})[list(CURVES)]
-        for run, history in zip(metrics, histories, strict=True)
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(CURVES))
+    if not histories:
+        return pd.DataFrame(columns=list(CURVES))
+    keys = pd.DataFrame([{key: run[key] for key in (*POINT, "seed", "rate")} for run in metrics])
+    of_run = np.repeat(np.arange(len(metrics)), [len(history) for history in histories])
+    epochs = pd.concat(histories, ignore_index=True)
+    return epochs.assign(**keys.iloc[of_run].reset_index(drop=True))[list(CURVES)]
 
 
 def at_most_noise(rows: pd.DataFrame, backbone: str, noise: str) -> pd.DataFrame:
@@ -93,7 +94,8 @@ def classes_markdown(accuracy: pd.DataFrame, title: str, noise: str) -> str:
 
     accuracy : of one data set, as `at_most_noise` gives them
     """
-    methods = [name for name in METHODS if name in set(accuracy.method)]
+    run = set(accuracy.method)
+    methods = [name for name in METHODS if name in run]
     wide = accuracy.pivot(index="class_name", columns="method", values="mean")[methods]
     wide = wide.loc[wide.mean(axis=1).sort_values(kind="stable").index]
     images = accuracy.groupby("class_name").images.first()
@@ -115,8 +117,8 @@ def mistakes_markdown(mistakes: pd.DataFrame, title: str, noise: str, rate: floa
 
     mistakes : of one data set, as `at_most_noise` gives them
     """
-    rows = []
-    for method in (name for name in METHODS if name in set(mistakes.method)):
+    rows, run = [], set(mistakes.method)
+    for method in (name for name in METHODS if name in run):
         worst = mistakes[mistakes.method == method].nlargest(SHOWN, "percent")
         rows.append(
             (

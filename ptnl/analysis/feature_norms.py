@@ -52,17 +52,22 @@ def markdown(table: pd.DataFrame, c: float | None, study: str) -> str:
             title_of(row.dataset),
             row.backbone,
             row.dimensions,
-            f"{row.mean:.3g}",
-            f"{row.low:.3g} to {row.high:.3g}",
+            _number(row.mean),
+            f"{_number(row.low)} to {_number(row.high)}",
         ]
         for row in rows_of(table)
     ]
     caption = f"**Image features.** Norms over all images, study {study!r}."
     if c is not None:
         heads.append("C · norm²")
-        rows = [[*cells, f"{unit_c:.3g}"] for cells, unit_c in zip(rows, table.unit_c, strict=True)]
+        rows = [[*cells, _number(unit_c)] for cells, unit_c in zip(rows, table.unit_c, strict=True)]
         caption += (
             f" The linear probe has C = {c:g} on features as they come, which is what C · norm² "
             "(norm²: the mean) is on features of unit norm; scikit-learn's default there is 1."
         )
     return f"{caption}\n\n{markdown_table(heads, rows, 'llrrrr'[: len(heads)])}\n"
+
+
+def _number(value: float) -> str:
+    """A number with three digits that count, and no power of ten."""
+    return f"{float(f'{value:.3g}'):,.12g}"

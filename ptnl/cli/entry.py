@@ -165,7 +165,10 @@ def start(main: Main) -> None:
     except OSError as error:
         if error.filename is None and error.errno is None:
             raise
-        sys.exit(_fail(f"{error.filename or 'file'}: {error.strerror}"))
+        cure = (
+            "; allow it (chmod), or ask its owner to" if isinstance(error, PermissionError) else ""
+        )
+        sys.exit(_fail(f"{error.filename or 'file'}: {error.strerror}{cure}"))
 
 
 def _fail(sentence: str) -> int:

@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ptnl.machine.job_server import ADDRESS, ask, run_here, serve
+from ptnl.temporary import temporary_beside
 
 # The server imports first what all jobs need, then what training on features needs, then image
 # encoders.
@@ -56,13 +57,10 @@ def run(arguments: Sequence[str]) -> None:
 def write_record(path: Path, seconds: float, memory: int) -> None:
     """Write a job's seconds and peak memory (MiB) to a file. Exits with 2 on a full disk."""
     # `ptnl.io` is not used, because the caller of the job server must not import numpy or pandas.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(f"s\tmax_rss\n{seconds:.3f}\t{memory / 2**20:.2f}\n")
-        temporary.replace(path)
+        with temporary_beside(path) as temporary:
+            temporary.write_text(f"s\tmax_rss\n{seconds:.3f}\t{memory / 2**20:.2f}\n")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         print(f"error: {path}: cannot be written ({error.strerror})", file=sys.stderr)
         sys.exit(2)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ptnl.data import user_folder
-from ptnl.errors import InputError
+from ptnl.errors import InputError, closed_folder
 from ptnl.fetch.ownership import is_marked
 from ptnl.io import read_json, write_text
 
@@ -19,7 +19,11 @@ def check_place(receipt: Path, name: str) -> None:
     The workflow calls it when it plans, before Snakemake or a job touches anything.
     """
     images = receipt.parent / "images"
-    for path, ours in ((images, is_marked(images)), (receipt, is_receipt(receipt))):
+    try:
+        marked = ((images, is_marked(images)), (receipt, is_receipt(receipt)))
+    except PermissionError as error:
+        raise closed_folder(receipt.parent) from error
+    for path, ours in marked:
         if os.path.lexists(path) and not ours:
             raise InputError(
                 f"{path}: is in the way and ptnl did not make it: this is where the data set "
@@ -50,7 +54,11 @@ def state_of(receipt: Path, name: str, options: Mapping[str, Any]) -> str:
     folder that is not there now, because its disk is not mounted, counts as unchanged.
     """
     folder = user_folder(name, options)
-    if folder and not Path(folder).is_dir() and is_receipt(receipt):
+    try:
+        is_there = Path(folder).is_dir()
+    except PermissionError as error:
+        raise closed_folder(Path(folder).parent) from error
+    if folder and not is_there and is_receipt(receipt):
         return str(read_json(receipt)["state"])
     asked = refreshed_path(receipt)
     digest = hashlib.sha256(asked.read_bytes() if asked.is_file() else b"")
@@ -78,7 +86,7 @@ def refresh(receipt: Path) -> None:
 def _listed(folder: str) -> Iterator[str]:
     """Name, bytes and time of change of every file, in order; links are followed, once."""
     been = set()
-    for path, folders, files in os.walk(folder, followlinks=True):
+    for path, folders, files in os.walk(folder, onerror=_refuse_closed, followlinks=True):
         status = Path(path).stat()
         if (status.st_dev, status.st_ino) in been:
             folders.clear()
@@ -92,3 +100,9 @@ def _listed(folder: str) -> Iterator[str]:
             except OSError:  # a link to nothing: indexing says so
                 continue
             yield f"{file.relative_to(folder)}\0{now.st_size}\0{now.st_mtime_ns}\n"
+
+
+def _refuse_closed(error: OSError) -> None:
+    """What `os.walk` does about a folder that it cannot read: a closed one would look empty."""
+    if isinstance(error, PermissionError):
+        raise closed_folder(error.filename) from error

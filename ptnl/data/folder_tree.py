@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ptnl.data.image_files import has_image_ending, is_image
-from ptnl.errors import InputError
+from ptnl.errors import InputError, closed_folder
 
 LEFTOVERS = "files of systems and editors"
 # Names that systems and editors leave, in lower case; names that begin with a dot are, too.
@@ -40,6 +40,8 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as listing:
             found = sorted(listing, key=lambda entry: entry.name)
+    except PermissionError as error:
+        raise closed_folder(folder) from error
     except OSError as error:
         raise InputError(f"{folder}: not readable as a folder ({error.strerror})") from error
     for entry in found:

@@ -15,7 +15,7 @@ from ptnl.backbones.assets import sha256
 from ptnl.errors import InputError
 from ptnl.io import read_json, write_json, write_tensors, write_text
 from ptnl.own.names import Classes
-from ptnl.own.output import KIND, is_ours
+from ptnl.own.output import KIND, require_ours
 
 MARK, TENSORS, CARD, COUNTS = "adapted.json", "adapted.safetensors", "README.md", "classes.csv"
 MARKED_AS = "ptnl adapted model"
@@ -77,10 +77,7 @@ def read_adapted(folder: Path) -> AdaptedModel:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; `ptnl adapt` makes it")
     again = f"run `ptnl adapt ... -o {folder}` again"
-    if not is_ours(folder / MARK, MARKED_AS):
-        raise InputError(
-            f"{folder}: holds no model of `ptnl adapt`: {MARK} is missing or not what it writes"
-        )
+    require_ours(folder, MARK, MARKED_AS, "ptnl adapt")
     said = read_json(folder / MARK)
     if "sha256" not in said:
         raise InputError(f"{folder}: is half-written; {again}")

@@ -21,7 +21,7 @@ from ptnl.own.inputs import (
 )
 from ptnl.own.label_scores import LabelScores, score_labels
 from ptnl.own.names import DEFAULT_TEMPLATE, Classes, check_template, read_classes, read_table
-from ptnl.own.output import KIND, claim, is_ours
+from ptnl.own.output import KIND, claim, require_ours
 from ptnl.own.review import review_page
 from ptnl.own.session import Session
 from ptnl.provenance import fingerprint, made_by
@@ -189,10 +189,7 @@ def write_audit(
 
 def read_audit(folder: Path) -> tuple[dict[str, Any], dict[str, str], pd.DataFrame]:
     """The report, the labels as they were given, and the ranking of an audit's folder."""
-    if not is_ours(folder / MARK, MARKED_AS):
-        raise InputError(
-            f"{folder}: holds no audit of `ptnl audit`: {MARK} is missing or not what it writes"
-        )
+    require_ours(folder, MARK, MARKED_AS, "ptnl audit")
     report = read_json(folder / MARK)
     if "id" not in report:
         raise InputError(f"{folder}: is half-written; run `ptnl audit ... -o {folder}` again")

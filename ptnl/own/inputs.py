@@ -1,12 +1,13 @@
 """Reading the user's images and labels from a folder and a table. Nothing there is written."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ptnl.data.image_files import has_image_ending
-from ptnl.errors import InputError
+from ptnl.errors import InputError, closed_folder
 from ptnl.own.names import Classes, checked_names, read_table
 
 UNLABELLED = -1
@@ -17,15 +18,25 @@ def list_images(folder: Path) -> list[str]:
     """Images at any depth below a folder, by name, as paths below it; hidden ones are left out."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    found = (path.relative_to(folder) for path in folder.rglob("*"))
-    images = sorted(
-        path.as_posix()
-        for path in found
-        if has_image_ending(path.name) and not any(part[0] == "." for part in path.parts)
-    )
+    images = []
+    for place, folders, files in os.walk(folder, onerror=_refuse):
+        folders[:] = (name for name in folders if not name.startswith("."))
+        inside = Path(place).relative_to(folder)
+        images += [
+            (inside / name).as_posix()
+            for name in files
+            if has_image_ending(name) and not name.startswith(".")
+        ]
     if not images:
         raise InputError(f"{folder}: holds no images")
-    return images
+    return sorted(images)
+
+
+def _refuse(error: OSError) -> None:
+    """What `os.walk` does about a folder that it cannot read: its images would be left out."""
+    if isinstance(error, PermissionError):
+        raise closed_folder(error.filename) from error
+    raise InputError(f"{error.filename}: not readable as a folder ({error.strerror})") from error
 
 
 def read_labels(source: str, folder: Path, images: Sequence[str]) -> dict[str, str]:

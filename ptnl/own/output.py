@@ -34,3 +34,17 @@ def is_ours(mark: Path, kind: str) -> bool:
     except InputError:
         return False
     return isinstance(said, dict) and said.get(KIND) == kind
+
+
+def require_ours(folder: Path, mark: str, kind: str, command: str) -> None:
+    """Raise an `InputError` where a folder has no mark of ours, or one that cannot be read.
+
+    command : the one that makes such folders, for the cure
+    """
+    if not (folder / mark).is_file():
+        raise InputError(f"{folder}: holds no {kind}: {mark} is missing; `{command}` makes one")
+    if not is_ours(folder / mark, kind):
+        raise InputError(
+            f"{folder / mark}: damaged, or not what `{command}` writes; if it made this folder, "
+            f"delete the folder and run `{command} ... -o {folder}` again"
+        )

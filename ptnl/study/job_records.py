@@ -19,10 +19,13 @@ class Measured:
 
 
 def read_records(folder: Path) -> dict[str, Measured]:
-    """Path of every record below the folder -> its job; empty where there is no folder."""
-    return {
-        path.relative_to(folder).as_posix(): _read(path) for path in sorted(folder.rglob("*.tsv"))
-    }
+    """Path of every record below the folder -> its job; empty where there is no folder.
+
+    Hidden files are left out: they are records that are being written, or were when a job was
+    killed.
+    """
+    found = (path for path in sorted(folder.rglob("*.tsv")) if not path.name.startswith("."))
+    return {path.relative_to(folder).as_posix(): _read(path) for path in found}
 
 
 def _read(path: Path) -> Measured:

@@ -1,5 +1,6 @@
 """The report of a made-up study, written by the workflow's own commands in a few seconds."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,18 +68,26 @@ def reported(folder: Path, fps=(0, 8)) -> Path:
         receipts=str(pictures(folder / "data")),
         out=Path("hard_images.parquet"),
     )
-    drawn = {kind: Path(f"figures/{kind}_{dataset}.svg") for kind in ("confusion", "learning")}
-    drawn["class"] = Path(f"figures/classes_{dataset}.svg")
-    details = Path("details") / dataset
-    call(
-        plot_details,
-        folder,
-        **ORIGIN,
-        noise="symmetric",
-        **{f"{kind}_figure": path for kind, path in drawn.items()},
-        **{name: details / f"{name}.parquet" for name in ("classes", "mistakes", "curves")},
-        markdown=details / "mistakes.md",
-    )
+    return written(folder, [dataset])
+
+
+def written(folder: Path, datasets: Sequence[str]) -> Path:
+    """A study's folder with its report, made of run table, details, manifests and hard images."""
+    figures = {"confusion": [], "learning": [], "class": []}
+    for dataset in datasets:
+        drawn = {kind: Path(f"figures/{kind}_{dataset}.svg") for kind in figures}
+        details = Path("details") / dataset
+        call(
+            plot_details,
+            folder,
+            **ORIGIN,
+            noise="symmetric",
+            **{f"{kind}_figure": path for kind, path in drawn.items()},
+            **{name: details / f"{name}.parquet" for name in ("classes", "mistakes", "curves")},
+            markdown=details / "mistakes.md",
+        )
+        for kind, path in drawn.items():
+            figures[kind].append(path)
     overview = [Path("tables/overview.md"), Path("figures/overview.svg")]
     table = Path("runs.parquet")
     call(make_overview, folder, **ORIGIN, runs=table, baseline="prompt_ce", out=overview)
@@ -87,8 +96,12 @@ def reported(folder: Path, fps=(0, 8)) -> Path:
     call(check_claims, folder, runs=table, backbone="mini-rn", **noise, out=claims)
     files = {"csv": Path("noise.csv"), "markdown": Path("noise.md")}
     call(report_noise, folder, runs=table, study="toy", protocol="paper", **files)
-    sizes = {dataset: read_parquet(folder / manifest, MANIFEST)}
-    said = data_report.markdown(data_report.data_table(sizes, {dataset: []}), {}, "toy")
+    sizes = {
+        name: read_parquet(folder / f"manifests/{name}.parquet", MANIFEST) for name in datasets
+    }
+    said = data_report.markdown(
+        data_report.data_table(sizes, {name: [] for name in datasets}), {}, "toy"
+    )
     (folder / "datasets.md").write_text(said)
     records = pd.DataFrame({"stage": [], "seconds": [], "memory_gib": []})
     took = cost.cost_table(read_parquet(folder / table, RUNS), records, {})
@@ -100,9 +113,9 @@ def reported(folder: Path, fps=(0, 8)) -> Path:
         runs=table,
         overview=overview[0],
         overview_figure=overview[1],
-        **{f"{kind}_figures": path for kind, path in drawn.items()},
-        classes=details / "classes.parquet",
-        mistakes=details / "mistakes.md",
+        **{f"{kind}_figures": paths for kind, paths in figures.items()},
+        classes=[Path(f"details/{name}/classes.parquet") for name in datasets],
+        mistakes=[Path(f"details/{name}/mistakes.md") for name in datasets],
         hard_images=Path("hard_images.parquet"),
         claims=claims[0],
         verdicts=claims[1],

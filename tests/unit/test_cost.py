@@ -1,6 +1,9 @@
 """What a study has cost."""
 
 import itertools
+import signal
+import subprocess
+import sys
 
 import pandas as pd
 import psutil
@@ -75,6 +78,27 @@ def test_a_job_on_a_full_disk_says_so_and_leaves_no_record(small_disk, capsys):
     assert ended.value.code == 2
     assert "a.tsv: cannot be written (No space left on device)" in capsys.readouterr().err
     assert not (small_disk / "a.tsv").exists()
+
+
+KILLED_JOB = """
+import os, pathlib, signal, sys
+from ptnl.temporary import temporary_beside
+with temporary_beside(pathlib.Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_job_left_of_its_record_goes_with_the_next_one(tmp_path):
+    record, kept = tmp_path / "a.tsv", tmp_path / ".a.tsv.1234"
+    kept.write_text("a user's")
+    said = subprocess.run([sys.executable, "-c", KILLED_JOB, record], check=False)
+    assert said.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 2
+    assert read_records(tmp_path) == {}
+    write_record(record, 9.56, 2**30)
+    assert set(tmp_path.iterdir()) == {record, kept}
+    assert read_records(tmp_path)["a.tsv"].seconds == 9.56
 
 
 def test_a_record_that_cannot_be_written_leaves_what_is_there(tmp_path, capsys):

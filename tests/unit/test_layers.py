@@ -23,7 +23,7 @@ FOLDERS = (
     "machine",
 )
 # Modules at the top level of the package, which every folder may import.
-SHARED = ("errors", "io", "provenance", "schemas")
+SHARED = ("errors", "io", "provenance", "schemas", "temporary")
 
 
 def imported_modules(source: str) -> set[str]:

@@ -399,6 +399,14 @@ def test_the_curve_of_the_cross_entropy_is_called_so():
         assert FIGURES[number].labels["prompt_ce"] == "Prompt tuning (CE)"
 
 
+def test_names_of_lines_have_the_lines_colours():
+    """Shades of one hue tell context lengths apart, where names are moved from their lines, too."""
+    figure = drawn(5, ["icons"])
+    names = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+    assert names["Ctx-4"] == LINES["prompt_ctx4"].colour
+    assert len(set(names.values())) == len(names)
+
+
 def test_a_method_without_a_line_of_its_own_gets_one():
     methods = ("prompt_ce", "mine", "yours")
     assert line_style("prompt_ce", methods) == LINES["prompt_ce"]

@@ -382,8 +382,15 @@ def test_a_half_written_model_is_said(own, model, tmp_path):
     half = tmp_path / "half"
     half.mkdir()
     (half / "adapted.safetensors").write_bytes((model / "adapted.safetensors").read_bytes())
-    assert "holds no model" in refused(predict.main, str(half), *asked)
-    (half / "adapted.json").write_bytes((model / "adapted.json").read_bytes())
+    said = refused(predict.main, str(half), *asked)
+    assert "holds no ptnl adapted model: adapted.json is missing; `ptnl adapt` makes one" in said
+    whole = (model / "adapted.json").read_bytes()
+    for damage in (whole[: len(whole) // 2], b"", b"{}"):
+        (half / "adapted.json").write_bytes(damage)
+        said = refused(predict.main, str(half), *asked)
+        assert "adapted.json: damaged, or not what `ptnl adapt` writes" in said
+        assert f"delete the folder and run `ptnl adapt ... -o {half}` again" in said
+    (half / "adapted.json").write_bytes(whole)
     (half / "adapted.safetensors").write_bytes(b"cut")
     assert "not what adapted.json belongs to" in refused(predict.main, str(half), *asked)
     assert not (tmp_path / "p.csv").exists()
@@ -461,7 +468,7 @@ def test_bad_input_is_a_sentence_and_loses_nothing(own, model, tmp_path):
             "none.txt: no such file",
             "none.csv: no such file",
             "--labels: missing",
-            "holds no audit of `ptnl audit`",
+            "holds no ptnl audit",
             "holds no predictions of ptnl's",
             "lies in your folder",
             "ends in .onnx",

@@ -32,7 +32,6 @@ suppress_warnings = ["myst.header"]  # generated tables of options start at the 
 default_role = "code"  # `name` in a docstring
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-python_maximum_signature_line_length = 88
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"ptnl {__version__}"
@@ -51,3 +50,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+
+# `make check-links`: a server that does not answer is said to be so, and holds nothing up for long.
+linkcheck_timeout = 15
+linkcheck_retries = 2
+linkcheck_report_timeouts_as_broken = False

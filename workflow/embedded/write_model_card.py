@@ -121,7 +121,7 @@ def main() -> None:
         sizes="\n".join(
             markdown_table(
                 [
-                    "",
+                    "backbone",
                     "image encoder",
                     "parameters",
                     "text encoder",

@@ -25,7 +25,8 @@ from ptnl.study.layouts import labels_in_words
 
 A_ROW = 4  # small panels: shrunk to a page, the letters of more would be too small to read
 NAMED = 12  # classes at most whose names fit below and beside every small panel
-BESIDE = 24  # names at most beside the first small panel of a row
+BESIDE = 24  # names at most beside the first small panel of a row, in letters of size SMALL
+SMALL = 5
 LETTER = 0.08  # inches that a letter of an upright name takes
 # Column of a history -> what it is, and its line.
 CURVES: dict[str, tuple[str, str, LineStyleType]] = {
@@ -131,6 +132,7 @@ def confusion_figure(
             image = draw_matrix(axes, shown, texts, BESIDE if named else 0)
             if len(names) > NAMED:
                 axes.tick_params(axis="x", bottom=False, labelbottom=False)
+                axes.tick_params(axis="y", labelsize=SMALL)
             axes.set_title(METHODS[method].title, loc="left", fontsize=8)
         for axes in placed[len(matrices) :]:
             axes.remove()

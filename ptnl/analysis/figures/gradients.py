@@ -69,7 +69,7 @@ def gradient_ratio(gradients: pd.DataFrame, layout: Layout, origin: Origin) -> F
             for dataset, axes in zip(datasets, line_of_axes, strict=True):
                 part = rows[rows.dataset == dataset]
                 ends[axes] = []
-                axes.axhline(1, color=GREY, linewidth=0.8)
+                axes.hlines(1, 0, part.epoch.max(), color=GREY, linewidth=0.8)
                 for method in layout.methods:
                     line = line_style(method, layout.methods)
                     epochs = part[part.method == method].groupby("epoch")[column]

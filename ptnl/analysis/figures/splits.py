@@ -43,7 +43,7 @@ def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> 
             part = rows[rows.dataset == dataset]
             ends[axes] = []
             # Taking every image as clean has the precision of the labels themselves.
-            axes.axhline(100 - rate, color=GREY, linewidth=0.8)
+            axes.hlines(100 - rate, 0, part.epoch.max(), color=GREY, linewidth=0.8)
             for method in layout.methods:
                 colour = line_style(method, layout.methods).colour
                 epochs = part[part.method == method].groupby("epoch")
