@@ -1,4 +1,4 @@
-# `make demo` and `make test` need python3 (3.11 or newer) and a package registry, nothing else.
+# `make demo` and `make test` need only python3 (3.11 or newer) and a package registry.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES ?= all
 DEVICE ?= cpu
-# Rules call `python`: the environment's, activated or not.
+# The commands below use the environment, whether or not it is activated.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES)
 # Which torch: `cuda` is as the lock has it, `cpu` leaves CUDA's libraries out. An environment stays
@@ -27,48 +27,49 @@ LIST_cpu = sed -nE 's/^torch(vision)?==.*/&$(LOCAL)/p' $<; \
 HINT_cpu+cpu = echo 'error: PyPI has no torch+cpu, so pip must know where else to look. PyTorch says on its' \
   'page how to install it: take the address of the index that it gives for "CPU", and call' \
   'PIP_EXTRA_INDEX_URL=ADDRESS make $(or $(MAKECMDGOALS),demo) TORCH=cpu' >&2;
-# Refuse to clear an environment that make did not make.
+# Refuses to clear an environment that make did not create.
 NEW_VENV = if [ -e $(VENV) ] && [ ! -e $(READY) ] && [ ! -e $(VENV)/.made-by-ptnl ]; then \
-	  echo "error: $(VENV) is there and make did not make it; move it elsewhere"; exit 2; fi; \
+	  echo "error: $(VENV) exists, but make did not create it; move it elsewhere"; exit 2; fi; \
 	$(PYTHON) -m venv --clear $(VENV) && touch $(VENV)/.made-by-ptnl
 
-.PHONY: demo test unit test-exports check coverage test-faults mutants test-slurm slurm chromium rehearsal docs check-links lint format clean lock embedded gpu-bench wheels
+.PHONY: demo test unit test-exports check coverage test-faults mutants test-slurm slurm chromium rehearsal docs check-links lint format clean lock assets gpu-bench wheels
 
-demo: $(READY) ## the embedded study: every stage, then its tables and figures
-	@$(SNAKEMAKE)
+demo: $(READY) ## run the embedded study: every stage, all tables and figures, the report
+	@ptnl run --cores $(CORES)
 	@ptnl summary --results results/embedded
 
-# Tests of a file share what they build, so they stay with one worker.
+# Tests of one file share what they build, so one worker runs them all.
 WORKERS ?= 2
-test: lint ## format, lint, unit tests, dry runs, real runs of small studies
+test: lint ## run lint and all tests: unit tests, dry runs, real runs of small studies
 	@pytest --numprocesses $(WORKERS) --dist loadfile
 
-check: lint ## lint, and the unit tests that what you edited concerns: a quick loop
+check: lint ## run lint and the unit tests of what you edited: a quick loop
 	@tests=$$(python -m tests.changed); \
 	  [ -z "$$tests" ] || pytest --numprocesses $(WORKERS) $$tests
 
-unit: $(READY) ## the unit tests alone
+unit: $(READY) ## run the unit tests only
 	@pytest --numprocesses $(WORKERS) --dist loadfile tests/unit
 
-# Fails below 95 %. The data lie in the environment's folder, because tests watch the checkout.
+# Fails below 95 %. Its data go to the environment's folder, because tests watch the checkout.
 coverage: export COVERAGE_FILE := $(CURDIR)/$(VENV)/coverage/data
-coverage: $(READY) ## the lines of ptnl/ that the tests run, those of jobs and commands too
+coverage: $(READY) ## measure which lines of ptnl/ the tests run, in jobs and commands too
 	@mkdir -p $(dir $(COVERAGE_FILE))
 	@coverage erase
 	@coverage run -m pytest --numprocesses $(WORKERS) --dist loadfile
 	@coverage combine --quiet
 	@coverage report --skip-covered --fail-under 95
 
-test-faults: $(READY) ## kills, full disks, clocks, modes, hostile files: what is survived (root)
+test-faults: $(READY) ## try kills, full disks, clocks, file modes, hostile files (needs root)
 	@python -m tests.faults --docs workflow/docs/faults.md
 
-test-slurm: slurm ## a study on a real SLURM of one node, installed first (Debian, root)
+test-slurm: slurm ## run a study on a SLURM of one node, installed first (Debian, root)
 	@pytest tests/slurm
 
-# These packages need older versions of what the lock pins: an environment of their own sees the rest.
+# These packages need older versions of some pinned packages, so they have an environment of their
+# own, which falls back on the main one for everything else.
 EXPORTS := $(VENV)/exports
 PURELIB = import sysconfig; print(sysconfig.get_path("purelib"))
-test-exports: $(READY) ## label exports, opened by the packages of Label Studio, CVAT and FiftyOne
+test-exports: $(READY) ## open label exports with the packages of Label Studio, CVAT, FiftyOne
 	@$(BIN)/python -m venv $(EXPORTS)
 	@$(BIN)/python -c '$(PURELIB)' > "$$($(EXPORTS)/bin/python -c '$(PURELIB)')/ptnl.pth"
 	@$(EXPORTS)/bin/python -m pip install --quiet --disable-pip-version-check \
@@ -84,10 +85,10 @@ mutants: $(READY) ## small changes of the code: do the unit tests notice? make m
 	@$(MUTANTS)/venv/bin/python -m tests.mutants $(ONLY) --folder $(MUTANTS) --workers $(WORKERS) \
 	  $(if $(ONLY),,--docs workflow/docs/mutants.md)
 
-rehearsal: $(READY) ## the paper's study on small made-up archives and random weights
+rehearsal: $(READY) ## run the paper's study on small made-up archives and random weights
 	@python -m tests.rehearsal results/rehearsal --cores $(CORES)
 
-chromium: ## the browser that tests open pages in (Debian, root); they are skipped without one
+chromium: ## install the browser in which tests open pages (Debian, root); without it they are skipped
 	@tests/install_chromium.sh
 
 slurm: $(READY) ## a SLURM of one node (Debian, root), and its executor
@@ -95,32 +96,32 @@ slurm: $(READY) ## a SLURM of one node (Debian, root), and its executor
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
 	  --constraint envs/requirements.lock --editable '.[slurm]'
 
-# No environment is made for these two: a compute node has one of its own, and often no network.
+# This target makes no environment: a compute node has its own, and often no network.
 DEVICE ?= cuda
-gpu-bench: ## what a GPU has to show: right, fast, whole; DEVICE=cpu rehearses it
-	@python3 -m tests.benchmarks.gpu --device $(DEVICE) --out results/gpu-bench
+gpu-bench: ## test and measure everything on a GPU; DEVICE=cpu rehearses it
+	@python3 -m tests.measurements.gpu --device $(DEVICE) --out results/gpu-bench
 
 PLATFORM ?= manylinux_2_28_x86_64
 FOR_PYTHON ?= 3.12
 WHEELS ?= wheels
-# Newer glibc runs wheels of older platforms, but pip accepts only the platform names it is given.
+# A newer glibc also runs wheels for older ones, but pip accepts only the platforms that are named.
 PLATFORMS = $(PLATFORM) manylinux_2_17_x86_64 manylinux2014_x86_64 manylinux1_x86_64
 PINS = $(foreach name,$(ONLY),$(shell sed -nE 's/^($(subst _,[-_],$(name))==[^ ;]+).*/\1/Ip' envs/requirements.lock))
-wheels: $(READY) ## the wheels that an offline machine lacks: make wheels ONLY="pyarrow ftfy"
+wheels: $(READY) ## download wheels for an offline machine: make wheels ONLY="pyarrow ftfy"
 	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
 	  --only-binary=:all: --implementation cp --python-version $(FOR_PYTHON) \
 	  $(addprefix --platform ,$(PLATFORMS)) --dest $(WHEELS) \
 	  $(if $(ONLY),$(PINS),--requirement envs/requirements.lock)
-	@echo "$(WHEELS)/: there, pip install --no-index --no-deps --target SITE $(WHEELS)/*.whl"
+	@echo "on that machine: pip install --no-index --no-deps --target SITE $(WHEELS)/*.whl"
 
-docs: $(READY) ## these pages: results/docs/index.html
+docs: $(READY) ## build the documentation: results/docs/index.html
 	@sphinx-build --builder html --fail-on-warning --quiet workflow/docs results/docs
 	@echo "results/docs/index.html"
 
-check-links: $(READY) ## ask the servers that the docs link to; needs a network
+check-links: $(READY) ## check all links in the docs; needs a network
 	@sphinx-build --builder linkcheck --quiet workflow/docs results/docs-links
 
-lint: $(READY) ## format, lint and type checks
+lint: $(READY) ## check format, style and types
 	@echo "ruff, snakefmt, mypy, snakemake --lint"
 	@ruff check .
 	@ruff format --check .
@@ -128,27 +129,27 @@ lint: $(READY) ## format, lint and type checks
 	@mypy
 	@snakemake --lint
 
-format: $(READY) ## rewrite the code in its format
+format: $(READY) ## format the code
 	@ruff check --fix .
 	@ruff format .
 	@snakefmt Snakefile workflow
 
-embedded: $(READY) ## rebuild the shipped data sets and backbones (DEVICE=cuda trains on a GPU)
-	@snakemake --snakefile workflow/embedded/Snakefile --cores $(CORES) --config device=$(DEVICE)
+assets: $(READY) ## rebuild the shipped data sets and backbones (DEVICE=cuda trains on a GPU)
+	@snakemake --snakefile workflow/assets/Snakefile --cores $(CORES) --config device=$(DEVICE)
 
-clean: ## remove the files that the embedded study has made, and no others
+clean: ## remove the files that the embedded study made, and no others
 	@if [ -e $(READY) ]; then $(SNAKEMAKE) --delete-all-output; fi
 
-lock: ## resolve the environment anew and pin it
+lock: ## resolve the environment anew and pin every package
 	@$(NEW_VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade -e '.[test,embedded]'
+	@$(BIN)/python -m pip install --quiet --upgrade -e '.[test,assets]'
 	@{ echo '# Every package of the environment, exactly. `make lock` writes it anew.'; \
 	  $(BIN)/python -m pip freeze --all --exclude-editable | sed -E \
 	  '/^pip==/d; s/^((nvidia|cuda)-.*|triton==.*)$$/\1 ; sys_platform == "linux"/'; } \
 	  > envs/requirements.lock
 	@$(MAKE) envs/ptnl.yaml
 
-# Snakemake copies this file alone to where it makes a conda environment: the pins stand inside.
+# Snakemake copies only this file to the place of a conda environment, so it contains all pins.
 envs/ptnl.yaml: envs/requirements.lock
 	@{ printf '%s\n' '# For `snakemake --sdm conda`: the packages of requirements.lock. `make $@` writes it.' \
 	  'channels:' '  - conda-forge' '  - nodefaults' 'dependencies:' '  - python=3.11' '  - pip' \

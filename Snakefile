@@ -45,11 +45,12 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 
 
-# The user's settings (--configfile, --config, or a module's config) override config.yaml.
+# The user's settings (--configfile, --config, or the config of an importing workflow) override
+# config.yaml.
 config = checked(config)
 DATASETS = datasets_of(config)
 BACKBONES = backbones_of(config)
-# Folder below the data root -> what lies there.
+# Folder below the data root -> the data set in it.
 PLACES = {dataset_place(config, name): name for name in DATASETS}
 BACKBONE_PLACES = {backbone_place(config, name): name for name in BACKBONES}
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Column name -> Arrow type, by Arrow's own alias.
 Schema = Mapping[str, Literal["binary", "bool", "double", "int64", "string"]]
 
-# One row an image, in the order of the data set's own split file: the few-shot draw relies on it.
+# One row per image, in the order of the data set's own split file: the few-shot draw relies on it.
 MANIFEST: Schema = {
     "image": "string",  # path below the data set's image folder
     "label": "int64",
@@ -46,7 +46,7 @@ PSEUDO_LABELS: Schema = {
     "label_confused": "int64",  # of the wrong classes, the one that scores highest
 }
 
-# One row an epoch. Accuracies in percent, on the training shots as the epoch met them.
+# One row per epoch. Accuracies in percent, on the training shots as the epoch met them.
 HISTORY: Schema = {
     "epoch": "int64",
     "learning_rate": "double",
@@ -69,7 +69,7 @@ HISTORY: Schema = {
     "split_recall": "double",  # of the shots whose label is right, the share taken as clean
 }
 
-# One row a measured epoch of a run with wrong labels: how strongly they and the right ones pull.
+# One row per measured epoch of a run with wrong labels: how strongly they and the right ones pull.
 GRADIENTS: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -87,7 +87,7 @@ GRADIENTS: Schema = {
     "ratio_mean": "double",  # gradient_noisy_mean / gradient_clean_mean
 }
 
-# One row a (noise, rate, method): how a method ranks over data sets; 95 % intervals over seeds.
+# One row per (noise, rate, method): how a method ranks over data sets; 95 % intervals over seeds.
 RANKS: Schema = {
     "noise": "string",
     "rate": "double",  # percent of wrong labels asked for
@@ -103,7 +103,7 @@ RANKS: Schema = {
     "gain_high": "double",
 }
 
-# One row an epoch that splits the shots of a run with wrong labels; see `HISTORY`.
+# One row per epoch that splits the shots of a run with wrong labels; see `HISTORY`.
 SPLITS: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -121,7 +121,7 @@ SPLITS: Schema = {
 # The run's identity, in the order in which tables are sorted.
 RUN_KEYS = ("dataset", "backbone", "method", "noise", "fp", "seed")
 
-# One row a run.
+# One row per run.
 RUNS: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -146,7 +146,7 @@ RUNS: Schema = {
     "torch": "string",
 }
 
-# One row a (data set, backbone, method, noise, fp): statistics over seeds.
+# One row per (data set, backbone, method, noise, fp): statistics over seeds.
 SUMMARY: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -160,7 +160,7 @@ SUMMARY: Schema = {
     "n": "int64",
 }
 
-# One row a (data set, backbone, kind of noise, rate, method), with its distance to a baseline.
+# One row per (data set, backbone, kind of noise, rate, method), with its distance to a baseline.
 OVERVIEW: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -177,7 +177,7 @@ OVERVIEW: Schema = {
     "high": "double",
 }
 
-# One row a (data set, backbone, method, noise, fp): the mean of the logits of its seeds.
+# One row per (data set, backbone, method, noise, fp): the mean of the logits of its seeds.
 ENSEMBLES: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -188,7 +188,7 @@ ENSEMBLES: Schema = {
     "n": "int64",  # members
 }
 
-# One row a prompt of random context tokens.
+# One row per prompt of random context tokens.
 RANDOM_PROMPTS: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -196,7 +196,7 @@ RANDOM_PROMPTS: Schema = {
     "accuracy": "double",  # top-1 on the test split, percent
 }
 
-# One row a prompt that is tuned on each test image (TPT).
+# One row per prompt that is tuned on each test image (TPT).
 TPT: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -209,8 +209,8 @@ TPT: Schema = {
     "accuracy": "double",  # and after one step on each image
 }
 
-# One row a kind of jobs: what they cost. A stage that makes no runs knows its time from Snakemake's
-# benchmark files, which say nothing of the device.
+# What jobs cost, one row for each stage, method and device. The time of a stage that makes no runs
+# comes from the records of its jobs (`ptnl.study.job_records`), which do not name the device.
 COST: Schema = {
     "stage": "string",
     "method": "string",  # empty where a stage serves all methods
@@ -224,7 +224,7 @@ COST: Schema = {
     "device_gib": "double",  # peak of tensors on the GPU
 }
 
-# Random prompts' predictions, one row a (true, predicted) pair of classes, in order of label.
+# Random prompts' predictions, one row per (true, predicted) pair of classes, in order of label.
 CONFUSION: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -233,7 +233,7 @@ CONFUSION: Schema = {
     "percent": "double",  # of the test images of the true class, mean over the prompts
 }
 
-# One row a (sweep, rate, class): how many of its test images are recognised.
+# One row per (sweep, rate, class): how many of its test images are recognised.
 CLASS_ACCURACY: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -248,7 +248,7 @@ CLASS_ACCURACY: Schema = {
     "n": "int64",
 }
 
-# One row a (sweep, rate, pair of classes that is confused at all).
+# One row per (sweep, rate, pair of classes that is confused at all).
 MISTAKES: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -260,7 +260,7 @@ MISTAKES: Schema = {
     "percent": "double",  # of the test images of the true class, mean over seeds
 }
 
-# One row a (method, noise, rate, test image), of the study's first seed and of zero-shot CLIP.
+# One row per (method, noise, rate, test image), of the study's first seed and of zero-shot CLIP.
 PREDICTIONS: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -279,7 +279,7 @@ PREDICTIONS: Schema = {
     "margin": "double",
 }
 
-# One row a test image that every method gets wrong at every rate, the most misleading first.
+# One row per test image that every method gets wrong at every rate, the most misleading first.
 HARD_IMAGES: Schema = {
     "dataset": "string",
     "image": "string",
@@ -291,7 +291,7 @@ HARD_IMAGES: Schema = {
     "thumbnail": "binary",  # WebP, at most 64 pixels wide and high
 }
 
-# One row a (run, epoch).
+# One row per (run, epoch).
 CURVES: Schema = {
     "dataset": "string",
     "backbone": "string",
@@ -307,7 +307,7 @@ CURVES: Schema = {
     "accuracy_noisy": "double",
 }
 
-# One row a claim of the paper.
+# One row per claim of the paper.
 CLAIMS: Schema = {
     "claim": "string",
     "statement": "string",
@@ -324,8 +324,8 @@ CLAIMS: Schema = {
     "finding": "string",  # the verdict as a sentence, with what it rests on
 }
 
-# One row a (backbone, number of classes, number of fused runs): what a step of prompt tuning costs,
-# ours and the plain reference's. Seconds are of one step of one run.
+# One row per (backbone, number of classes, number of fused runs): what a step of prompt tuning
+# costs, ours and the plain reference's. Seconds are of one step of one run.
 BENCH: Schema = {
     "backbone": "string",
     "device": "string",

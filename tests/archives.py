@@ -1,8 +1,8 @@
-"""Makes small archives of the paper's eight data sets in their official layouts.
+"""Writes small archives of the paper's eight data sets in their official layouts.
 
-Names, layouts, lists and the order of classes are the official ones; the pictures are made up: a
-class has a colour and stripes of its own, an image some noise. Tests read them, and a rehearsal of
-the whole paper study runs on them:
+Names, layouts, lists and the order of classes are the official ones. The pictures are made up: each
+class has its own colour and stripes, and each image its own noise. Tests read these archives, and a
+rehearsal of the whole paper study runs on them:
 
     python -m tests.archives FOLDER --url http://127.0.0.1:8000
     python -m http.server 8000 --bind 127.0.0.1 --directory FOLDER
@@ -16,7 +16,7 @@ import io
 import json
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,7 @@ IMAGENET = {
     "n01514859": "hen",
     "n01518878": "ostrich",
     "n03773504": "missile",
-    "n04008634": "missile",  # CLIP's authors call two classes so
+    "n04008634": "missile",  # CLIP's list of names has this one twice
 }
 SIDE = 40  # pixels
 Split = dict[str, list[tuple[str, int, str]]]  # as in CoOp's JSON: image, label, class name
@@ -46,7 +46,7 @@ Split = dict[str, list[tuple[str, int, str]]]  # as in CoOp's JSON: image, label
 
 @dataclass(frozen=True)
 class Small:
-    """Sizes of the made-up data sets: the most classes, and images of each."""
+    """The size of the made-up data sets: the largest number of classes, and images per class."""
 
     classes: int = 1000
     images: int = 40
@@ -56,7 +56,7 @@ class Small:
 
 
 def picture(dataset: str, label: int, number: int) -> bytes:
-    """A JPEG of the class's colour and stripes, with the image's noise."""
+    """A JPEG with the colour and stripes of the class and the noise of the image."""
     seed = hashlib.sha256(f"{dataset}/{label}".encode()).digest()
     hue, angle, width = seed[0] / 256, np.pi * seed[1] / 256, 3 + seed[2] % 8
     rng = np.random.default_rng([label, number])
@@ -70,13 +70,28 @@ def picture(dataset: str, label: int, number: int) -> bytes:
     return data.getvalue()
 
 
+def tar_bytes(members: Mapping[str, bytes], compressed: bool) -> bytes:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz" if compressed else "w") as file:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    return data.getvalue()
+
+
+def class_folders(folder: Path, names: Sequence[str], count: int, suffix: str = ".jpg") -> Path:
+    """Write `count` pictures of each class into a folder with its name; returns `folder`."""
+    for label, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            (folder / name / f"{number}{suffix}").write_bytes(picture("own", label, number))
+    return folder
+
+
 def write_tar(path: Path, members: Mapping[str, bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w:gz" if path.suffix in (".gz", ".tgz") else "w") as file:
-        for name, data in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            file.addfile(member, io.BytesIO(data))
+    path.write_bytes(tar_bytes(members, compressed=path.suffix in (".gz", ".tgz")))
 
 
 def write_zip(path: Path, members: Mapping[str, bytes]) -> None:
@@ -86,27 +101,20 @@ def write_zip(path: Path, members: Mapping[str, bytes]) -> None:
             file.writestr(name, data)
 
 
-def tar_bytes(members: Mapping[str, bytes]) -> bytes:
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w:gz") as file:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            file.addfile(member, io.BytesIO(content))
-    return data.getvalue()
-
-
 def lines(rows: Iterator[str] | list[str]) -> bytes:
     return "".join(f"{row}\n" for row in rows).encode()
 
 
 def tenths(number: int) -> str:
-    """50 % train, 20 % val, 30 % test."""
+    """The split of an image, by its number: 50 % train, 20 % val, 30 % test."""
     return "train" if number % 10 < 5 else "val" if number % 10 < 7 else "test"
 
 
 def half_official(number: int) -> str:
-    """40 % train and 10 % val, which the official split knows as trainval; 50 % test."""
+    """The split of an image where the official one is trainval and test, of equal size.
+
+    CoOp divides trainval further: 40 % of all images are train, 10 % val.
+    """
     return "test" if number % 2 else "val" if number % 10 == 8 else "train"
 
 
@@ -143,7 +151,7 @@ def oxford_pets(folder: Path, small: Small) -> dict[str, int]:
 
 
 def folders(dataset: str, root: str, names: list[str], small: Small) -> tuple[dict, Split]:
-    """Images in a folder a class, and their split."""
+    """Images, in one folder per class, and their split."""
     images, split = {}, new_split()
     for label, name in enumerate(names):
         for number in range(small.images):
@@ -181,8 +189,8 @@ def caltech101(folder: Path, small: Small) -> dict[str, int]:
     write_zip(
         folder / "caltech-101.zip",
         {
-            "caltech-101/101_ObjectCategories.tar.gz": tar_bytes(images),
-            "caltech-101/Annotations.tar": tar_bytes({}),
+            "caltech-101/101_ObjectCategories.tar.gz": tar_bytes(images, compressed=True),
+            "caltech-101/Annotations.tar": tar_bytes({}, compressed=True),
             "__MACOSX/caltech-101/._101_ObjectCategories.tar.gz": b"",
         },
     )
@@ -250,7 +258,7 @@ def ucf101(folder: Path, small: Small) -> dict[str, int]:
 
 
 def video(label: int, number: int, frames: int = 5) -> bytes:
-    """An AVI of black frames, but for the middle one: the picture of `ucf101`."""
+    """An AVI whose middle frame is the picture that `ucf101` writes; the others are black."""
     import av
 
     data = io.BytesIO()
@@ -279,17 +287,14 @@ def ucf101_videos(folder: Path, small: Small) -> None:
 def imagenet(folder: Path, small: Small) -> dict[str, int]:
     wnids = list(IMAGENET)[: small.classes]
     train, val, truth = {}, {}, []
-    # The devkit numbers classes otherwise than by wnid.
+    # The devkit does not number the classes in the order of their wnids.
     ids = {wnid: len(wnids) - label for label, wnid in enumerate(wnids)}
     for label, wnid in enumerate(wnids):
-        inner = io.BytesIO()
-        with tarfile.open(fileobj=inner, mode="w") as file:
-            for number in range(small.images):
-                data = picture("imagenet", label, number)
-                member = tarfile.TarInfo(f"{wnid}_{number + 1}.JPEG")
-                member.size = len(data)
-                file.addfile(member, io.BytesIO(data))
-        train[f"{wnid}.tar"] = inner.getvalue()
+        images = {
+            f"{wnid}_{number + 1}.JPEG": picture("imagenet", label, number)
+            for number in range(small.images)
+        }
+        train[f"{wnid}.tar"] = tar_bytes(images, compressed=False)
     for number in range(10):
         for label, wnid in enumerate(wnids):
             truth.append(ids[wnid])
@@ -326,7 +331,10 @@ BUILDERS = {
 
 
 def write_sources(folder: Path, url: str = "") -> Path:
-    """An overlay of the table of sources for the files below `folder`; without a URL, by hand."""
+    """Write a table of sources for the files below `folder`; returns its path.
+
+    Without a URL, the table asks the user to fetch the files by hand.
+    """
     table = {}
     for dataset in BUILDERS:
         files = {}
@@ -345,7 +353,7 @@ def write_sources(folder: Path, url: str = "") -> Path:
 
 
 def build(folder: Path, small: Small, url: str) -> Path:
-    """Write all archives, `sources.yaml` and the config overlay `study.yaml`; the path of that."""
+    """Write all archives, `sources.yaml` and the config overlay `study.yaml`; returns its path."""
     folder = folder.resolve()
     options = {}
     for dataset, builder in BUILDERS.items():
@@ -368,9 +376,9 @@ def build(folder: Path, small: Small, url: str) -> Path:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("folder", type=Path)
-    arguments.add_argument("--classes", type=int, default=5, help="of each data set, at most")
+    arguments.add_argument("--classes", type=int, default=5, help="at most, per data set")
     arguments.add_argument("--images-per-class", type=int, default=40, help="a multiple of 10")
-    arguments.add_argument("--url", default="http://127.0.0.1:8000", help="that serves the folder")
+    arguments.add_argument("--url", default="http://127.0.0.1:8000", help="serves the folder")
     args = arguments.parse_args()
     print(build(args.folder, Small(args.classes, args.images_per_class), args.url))
 

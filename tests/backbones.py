@@ -1,4 +1,4 @@
-"""CLIP models with random weights, as files: what tests and rehearsals use in the place of CLIP's.
+"""Writes CLIP models with random weights, which tests and rehearsals use in place of CLIP's.
 
 python -m tests.backbones --model RN50 --small --config small.json --weights small.safetensors
 """
@@ -40,7 +40,7 @@ def random_model(config: dict[str, Any], seed: int = 0) -> CLIP:
 
 
 def write_weights(model: CLIP, path: Path) -> None:
-    """A model's weights as safetensors, in float16 as CLIP's."""
+    """Write a model's weights as safetensors, in float16 like CLIP's."""
     halves = {
         name: w.half() if w.is_floating_point() else w for name, w in model.state_dict().items()
     }

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 DOCS = Path(__file__).parents[1] / "workflow/docs"
 NOTE = re.compile(r"<!-- (tested by|dry run|not run): (.+?) -->", re.S)
-# What a machine that tests may lack.
+# What the machine that runs the tests may lack. A block that is not run needs one of these.
 LACKS = (
     "a container engine",
     "a finished study",
@@ -27,13 +27,13 @@ LACKS = (
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code of a page."""
+    """A code block of a documentation page."""
 
     page: str  # file name
     line: int
     language: str  # empty where a block is indented, or its fence names none
     code: str
-    note: str = ""  # "tested by", "dry run", "not run", or nothing: it is executed as it stands
+    note: str = ""  # "tested by", "dry run" or "not run"; without a note, the block is executed
     reason: str = ""
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ class Block:
 
 
 def blocks_of(page: Path) -> list[Block]:
-    """The blocks of a page in their order, but for directives of Sphinx."""
+    """The blocks of a page in order, without Sphinx directives."""
     tokens = MarkdownIt().parse(page.read_text())
     whole_page = NOTE.search(tokens[0].content) if tokens[0].type == "html_block" else None
     found = []

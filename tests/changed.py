@@ -17,14 +17,14 @@ def changed_files() -> set[str]:
         ["git", "diff", "--name-only", "HEAD"],
         ["git", "ls-files", "--others", "--exclude-standard"],
     )
-    said = [
+    results = [
         subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True) for call in calls
     ]
-    return {line for each in said for line in each.stdout.splitlines()}
+    return {line for each in results for line in each.stdout.splitlines()}
 
 
 def imported(source: str) -> set[str]:
-    """The names that a file imports: modules, and what it takes from them, with dots."""
+    """Full names of the modules that a file imports, and of what it takes from them."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:

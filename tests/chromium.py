@@ -14,7 +14,7 @@ from typing import Any, Self
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SWITCHES = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
-# What a key is called, where its name is more than the character that it types.
+# Codes of the keys whose name is not the character that they type.
 CODES = {
     **{"ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40},
     **{"Backspace": 8, "Tab": 9, "Enter": 13},
@@ -49,8 +49,8 @@ class Browser:
         os.close(to_browser)
         os.close(from_browser)
         self._buffer, self._count, self._events = b"", 0, []
+        self._session: str | None = None
         page = self._send("Target.createTarget", url="about:blank")["targetId"]
-        self._session = None
         attached = self._send("Target.attachToTarget", targetId=page, flatten=True)
         self._send(
             "Browser.setDownloadBehavior",
@@ -68,14 +68,12 @@ class Browser:
         return self
 
     def __exit__(self, *error) -> None:
-        # Closed as a reader closes it: what pages have stored is then on disk.
+        # Close the browser as a user does: it then writes what pages have stored to disk.
         self._session = None
         self._send("Browser.close")
         self._process.wait()
         os.close(self._in)
         os.close(self._out)
-
-    _session: str | None = None
 
     def open(self, path: Path) -> None:
         """Open a file, and wait until it has loaded."""
@@ -84,7 +82,7 @@ class Browser:
         self.wait_for("Page.lifecycleEvent", name="load", loaderId=loader)
 
     def run_before_scripts(self, source: str) -> None:
-        """JavaScript that every page opened from now on runs before its own."""
+        """Have every page that is opened from now on run this JavaScript before its own."""
         self._send("Page.addScriptToEvaluateOnNewDocument", source=source)
 
     def press(self, key: str) -> None:
@@ -92,18 +90,18 @@ class Browser:
         code = CODES.get(key) or ord(key.upper())
         typed = {} if key in CODES and key != "Enter" else {"text": "\r" if key == "Enter" else key}
         for kind in ("keyDown", "keyUp"):
-            said = typed if kind == "keyDown" else {}
+            extra = typed if kind == "keyDown" else {}
             self._send(
-                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **said
+                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **extra
             )
 
     def value(self, expression: str) -> Any:
-        """What a JavaScript expression is, or what it promises."""
-        said = self._send(
+        """The value of a JavaScript expression; a promise is awaited."""
+        answer = self._send(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
-        assert "exceptionDetails" not in said, said["exceptionDetails"]
-        return said["result"].get("value")
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
 
     def resize(self, width: int, height: int, mobile: bool = False) -> None:
         """Show the page in a window of this size, or on a phone."""
@@ -116,7 +114,7 @@ class Browser:
         )
 
     def show_as(self, theme: str = "light", medium: str = "screen") -> None:
-        """Show the page in a theme, light or dark, on a screen or in print; nothing fades."""
+        """Show the page in a theme (light, dark), on a screen or in print, without animations."""
         wanted = {"prefers-color-scheme": theme, "prefers-reduced-motion": "reduce"}
         features = [{"name": name, "value": value} for name, value in wanted.items()]
         self._send("Emulation.setEmulatedMedia", media=medium, features=features)
@@ -132,18 +130,18 @@ class Browser:
         return self.value(FIND_VIOLATIONS % json.dumps(options))
 
     def complaints(self) -> list[dict[str, Any]]:
-        """Errors and warnings of the page and of the browser about it, since it was opened."""
+        """Errors and warnings that the page or the browser has logged since it was opened."""
         kinds = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
-        said = [event["params"] for event in self._events if event.get("method") in kinds]
+        logged = [event["params"] for event in self._events if event.get("method") in kinds]
         quiet = ("log", "info", "debug", "verbose")
         return [
             params
-            for params in said
+            for params in logged
             if params.get("type", params.get("entry", {}).get("level")) not in quiet
         ]
 
     def screenshot(self, path: Path, width: int = 1100, height: int = 760) -> None:
-        """A picture of the page."""
+        """Write a picture of the page, as PNG."""
         self.resize(width, height)
         path.write_bytes(base64.b64decode(self._send("Page.captureScreenshot")["data"]))
 

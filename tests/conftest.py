@@ -62,7 +62,7 @@ def tiny_backbone(tiny_clip, tokenizer) -> LoadedBackbone:
 
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
-    """A disk of one megabyte of its own; skipped for users who may not mount one."""
+    """A separate disk of one megabyte; users who may not mount one skip the test."""
     folder = tmp_path / "small_disk"
     folder.mkdir()
     mounted = subprocess.run(

@@ -1,4 +1,4 @@
-"""Artefacts of every kind, and ways in which files rot: for the suite and its benchmark."""
+"""Files of every kind that ptnl reads, and ways to damage them: for tests and measurements."""
 
 import random
 from collections.abc import Callable
@@ -32,14 +32,14 @@ IMAGES = 40
 
 @dataclass(frozen=True)
 class Artefact:
-    """A file of a study, and what a reader gets from it."""
+    """A file of a study, and the function that reads it."""
 
     path: Path
     read: Callable[[Path], Any]
 
 
 def frame_of(schema: Schema, seed: int = 0) -> pd.DataFrame:
-    """Rows with values that a schema allows."""
+    """A table with values that the schema allows."""
     stream = np.random.default_rng(seed)
     columns = {}
     for name, kind in schema.items():
@@ -59,12 +59,12 @@ def frame_of(schema: Schema, seed: int = 0) -> pd.DataFrame:
 
 
 def parquet(schema: Schema) -> Callable[[Path], Any]:
-    """A reader of a Parquet file of a schema, and of what made it."""
+    """A function that reads a Parquet file with this schema, and its metadata."""
     return lambda path: (read_parquet(path, schema), read_metadata(path))
 
 
 def artefacts(folder: Path) -> list[Artefact]:
-    """One artefact of every kind."""
+    """Write one artefact of every kind."""
     names = [f"image {number}" for number in range(IMAGES)]
     made = []
     for kind, schema in {
@@ -102,7 +102,7 @@ def artefacts(folder: Path) -> list[Artefact]:
 
 
 def flipped(content: bytes, stream: random.Random) -> bytes:
-    """One bit is another."""
+    """One bit is flipped."""
     position = stream.randrange(len(content))
     changed = content[position] ^ (1 << stream.randrange(8))
     return content[:position] + bytes([changed]) + content[position + 1 :]
@@ -114,7 +114,7 @@ def truncated(content: bytes, stream: random.Random) -> bytes:
 
 
 def swapped(content: bytes, stream: random.Random) -> bytes:
-    """Two blocks stand in each other's place."""
+    """Two blocks have changed places."""
     size = stream.choice((1, 16, 64))
     first, second = sorted(stream.sample(range(len(content) // size), 2))
     parts = [content[i : i + size] for i in range(0, len(content), size)]
@@ -146,7 +146,11 @@ def same(first: Any, second: Any) -> bool:
 
 
 def outcome(artefact: Artefact, way: Callable, stream: random.Random) -> str:
-    """What a reader makes of a damaged artefact: named, without effect, or what went wrong."""
+    """What happens when an artefact is damaged and then read.
+
+    "named": the error names the file. "without effect": the content is read as before. Anything
+    else says what went wrong.
+    """
     content = artefact.path.read_bytes()
     whole = artefact.read(artefact.path)
     try:

@@ -1,4 +1,4 @@
-"""A real HTTP server on 127.0.0.1 that breaks as it is told to."""
+"""A real HTTP server on 127.0.0.1 that fails in the ways that a test asks for."""
 
 import hashlib
 import re
@@ -28,8 +28,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
-        self.faults: dict[str, list[Fault]] = {}  # path -> of its next answers
-        self.always: dict[str, Fault] = {}  # path -> of those after them
+        self.faults: dict[str, list[Fault]] = {}  # path -> faults of its next answers, in order
+        self.always: dict[str, Fault] = {}  # path -> fault of every answer after those
         self.validators = True
         self.asked: list[tuple[str, str]] = []  # path with query, range
         self.sent: list[int] = []  # bytes of each answer's body
@@ -82,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving() -> Iterator[Server]:
-    """A running server; stopped, with what hangs in it, at the end."""
+    """A running server, stopped at the end even if an answer of it still stalls."""
     server = Server()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -1,4 +1,4 @@
-"""A user's folder of images, made of the shipped icons."""
+"""Makes a folder of images as a user has it, from the shipped icons."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ TEMPLATE = "an icon of a {}."
 
 
 def icons(folder: Path, classes: int = 6, per_class: int = 12) -> pd.DataFrame:
-    """Write images below `folder`, `classes.txt` and `labels.csv` beside; the labels."""
+    """Write `images/`, `classes.txt` and `labels.csv` into a folder; returns the labels."""
     table = pd.read_parquet(FOLDER / "icons.parquet")
     table = table[(table.split == "train") & (table.label < classes)]
     table = table.groupby("label").head(per_class)
@@ -27,7 +27,7 @@ def icons(folder: Path, classes: int = 6, per_class: int = 12) -> pd.DataFrame:
 
 
 def with_wrong_labels(labels: pd.DataFrame, count: int, seed: int = 0) -> tuple[pd.DataFrame, set]:
-    """The labels with `count` of them given to another class at random, and whose those are."""
+    """Give `count` random images a wrong label; returns all labels, and which images these are."""
     stream = np.random.default_rng(seed)
     wrong = stream.choice(len(labels), count, replace=False)
     names = sorted(labels.label.unique())

@@ -1,11 +1,12 @@
-"""The paper's study, rehearsed where neither its data sets nor CLIP's weights can be had.
+"""Rehearses the paper's study where neither its data sets nor CLIP's weights are available.
 
-Small archives of all eight data sets in their official layouts, served over HTTP, and CLIPs of the
-right architectures with random weights go through the study's own graph, whole, on the CPU:
+The study's whole graph runs on the CPU, on small archives of all eight data sets in their official
+layouts, served over HTTP, and on CLIPs of the right architectures with random weights:
 
     python -m tests.rehearsal FOLDER
 
-What is wrong with how the study is wired shows here. A second call goes on where the first was.
+This finds mistakes in how the study's jobs fit together. A second call goes on where the first
+stopped.
 """
 
 import argparse
@@ -37,7 +38,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @contextmanager
 def served(folder: Path, port: int) -> Iterator[str]:
-    """The URL at which the files of a folder can be had."""
+    """Serve the files of a folder over HTTP; yields the URL."""
     server = ThreadingHTTPServer(("127.0.0.1", port), partial(Quiet, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -47,7 +48,7 @@ def served(folder: Path, port: int) -> Iterator[str]:
 
 
 def prepare(folder: Path, url: str, small: bool) -> Path:
-    """Write archives and weights below `folder`; the overlay that tells the study of them."""
+    """Write archives and weights into a folder; returns the overlay that points the study there."""
     overlay = folder / "study.yaml"
     if overlay.exists():
         return overlay
@@ -68,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cores", default="all")
-    parser.add_argument("--port", type=int, default=8765, help="of the archives' server")
+    parser.add_argument("--port", type=int, default=8765, help="of the server of the archives")
     parser.add_argument("--small", action="store_true", help="narrow models with few layers")
     args, options = parser.parse_known_args()  # the rest is for Snakemake
     folder = args.folder.resolve()

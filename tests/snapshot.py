@@ -1,10 +1,13 @@
-"""The state of a tree of files, for tests that nothing in it changes."""
+"""Records the state of a folder, so that a test can check that nothing in it changed."""
 
 from pathlib import Path
 
 
 def snapshot(folder: Path) -> dict[str, tuple]:
-    """Path -> kind, time of change and content of everything below a folder; links not followed."""
+    """Path -> mode, time of change and content of everything below a folder.
+
+    Of a link, the content is where it points.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
         status = path.lstat()

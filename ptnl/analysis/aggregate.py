@@ -17,7 +17,7 @@ SWEEP_POINT = [key for key in RUN_KEYS if key != "seed"]
 
 
 def runs_table(metrics: Sequence[Metrics]) -> pd.DataFrame:
-    """One row a run (see `ptnl.schemas.RUNS`), sorted by the run's identity."""
+    """One row per run (see `ptnl.schemas.RUNS`), sorted by the run's identity."""
     table = pd.DataFrame([{name: run[name] for name in RUNS} for run in metrics])
     table = table.sort_values(list(RUN_KEYS), ignore_index=True)
     twice = table[table.duplicated(list(RUN_KEYS))]
@@ -64,7 +64,7 @@ def summarise_draws(draws: pd.DataFrame) -> pd.DataFrame:
 
 
 def gradient_ratios(histories: Sequence[pd.DataFrame], metrics: Sequence[Metrics]) -> pd.DataFrame:
-    """Noisy-to-clean ratios of gradient norms, one row an epoch (see `ptnl.schemas.GRADIENTS`).
+    """Noisy-to-clean ratios of gradient norms, one row per epoch (see `ptnl.schemas.GRADIENTS`).
 
     histories, metrics : of the same runs, which recorded the norms at some of their epochs
     """
@@ -87,7 +87,7 @@ def gradient_ratios(histories: Sequence[pd.DataFrame], metrics: Sequence[Metrics
 
 
 def split_quality(histories: Sequence[pd.DataFrame], metrics: Sequence[Metrics]) -> pd.DataFrame:
-    """The labels that runs took as right, one row an epoch with a split (`ptnl.schemas.SPLITS`).
+    """The labels that runs took as right, one row per epoch with a split (`ptnl.schemas.SPLITS`).
 
     histories, metrics : of the same runs
     """
@@ -109,7 +109,7 @@ def ensemble_accuracy(
 
     Parameters
     ----------
-    metrics : one a run
+    metrics : one per run
     logits : (T, C) test logits of the same runs, read one after another
     labels : data set -> (T) true test labels
     """

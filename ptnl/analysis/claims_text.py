@@ -13,7 +13,7 @@ from ptnl.data import title_of
 HOW = f"""\
 Every number is a difference that is **positive where the paper is right**. Runs of one seed share
 their shots and, under one kind of noise, their wrong labels, so differences are taken seed by seed
-on each data set and averaged over data sets. These means, one a seed, are the observations: the
+on each data set and averaged over data sets. These means, one per seed, are the observations: the
 95 % interval is Student's. A seed decides the same random numbers on every data set, so data sets
 are no independent observations; taken this way, the interval covers the truth in 95 % of studies
 whether the data sets' differences go together or not (simulated, `workflow/docs/claims.md`).
@@ -46,7 +46,7 @@ def _cell(estimate: Estimate, unit: str) -> str:
 
 
 def overview(findings: Sequence[Finding]) -> str:
-    """One row a claim: what the paper says, where, and what this study found.
+    """One row per claim: what the paper says, where, and what this study found.
 
     Claims that the study cannot judge follow in a list.
     """

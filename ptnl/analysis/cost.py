@@ -29,7 +29,7 @@ def cost_table(
     Parameters
     ----------
     runs : see `ptnl.schemas.RUNS`. Their seconds run from the start of a command to its end.
-    records : one row a job (see `ptnl.study.job_records`): stage, seconds, memory_gib. Those of
+    records : one row per job (see `ptnl.study.job_records`): stage, seconds, memory_gib. Those of
         stages that make runs are left out: the runs say more.
     encodings : how often a step of a method encodes the prompts of all classes; not at all where
         a method is missing (see `ptnl.study.operation_counts.encodings_a_step`)
@@ -74,7 +74,7 @@ def markdown(table: pd.DataFrame, study: str) -> str:
         "by records of other jobs, which do not tell it."
     )
     heads = ["Stage", "Method", "Device", "Jobs", "Runs", "Time (h:min:s)"]
-    heads += ["Seconds a run", "Encodings a step", "Memory (GiB)", "Device memory (GiB)"]
+    heads += ["Seconds per run", "Encodings per step", "Memory (GiB)", "Device memory (GiB)"]
     rows = [
         (
             row.stage,

@@ -21,7 +21,7 @@ def sizes(manifest: pd.DataFrame) -> dict[str, int]:
 def data_table(
     manifests: Mapping[str, pd.DataFrame], skipped: Mapping[str, list[str]]
 ) -> pd.DataFrame:
-    """One row a data set: dataset, classes, train, val, test, skipped.
+    """One row per data set: dataset, classes, train, val, test, skipped.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def class_results(
 
     Parameters
     ----------
-    metrics : one a run of one data set
+    metrics : one per run of one data set
     predictions : (T) predicted labels of the test images, of the same runs, read one by one
     labels : (T) true labels
     names : C class names

@@ -13,7 +13,7 @@ TOGETHER = 2**16  # images whose norms are computed at once: features stay on th
 
 
 def norms_table(features: Mapping[tuple[str, str], np.ndarray], c: float | None) -> pd.DataFrame:
-    """One row a data set and backbone, with the norms of its images' features.
+    """One row per data set and backbone, with the norms of its images' features.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ def mean_interval(values: ArrayLike, level: float = LEVEL) -> Estimate:
     An observation is a seed. Where several data sets are compared, take the mean over data sets
     first, seed by seed: a seed decides the same draw of random numbers on all of them, so their
     differences may go together, and this interval covers the truth however strongly they do
-    (tests/benchmarks/interval_coverage.py).
+    (tests/measurements/interval_coverage.py).
     """
     observed = np.asarray(values, dtype=float)
     count, mean = len(observed), float(observed.mean())

@@ -13,7 +13,7 @@ MEASURES = ["rate", "rate_realised", "shots_per_class"]
 
 
 def realised_noise(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a (data set, kind of noise, fp), from the run table (`ptnl.schemas.RUNS`).
+    """One row per (data set, kind of noise, fp), from the run table (`ptnl.schemas.RUNS`).
 
     All methods and backbones train on the same draws, so each draw counts once.
 

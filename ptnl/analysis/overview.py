@@ -25,7 +25,7 @@ POINT = ["dataset", "backbone", "noise", "fp"]
 
 
 def overview_table(runs: pd.DataFrame, draws: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """One row a (data set, backbone, kind of noise, rate, method); see `ptnl.schemas.OVERVIEW`.
+    """One row per (data set, backbone, kind of noise, rate, method); see `ptnl.schemas.OVERVIEW`.
 
     Differences are paired: seed by seed with the baseline's run at the same point. They are NaN
     where the baseline has no run there, and their interval where there is one seed.
@@ -111,7 +111,7 @@ def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def blocks_of(overview: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The tables of an overview, each with its title: one a kind of noise and backbone.
+    """The tables of an overview, each with its title: one per kind of noise and backbone.
 
     Zero-shot CLIP has no block to itself where it stands beside other methods.
     """
@@ -139,7 +139,7 @@ def block_title(rows: pd.DataFrame) -> str:
 
 
 def _accuracies(rows: pd.DataFrame, plus_minus: str, bold: str) -> pd.DataFrame:
-    """Text cells: one row a (data set, method), one column a rate."""
+    """Text cells: one row per (data set, method), one column per rate."""
     best = rows.groupby(["dataset", "rate"])["mean"].transform("max")
     spread = rows.sd.map(lambda sd: "" if pd.isna(sd) else f" {plus_minus} {sd:.2f}")
     mean = rows["mean"].map("{:.2f}".format)
@@ -221,7 +221,7 @@ def markdown(overview: pd.DataFrame, origin: Origin) -> str:
 
 
 def seeds_markdown(runs: pd.DataFrame) -> str:
-    """The accuracy of every seed of every trained method, a column a seed.
+    """The accuracy of every seed of every trained method, a column per seed.
 
     runs : see `ptnl.schemas.RUNS`
     """

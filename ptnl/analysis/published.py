@@ -27,7 +27,7 @@ from ptnl.schemas import Schema
 
 FILE = Path(__file__).parent / "paper" / "published.csv"
 
-# One row a cell of a table, in the order of the paper.
+# One row per cell of a table, in the order of the paper.
 PUBLISHED: Schema = {
     "table": "int64",
     "dataset": "string",

@@ -68,7 +68,7 @@ def method_ranks(runs: pd.DataFrame, backbone: str) -> pd.DataFrame:
 
 
 def markdown(ranks: pd.DataFrame, origin: Origin) -> str:
-    """The ranks, then the gains: a row a method, a column a noise and rate."""
+    """The ranks, then the gains: a row per method, a column per noise and rate."""
     if ranks.empty:
         return f"No two methods of Table 10 ran under the same noise ({origin}).\n"
     seeds, datasets = ranks.seeds.max(), ranks.datasets.max()

@@ -49,7 +49,7 @@ class StudyResults:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """One row a run (`ptnl.schemas.RUNS`)."""
+        """One row per run (`ptnl.schemas.RUNS`)."""
         return read_parquet(self.folder / "runs.parquet", RUNS)
 
     @cached_property

@@ -53,7 +53,7 @@ def table_rows(
     ensembles: pd.DataFrame | None = None,
     protocol: str = "paper",
 ) -> pd.DataFrame:
-    """The numbers of a table, one row a cell, in the paper's order, with what the paper prints.
+    """The numbers of a table, one row per cell, in the paper's order, with what the paper prints.
 
     `best` marks the highest mean among what the table compares: the rows of a data set in one
     column, or the columns in one row where columns are methods.
@@ -114,13 +114,13 @@ def _with_best(rows: pd.DataFrame, layout: Table) -> pd.DataFrame:
 
 
 def with_published(rows: pd.DataFrame, number: int, numbers: pd.DataFrame) -> pd.DataFrame:
-    """The printed number beside each cell that has one, and ours minus it, in points.
+    """Add to each cell the printed number, if there is one, and ours minus it, in points.
 
-    Of pseudo-labels, the printed numbers are ensembles'.
+    For methods on pseudo-labels, the printed numbers are those of ensembles.
     """
-    pseudo = rows.noise.isin(SELECTIONS)
-    printed = beside(rows.assign(noise=rows.noise.mask(pseudo, "none")), numbers, number)
-    same = rows.estimate == pseudo.map({True: "ensemble", False: "single"})
+    on_pseudo_labels = rows.noise.isin(SELECTIONS)
+    printed = beside(rows.assign(noise=rows.noise.mask(on_pseudo_labels, "none")), numbers, number)
+    same = rows.estimate == on_pseudo_labels.map({True: "ensemble", False: "single"})
     mean, sd = (printed[name].where(same) for name in ("published_mean", "published_sd"))
     return rows.assign(published_mean=mean, published_sd=sd, difference=rows["mean"] - mean)
 
@@ -157,7 +157,7 @@ def _titles(layout: Table) -> dict[str, Callable[[Any], str]]:
 def _grid(
     rows: pd.DataFrame, layout: Table, plus_minus: str, bold: str, minus: str
 ) -> pd.DataFrame:
-    """Text cells: one row a (data set, row of the layout), one column a column of the layout."""
+    """Text cells: one row per (data set, row of the layout), and the layout's columns."""
 
     def cell(row: pd.Series) -> str:
         mean = f"{row['mean']:.2f}"

@@ -15,7 +15,7 @@ CELL = ["dataset", "backbone", "method", "noise", "rate"]
 
 
 def tpt_table(evaluated: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds of accuracies before and after, one row a (data set, start, rate).
+    """Means over seeds of accuracies before and after, one row per (data set, start, rate).
 
     evaluated : see `ptnl.schemas.TPT`
     """

@@ -50,7 +50,7 @@ class Outcome:
     """What the runs found for one comparison."""
 
     comparison: Comparison
-    differences: pd.DataFrame  # one row a data set, one column a seed
+    differences: pd.DataFrame  # one row per data set, one column per seed
 
     @cached_property
     def overall(self) -> Estimate:
@@ -147,7 +147,7 @@ def _total(parts: Iterable[Values]) -> Values:
 def _by_seed(
     found: pd.Series, datasets: list[str], seeds: Sequence[int], is_trained: bool
 ) -> pd.DataFrame:
-    """One row a data set, one column a seed; what trains nothing has the same value for all."""
+    """One row per data set, one column per seed; what trains nothing has the same value for all."""
     table = found.unstack("seed").reindex(datasets)
     if not is_trained:
         table = pd.DataFrame(dict.fromkeys(seeds, table[0]))
@@ -204,8 +204,8 @@ def check_claims(
 
     Parameters
     ----------
-    runs : one row a run (`ptnl.schemas.RUNS`)
-    gradients : one row an epoch of the gradient study (`ptnl.schemas.GRADIENTS`), if there is one
+    runs : one row per run (`ptnl.schemas.RUNS`)
+    gradients : one row per epoch of the gradient study (`ptnl.schemas.GRADIENTS`), if there is one
     primary : the backbone on which claims are judged that are not about backbones
     noise : the study's kind of noise in the place of the paper's random noise
     claims : which ones
@@ -277,7 +277,7 @@ def printed_difference(
 
 
 def claims_table(findings: Sequence[Finding]) -> pd.DataFrame:
-    """One row a claim (see `ptnl.schemas.CLAIMS`)."""
+    """One row per claim (see `ptnl.schemas.CLAIMS`)."""
     rows = []
     for finding in findings:
         judged = finding.verdict != UNJUDGED

@@ -1,4 +1,4 @@
-"""CoOp's training step written plainly: the oracle of tests, the yardstick of benchmarks.
+"""CoOp's training step written plainly: tests compare results with it, `ptnl bench` compares times.
 
 Every class passes the whole text tower with all tokens of the context length at every step, every
 image the image encoder, and one run is trained at a time. Nothing in a study uses it.

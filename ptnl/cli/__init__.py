@@ -1,1 +1,1 @@
-"""Command-line modules, one a rule, of the same name: arguments, load, pure call, write."""
+"""Command-line modules, one per rule and named as it: parse, read, call a pure function, write."""

@@ -12,18 +12,32 @@ from ptnl.own.prompts import SHOTS
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("images", type=Path, metavar="IMAGES", help="folder, at any depth")
     arguments.add_argument(
-        "--classes", type=Path, required=True, help="one name a line, or CSV with class and prompt"
+        "images", type=Path, metavar="IMAGES", help="folder of images, at any depth"
     )
     arguments.add_argument(
-        "--labels", help="CSV or Parquet with image and label, or the word folders; may be partial"
+        "--classes",
+        type=Path,
+        required=True,
+        help="text file with one class per line, or CSV with the columns class and prompt",
     )
-    arguments.add_argument("--template", default=DEFAULT_TEMPLATE, help="prompt, {} the class name")
     arguments.add_argument(
-        "--shots", type=int, default=SHOTS, help="images of a class that a prompt is tuned on"
+        "--labels",
+        help="CSV or Parquet with the columns image and label, or the word folders; some images "
+        "may lack a label",
     )
-    arguments.add_argument("-o", "--out", type=Path, required=True, help="folder for the model")
+    arguments.add_argument(
+        "--template", default=DEFAULT_TEMPLATE, help="prompt, in which {} stands for the class name"
+    )
+    arguments.add_argument(
+        "--shots",
+        type=int,
+        default=SHOTS,
+        help="how many images of each class a prompt is tuned on",
+    )
+    arguments.add_argument(
+        "-o", "--out", type=Path, required=True, help="folder to write the model to"
+    )
     add_session(arguments)
     args = arguments.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""Find the labels of a folder of images that look wrong; apply or export what a review decides."""
+"""Find labels that look wrong in a folder of images; apply or export the decisions of a review."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ CORRECTED = "labels.corrected.csv"
 
 
 def apply(decisions: Path, folder: Path) -> None:
-    """Write the corrected labels into the audit's folder; the labels' own file stays as it is."""
+    """Write corrected labels to the audit's folder; the file with the labels is not changed."""
     report, labels, _ = read_audit(folder)
     decided = read_decisions(decisions, labels, report["classes"])
     after = corrected(labels, decided)
@@ -27,27 +27,40 @@ def apply(decisions: Path, folder: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument(
-        "images", type=Path, metavar="IMAGES", nargs="?", help="folder, at any depth"
+        "images", type=Path, metavar="IMAGES", nargs="?", help="folder of images, at any depth"
     )
     arguments.add_argument(
-        "--labels", help="CSV or Parquet with image and label, or the word folders"
+        "--labels", help="CSV or Parquet with the columns image and label, or the word folders"
     )
-    arguments.add_argument("-o", "--out", type=Path, required=True, help="the audit's folder")
+    arguments.add_argument("-o", "--out", type=Path, required=True, help="folder of the audit")
     arguments.add_argument(
-        "--classes", type=Path, help="one name a line, or CSV with class and prompt"
+        "--classes",
+        type=Path,
+        help="text file with one class per line, or CSV with the columns class and prompt",
     )
-    arguments.add_argument("--template", default=DEFAULT_TEMPLATE, help="prompt, {} the class name")
-    arguments.add_argument("--review", type=int, default=REVIEWED, help="labels on the review page")
     arguments.add_argument(
-        "--apply", type=Path, metavar="DECISIONS", help="decisions.csv of the review page"
+        "--template", default=DEFAULT_TEMPLATE, help="prompt, in which {} stands for the class name"
     )
-    arguments.add_argument("--export", choices=FORMATS, help="of the labels, corrected if they are")
+    arguments.add_argument(
+        "--review", type=int, default=REVIEWED, help="how many labels the review page shows"
+    )
+    arguments.add_argument(
+        "--apply",
+        type=Path,
+        metavar="DECISIONS",
+        help="decisions.csv from the review page: write labels.corrected.csv",
+    )
+    arguments.add_argument(
+        "--export",
+        choices=FORMATS,
+        help="write the labels in this format, corrected if they were corrected",
+    )
     add_session(arguments)
     args = arguments.parse_args(argv)
 
     if args.images is not None:
         if args.labels is None:
-            raise InputError("--labels: missing; an audit needs the labels that it is to judge")
+            raise InputError("--labels: missing; give the labels to audit")
         found = audit(
             args.images,
             args.labels,
@@ -60,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(summary(found.report, found.findings))
         print(f"audit: {args.out}; look at {args.out / REVIEW}")
     elif not (args.apply or args.export):
-        raise InputError("IMAGES: missing; give the folder to audit, --apply or --export")
+        raise InputError("IMAGES: missing; give a folder to audit, or --apply or --export")
     if args.apply:
         apply(args.apply, args.out)
     if args.export:

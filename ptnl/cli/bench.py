@@ -1,7 +1,7 @@
-"""Measure what a step of prompt tuning costs, beside the plain reference.
+"""Measure what a training step of prompt tuning costs, compared with a plain implementation.
 
-It takes about two minutes; more classes and runs of large backbones take many on a CPU. The table's
-seconds are those of one step of one run.
+It takes about two minutes; on a CPU, large backbones with more classes and runs take much longer.
+The table shows seconds for one step of one run.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import torch
 from ptnl.analysis.figures.cost import cost_over_classes_and_runs
 from ptnl.analysis.figures.style import save
 from ptnl.backbones.registry import SHIPPED
-from ptnl.bench.measure import UNTRAINED, Setting, as_table, bench_backbone, measure
+from ptnl.bench.step_cost import UNTRAINED, Setting, as_table, bench_backbone, measure
 from ptnl.cli.entry import add_device, parser, start
 from ptnl.io import atomic_path, write_parquet
 from ptnl.machine.devices import choose_device
@@ -38,9 +38,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         nargs="+",
         choices=(*SHIPPED, *UNTRAINED),
         default=["mini-rn", "ViT-B-32"],
-        help="shipped ones, or open_clip's by their names there, with random weights",
+        help="shipped backbones, or models of open_clip by their names, with random weights",
     )
-    # What small and large backbones do in about a minute each.
+    # Small and large backbones take about a minute each with these.
     arguments.add_argument(
         "--classes",
         nargs="+",
@@ -53,17 +53,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         nargs="+",
         type=positive,
         default=argparse.SUPPRESS,
-        help="numbers of runs that ours trains side by side (default: 1 2 4 16 for shipped "
-        "backbones, 1 4 for others)",
+        help="numbers of runs to train side by side (default: 1 2 4 16 for shipped backbones, "
+        "1 4 for others)",
     )
     arguments.add_argument(
         "--reference-classes",
         type=positive,
         default=Setting.reference_classes,
-        help="the reference is timed on so many classes at most, and its text scaled to more",
+        help="time the reference on so many classes at most; for more, its text part is scaled up",
     )
     arguments.add_argument(
-        "--repeats", type=positive, default=Setting.repeats, help="of which the fastest counts"
+        "--repeats",
+        type=positive,
+        default=Setting.repeats,
+        help="rounds, of which the fastest counts",
     )
     arguments.add_argument("--out", type=Path, required=True, help="measurements (Parquet)")
     arguments.add_argument(

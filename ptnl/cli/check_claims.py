@@ -16,15 +16,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
     arguments.add_argument(
-        "--gradients", type=Path, nargs="?", help="gradient study (Parquet), if there is one"
+        "--gradients",
+        type=Path,
+        nargs="?",
+        help="gradient norms (Parquet), if the study measured any",
     )
-    arguments.add_argument("--backbone", required=True, help="the primary one")
+    arguments.add_argument("--backbone", required=True, help="primary backbone")
     arguments.add_argument("--study", required=True, help="name of the study, for the title")
     arguments.add_argument(
-        "--random-noise", required=True, help="kind of noise in the place of the paper's random one"
+        "--random-noise", required=True, help="kind of noise that replaces the paper's random noise"
     )
     arguments.add_argument(
-        "--out", type=Path, nargs="+", required=True, help="any of .md, .csv, .parquet"
+        "--out", type=Path, nargs="+", required=True, help="files that end in .md, .csv or .parquet"
     )
     args = arguments.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""Compare zero-shot accuracies with the published ones: a warning where the data may be wrong."""
+"""Compare zero-shot accuracies with published ones, and warn where the data may be wrong."""
 
 import sys
 from collections.abc import Sequence
@@ -15,9 +15,11 @@ from ptnl.io import write_text
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument(
-        "--metrics", type=Path, nargs="+", required=True, help="of the zero-shot runs"
+        "--metrics", type=Path, nargs="+", required=True, help="metrics files of the zero-shot runs"
     )
-    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
+    arguments.add_argument(
+        "--protocol", required=True, help="protocol of the study, for the caption"
+    )
     add_statement(arguments)
     args = arguments.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""Collect single classes, mistakes and learning curves from the runs of a data set."""
+"""Collect accuracies per class, mistakes and learning curves from the runs of a data set."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +17,16 @@ SHOWN = {name: kind for name, kind in HISTORY.items() if name in CURVES}
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     add_listed(arguments, "--runs", "folders of runs")
-    arguments.add_argument("--manifest", type=Path, required=True, help="of their data set")
-    arguments.add_argument("--classes", type=Path, required=True, help="accuracies (Parquet)")
-    arguments.add_argument("--mistakes", type=Path, required=True, help="pairs (Parquet)")
-    arguments.add_argument("--curves", type=Path, required=True, help="epochs (Parquet)")
+    arguments.add_argument(
+        "--manifest", type=Path, required=True, help="manifest of their data set (Parquet)"
+    )
+    arguments.add_argument(
+        "--classes", type=Path, required=True, help="accuracies per class (Parquet)"
+    )
+    arguments.add_argument(
+        "--mistakes", type=Path, required=True, help="pairs of classes that were confused (Parquet)"
+    )
+    arguments.add_argument("--curves", type=Path, required=True, help="learning curves (Parquet)")
     args = arguments.parse_args(argv)
 
     manifest = read_parquet(args.manifest, MANIFEST)

@@ -1,4 +1,4 @@
-"""Collect what the runs of a study's first seed make of each test image, in one table."""
+"""Collect the predictions of a study's first seed for each test image, in one table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     add_listed(arguments, "--runs", "folders of runs")
     arguments.add_argument(
-        "--manifests", type=Path, nargs="+", required=True, help="of their data sets, by name"
+        "--manifests",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="manifests of their data sets, named DATASET.parquet",
     )
     arguments.add_argument("--out", type=Path, required=True, help="predictions (Parquet)")
     args = arguments.parse_args(argv)

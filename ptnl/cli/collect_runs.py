@@ -1,6 +1,6 @@
-"""Collect the study's runs into one table, and their statistics over seeds into another.
+"""Collect the runs of a study into a table, and their statistics over seeds into another.
 
-Each is written as Parquet and, beside it, as CSV.
+Both are written as Parquet and, beside it, as CSV.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,11 @@ from ptnl.schemas import RUNS, SUMMARY
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    add_listed(arguments, "--metrics", "files, one a run")
+    add_listed(arguments, "--metrics", "metrics files, one per run")
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
-    arguments.add_argument("--summary", type=Path, required=True, help="statistics (Parquet)")
+    arguments.add_argument(
+        "--summary", type=Path, required=True, help="statistics over seeds (Parquet)"
+    )
     args = arguments.parse_args(argv)
 
     runs = runs_table([read_metrics(path) for path in args.metrics])

@@ -1,4 +1,4 @@
-"""Collect what methods took as rightly labelled, epoch by epoch, over runs."""
+"""Collect from runs which labels methods took to be right, epoch by epoch."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Say what is there of the data sets' archives, fetch it, or verify it anew."""
+"""Show which archives of the data sets are there, fetch missing ones, or verify them."""
 
 import argparse
 import glob
@@ -14,17 +14,17 @@ from ptnl.fetch.download import fetch, say
 from ptnl.fetch.sources import Source, load_sources
 
 ACTIONS = {
-    "status": "which files are there, partial or missing, and where",
-    "fetch": "download what is missing, or take it from DATA_ROOT/manual; optional files and those "
-    "that can only be put there by hand have to be named",
-    "verify": "compute all checksums anew; bad files are named, with exit status 2",
-    "refresh": "have the next run get and index the named data sets anew, your own too; what was "
-    "fetched is not fetched again",
+    "status": "show which files are there, partial or missing, and where",
+    "fetch": "download missing files, or take them from DATA_ROOT/manual; optional files, and "
+    "those that only you can put there, only if they are named",
+    "verify": "compute all checksums again; if files are bad, name them and exit with status 2",
+    "refresh": "let the next run unpack and index the named data sets again, your own too, without "
+    "fetching files again",
 }
 
 
 def fetch_all(sources: Sequence[Source], data_root: Path) -> None:
-    """Fetch the files one by one; those that fail do not stop the others, and are named last."""
+    """Fetch the files one by one; failures do not stop the others, and are named at the end."""
     failed = []
     for source in sources:
         folder = archives_folder(data_root, source.dataset)
@@ -53,7 +53,7 @@ def verify_all(sources: Sequence[Source], data_root: Path) -> None:
 
 
 def places_of(data_root: Path, name: str) -> list[Path]:
-    """The folders that hold a data set: studies that use other images of it have their own."""
+    """The folders of a data set: studies that use different images of it have one each."""
     special = sorted(data_root.glob(f"{glob.escape(name)}@*"))
     usual = data_root / name
     return [usual, *special] if usual.is_dir() or not special else special
@@ -63,14 +63,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
-        "names", metavar="NAME", nargs="*", help="data sets or files; all where none is named"
+        "names", metavar="NAME", nargs="*", help="data sets or files (default: all)"
     )
     shared.add_argument(
         "--data-root",
         metavar="DIR",
         type=Path,
         default=Path("results/data"),
-        help="data_root of the config; results/data where it is not given",
+        help="data_root of the config (default: results/data)",
     )
     shared.add_argument(
         "--sources",
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         type=Path,
         nargs="+",
         default=[],
-        help="tables like ptnl/fetch/sources.yaml; their files replace those of the same name",
+        help="tables like ptnl/fetch/sources.yaml, whose entries replace those of the same name",
     )
     actions = arguments.add_subparsers(dest="action", required=True)
     for name, purpose in ACTIONS.items():

@@ -1,4 +1,4 @@
-"""Get a data set's images, complete and checked, and write a receipt that says from where."""
+"""Get the images of a data set, complete and checked, and write where they are from (a receipt)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,19 +22,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--dataset", required=True)
     arguments.add_argument(
-        "--options", type=json.loads, default={}, help="JSON, as in dataset_options of the config"
+        "--options",
+        type=json.loads,
+        default={},
+        help="options of the data set, as in dataset_options of the config (JSON)",
     )
     arguments.add_argument(
-        "--sources", type=Path, nargs="*", default=[], help="overlays of the table of sources"
+        "--sources",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="tables like ptnl/fetch/sources.yaml, whose entries replace those of the same name",
     )
     arguments.add_argument(
-        "--manual", type=Path, required=True, help="folder of files that you dropped by hand"
+        "--manual", type=Path, required=True, help="folder of files that you put there by hand"
     )
     arguments.add_argument(
-        "--archives", type=Path, help="folder of archives; without it, one beside the receipt"
+        "--archives", type=Path, help="folder for archives (default: beside the receipt)"
     )
     arguments.add_argument(
-        "--out", type=Path, required=True, help="receipt (JSON); images go beside it"
+        "--out", type=Path, required=True, help="receipt (JSON); the images go to images/ beside it"
     )
     args = arguments.parse_args(argv)
 
@@ -52,13 +59,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         _check_folder(Path(folder), images)
     was_there = args.out.exists()
     lock = images.with_name(".images.lock")
-    with locked(lock, lambda: print(f"{images}: another process gets them; waiting"), stays=False):
+    with locked(
+        lock, lambda: print(f"{images}: another process is fetching them; waiting"), stays=False
+    ):
         if was_there or not _is_receipt_of(args.out, args.dataset, args.options):
             _get(args.dataset, dataset, args.options, images, archives, args.out)
 
 
 def _is_receipt_of(receipt: Path, name: str, options: Mapping[str, Any]) -> bool:
-    """Whether a receipt is there, of this data set as it is now."""
+    """Whether there is a receipt of this data set, with its present options."""
     if not is_receipt(receipt):
         return False
     said = read_json(receipt)
@@ -74,9 +83,9 @@ def _get(
     archives: Archives,
     receipt: Path,
 ) -> None:
-    """Bring a data set's images to their place, and write their receipt.
+    """Put the images of a data set in place, and write their receipt.
 
-    dataset : None for a folder of the user's own
+    dataset : None if the images are in the user's own folder
     """
     folder = user_folder(name, options)
     state = state_of(receipt, name, options)
@@ -103,11 +112,11 @@ def _get(
 
 
 def _check_folder(folder: Path, images: Path) -> None:
-    """Refuse a user's folder that cannot be linked to."""
+    """Refuse a user's folder that does not exist, or that lies in the way."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     if images.parent.resolve().is_relative_to(folder.resolve()):
-        raise InputError(f"{images.parent}: is the study's own place for it; give another folder")
+        raise InputError(f"{images.parent}: is where ptnl puts this data set; give another folder")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Encode every image of a data set once; a killed call goes on where it was."""
+"""Encode every image of a data set once; a killed call can be resumed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument(
-        "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
+        "--receipt",
+        type=Path,
+        required=True,
+        help="receipt that download_dataset wrote; the images lie beside it",
     )
     arguments.add_argument("--backbone", required=True)
     add_backbone_files(arguments)

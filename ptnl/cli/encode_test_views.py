@@ -1,4 +1,4 @@
-"""Encode augmented views of the test images; a killed call goes on where it was."""
+"""Encode augmented views of the test images; a killed call can be resumed."""
 
 import argparse
 from collections.abc import Sequence
@@ -29,13 +29,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument(
-        "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
+        "--receipt",
+        type=Path,
+        required=True,
+        help="receipt that download_dataset wrote; the images lie beside it",
     )
     arguments.add_argument("--backbone", required=True)
     add_backbone_files(arguments)
     add_precision(arguments)
     add_background(arguments)
-    arguments.add_argument("--views", type=int, required=True, help="of each image")
+    arguments.add_argument("--views", type=int, required=True, help="how many views of each image")
     arguments.add_argument("--flips", action=argparse.BooleanOptionalAction, required=True)
     arguments.add_argument(
         "--out", type=Path, required=True, help="features (NPY): (views, images, D), float16"

@@ -1,4 +1,4 @@
-"""Encode the augmented views of a seed's training images; a killed call goes on where it was."""
+"""Encode augmented views of a seed's training images; a killed call can be resumed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,10 +30,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--shots", type=Path, required=True, help="the few-shot draw (Parquet)")
     arguments.add_argument(
-        "--draws", type=Path, nargs="*", default=[], help="further draws that hold other images"
+        "--draws",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="further draws (Parquet), if they hold other images",
     )
     arguments.add_argument(
-        "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
+        "--receipt",
+        type=Path,
+        required=True,
+        help="receipt that download_dataset wrote; the images lie beside it",
     )
     arguments.add_argument("--backbone", required=True)
     add_backbone_files(arguments)
@@ -45,7 +52,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--out", type=Path, required=True, help="features (NPY): (views, images, D), float16"
     )
     arguments.add_argument(
-        "--images", type=Path, required=True, help="their images, in their order (Parquet)"
+        "--images",
+        type=Path,
+        required=True,
+        help="names of the images, in the order of the features (Parquet)",
     )
     add_device(arguments)
     args = arguments.parse_args(argv)

@@ -1,4 +1,4 @@
-"""Average the test logits of a sweep's seeds, as UPL does: one ensemble a sweep and rate."""
+"""Average the test logits of the seeds of each sweep, as UPL does, and measure their accuracy."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     add_listed(arguments, "--runs", "folders of runs")
     arguments.add_argument(
-        "--manifests", type=Path, nargs="+", required=True, help="DATASET.parquet of their data"
+        "--manifests",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="manifests of their data sets, named DATASET.parquet",
     )
     arguments.add_argument("--out", type=Path, required=True)
     args = arguments.parse_args(argv)

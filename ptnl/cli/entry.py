@@ -1,4 +1,4 @@
-"""What every command-line module shares: how it starts, and how it says that input is bad."""
+"""What all commands share: common options, how they start, and how they report bad input."""
 
 import argparse
 import json
@@ -16,24 +16,41 @@ if TYPE_CHECKING:
 Main = Callable[[Sequence[str] | None], None]
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the defaults of options, unless they are empty or the help text names them itself."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        is_empty = action.default is False or action.default in (None, "", [], {})
+        if is_empty or "(default:" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
 def parser(module_doc: str) -> argparse.ArgumentParser:
-    """A parser that introduces itself with the module's docstring."""
-    return argparse.ArgumentParser(
-        description=module_doc, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    """A parser whose help shows the module's docstring."""
+    return argparse.ArgumentParser(description=module_doc, formatter_class=_Help)
 
 
 def add_job(arguments: argparse.ArgumentParser) -> None:
-    """The options of a command that trains the runs of a job: on what, how, and where to."""
-    arguments.add_argument("--settings", type=json.loads, required=True, help="JSON, as in config")
+    """Add the options of a command that trains the runs of a job."""
+    arguments.add_argument(
+        "--settings",
+        type=json.loads,
+        required=True,
+        help="hyper-parameters (JSON), as in the config",
+    )
     arguments.add_argument("--dataset", required=True)
     arguments.add_argument("--backbone", required=True)
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument(
-        "--shots", type=Path, nargs="+", required=True, help="labelled draws, one a run"
+        "--shots", type=Path, nargs="+", required=True, help="labelled draws (Parquet), one per run"
     )
     arguments.add_argument(
-        "--out", type=Path, nargs="+", required=True, help="folders, one a run, in their order"
+        "--out",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="folders of the runs, in the order of the draws",
     )
     add_device(arguments)
 
@@ -55,12 +72,12 @@ def add_backbone_files(arguments: argparse.ArgumentParser) -> None:
 
 
 def add_precision(arguments: argparse.ArgumentParser) -> None:
-    """Add the option that chooses the number type of the large products."""
+    """Add the option that chooses the number type of large matrix products."""
     arguments.add_argument(
         "--precision",
         choices=("auto", "float32"),
         default="auto",
-        help="of the large products; auto: half-precision on GPUs",
+        help="number type of large products; auto: half precision on GPUs, float32 on CPUs",
     )
 
 
@@ -75,28 +92,35 @@ def add_background(arguments: argparse.ArgumentParser) -> None:
         "--transparent-on",
         choices=("white", "black", "grey"),
         default="white",
-        help="what shows through transparent images",
+        help="background of transparent images",
     )
 
 
 def add_views(arguments: argparse.ArgumentParser) -> None:
     """Add the options that say how many augmented views there are and how they are made."""
-    arguments.add_argument("--views", type=int, required=True, help="of each image; 0: none")
+    arguments.add_argument(
+        "--views", type=int, required=True, help="how many views of each image; 0: none"
+    )
     arguments.add_argument("--transform", choices=("dassl_legacy", "dassl_current"), required=True)
     arguments.add_argument("--flips", action=argparse.BooleanOptionalAction, required=True)
 
 
 def add_fetch(arguments: argparse.ArgumentParser) -> None:
-    """Add the options of a command that fetches a model: where it looks, and what it writes."""
+    """Add the options of a command that fetches a model."""
     arguments.add_argument(
-        "--downloads", type=Path, required=True, help="folder that keeps what was downloaded"
+        "--downloads", type=Path, required=True, help="folder that keeps downloaded files"
     )
     arguments.add_argument(
-        "--manual", type=Path, required=True, help="folder of files that you got by hand"
+        "--manual", type=Path, required=True, help="folder of files that you put there by hand"
     )
     arguments.add_argument("--config", type=Path, required=True, help="configuration (JSON)")
     arguments.add_argument("--weights", type=Path, required=True, help="weights (safetensors)")
-    arguments.add_argument("--receipt", type=Path, required=True, help="where from (JSON)")
+    arguments.add_argument(
+        "--receipt",
+        type=Path,
+        required=True,
+        help="receipt that says where the model is from (JSON)",
+    )
 
 
 def add_device(arguments: argparse.ArgumentParser) -> None:
@@ -106,13 +130,13 @@ def add_device(arguments: argparse.ArgumentParser) -> None:
         "--gpu-share",
         type=int,
         default=1,
-        help="processes that may share a GPU, with --device auto",
+        help="how many processes may share a GPU, with --device auto",
     )
     arguments.add_argument(
         "--threads",
         type=int,
         default=1,
-        help="CPU threads; another number can change the last digits",
+        help="CPU threads; another number may change the last digits of results",
     )
 
 
@@ -131,7 +155,7 @@ def add_session(arguments: argparse.ArgumentParser, has_backbone: bool = True) -
         "--cache",
         type=Path,
         default=Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "ptnl/features",
-        help="folder of the features that were computed before",
+        help="folder for computed features, to use them again",
     )
 
 

@@ -1,4 +1,4 @@
-"""Classify test images with prompts of random context tokens: accuracies, confusion matrix."""
+"""Classify test images with random prompts; write accuracies and a confusion matrix."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,8 +26,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--features", type=Path, required=True)
     arguments.add_argument("--context-length", type=int, default=16)
     arguments.add_argument("--draws", type=int, default=100)
-    arguments.add_argument("--accuracy", type=Path, required=True, help="one row a draw (Parquet)")
-    arguments.add_argument("--confusion", type=Path, required=True, help="matrix, tidy (Parquet)")
+    arguments.add_argument(
+        "--accuracy",
+        type=Path,
+        required=True,
+        help="accuracies, one row per random prompt (Parquet)",
+    )
+    arguments.add_argument(
+        "--confusion",
+        type=Path,
+        required=True,
+        help="confusion matrix, one row per pair of classes (Parquet)",
+    )
     add_device(arguments)
     args = arguments.parse_args(argv)
 

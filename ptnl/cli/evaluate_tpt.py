@@ -1,4 +1,4 @@
-"""Classify test images with prompts that are tuned on each of them: accuracies before and after."""
+"""Tune prompts on each test image (TPT); write accuracies before and after."""
 
 import json
 from collections.abc import Sequence
@@ -28,12 +28,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--backbone", required=True)
     add_backbone_files(arguments)
     arguments.add_argument("--manifest", type=Path, required=True)
-    arguments.add_argument("--views", type=Path, required=True, help="of the test images (NPY)")
     arguments.add_argument(
-        "--runs", type=Path, nargs="*", default=[], help="folders of runs whose context to start at"
+        "--views", type=Path, required=True, help="features of views of the test images (NPY)"
+    )
+    arguments.add_argument(
+        "--runs",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="folders of the runs whose contexts to start with",
     )
     arguments.add_argument("--settings", type=json.loads, required=True, help="hyper-parameters")
-    arguments.add_argument("--out", type=Path, required=True, help="one row a start (Parquet)")
+    arguments.add_argument(
+        "--out", type=Path, required=True, help="accuracies, one row per start (Parquet)"
+    )
     add_device(arguments)
     args = arguments.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""Export an adapted model as one ONNX graph, checked against torch."""
+"""Export an adapted model as an ONNX file, and compare it with torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +14,19 @@ from ptnl.own.predict import session_of as session_of_model
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("model", type=Path, metavar="ADAPTED", help="folder of `ptnl adapt`")
     arguments.add_argument(
-        "--onnx", type=Path, required=True, help="file to write; what prepares images lies beside"
+        "model", type=Path, metavar="ADAPTED", help="folder that `ptnl adapt` wrote"
+    )
+    arguments.add_argument(
+        "--onnx",
+        type=Path,
+        required=True,
+        help="ONNX file to write; a JSON beside it says how to prepare images",
     )
     add_session(arguments, has_backbone=False)
     args = arguments.parse_args(argv)
     if args.onnx.suffix != ".onnx":
-        raise InputError(f"--onnx {args.onnx}: give a name that ends in .onnx")
+        raise InputError(f"--onnx {args.onnx}: give a file name that ends in .onnx")
 
     model = read_adapted(args.model)
     files = session_of_model(model, session_of(args)).files

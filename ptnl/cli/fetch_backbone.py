@@ -1,8 +1,8 @@
-"""Get a CLIP model's configuration and weights, checked, as files that open_clip can load too.
+"""Get the configuration and weights of a CLIP model, checked, as files that open_clip can load.
 
-The weights are a file of yours, or those of a tag of open_clip's: from the folder of files put
-there by hand, a cache of open_clip or of the Hugging Face Hub, or the network, in this order.
-Nothing that a file of weights holds is run.
+The weights are your own file, or those of one of open_clip's tags. The latter are looked for in the
+folder of files put there by hand, in the caches of open_clip and of the Hugging Face Hub, and on
+the network, in this order. No code in a file of weights is run.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ from ptnl.provenance import made_by
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--backbone", required=True, help="its name in the study")
+    arguments.add_argument("--backbone", required=True, help="name of the backbone in the study")
     arguments.add_argument(
-        "--model", required=True, help="open_clip's name of it, or a configuration (JSON)"
+        "--model", required=True, help="name of the model in open_clip, or a configuration (JSON)"
     )
-    arguments.add_argument("--pretrained", default="", help="open_clip's tag of the weights")
-    arguments.add_argument("--file", type=Path, help="your weights, instead of the tag's")
-    arguments.add_argument("--sha256", default="", help="of your file")
+    arguments.add_argument("--pretrained", default="", help="tag of the weights in open_clip")
+    arguments.add_argument("--file", type=Path, help="your own file of weights, instead of a tag")
+    arguments.add_argument("--sha256", default="", help="sha256 of your file")
     add_fetch(arguments)
     args = arguments.parse_args(argv)
 

@@ -1,7 +1,7 @@
-"""Get an image encoder of timm's, pre-trained with labels only, for fine-tuning to start from.
+"""Get an image encoder of timm, pre-trained with labels only, with which fine-tuning starts.
 
-From the folder of files put there by hand, the cache of the Hugging Face Hub, or the network, in
-this order. Nothing that a file of weights holds is run, and its head is left out.
+It is looked for in the folder of files put there by hand, in the cache of the Hugging Face Hub, and
+on the network, in this order. No code in a file of weights is run, and its classifier is left out.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.parse_args(argv)
 
     source = IMAGE_ENCODERS[args.encoder]
-    assert isinstance(source, Timm)  # as the choices say
+    assert isinstance(source, Timm)  # guaranteed by the choices of the option
     origin = on_the_hub(source.repository, HUB_FILE)
     found = find(args.encoder, [origin], args.downloads, args.manual)
     config = published_config(args.encoder)

@@ -1,4 +1,4 @@
-"""Fine-tune an image encoder in every run of a sweep, one folder a run."""
+"""Fine-tune an image encoder in every run of a sweep, one folder per run."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -36,13 +36,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     add_job(arguments)
     arguments.add_argument(
-        "--encoder-config", type=Path, required=True, help="of what is trained in its place (JSON)"
+        "--encoder-config",
+        type=Path,
+        required=True,
+        help="timm configuration of the image encoder (JSON)",
     )
     arguments.add_argument(
-        "--encoder-weights", type=Path, required=True, help="its weights, with or without a head"
+        "--encoder-weights",
+        type=Path,
+        required=True,
+        help="weights of the image encoder, with or without a classifier (safetensors)",
     )
     arguments.add_argument(
-        "--receipt", type=Path, required=True, help="of download_dataset; images lie beside it"
+        "--receipt",
+        type=Path,
+        required=True,
+        help="receipt that download_dataset wrote; the images lie beside it",
     )
     add_background(arguments)
     add_views(arguments)
@@ -73,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
 
     def images_at(draw: LabelledDraw) -> Callable[[int], torch.Tensor]:
-        """Epoch, from 0 -> the images (N, 3, S, S) of a draw as training sees them."""
+        """Epoch (from 0) -> the images (N, 3, S, S) of a draw, as training sees them."""
         names = draw.rows.image
         if not args.views:
             always = torch.cat(list(images(names)))
@@ -97,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     tuned = tune(
         encoder,
-        map(tensors, draws),  # one draw's images in memory at a time
+        map(tensors, draws),  # only one draw's images are in memory at a time
         images(manifest.image[manifest.split == "test"]),
         LOSSES[METHODS[METHOD].loss](args.settings),
         args.settings,

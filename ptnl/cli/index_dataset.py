@@ -1,4 +1,4 @@
-"""Write a data set's manifest: every image with its label, class name and split."""
+"""Write the manifest of a data set: every image with its label, class name and split."""
 
 import json
 import sys
@@ -23,24 +23,32 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--dataset", required=True)
     arguments.add_argument(
-        "--options", type=json.loads, default={}, help="JSON, as in dataset_options of the config"
+        "--options",
+        type=json.loads,
+        default={},
+        help="options of the data set, as in dataset_options of the config (JSON)",
     )
-    arguments.add_argument("--receipt", type=Path, required=True, help="of download_dataset")
+    arguments.add_argument(
+        "--receipt",
+        type=Path,
+        required=True,
+        help="receipt that download_dataset wrote; the images lie beside it",
+    )
     arguments.add_argument("--out", type=Path, required=True, help="manifest (Parquet)")
     arguments.add_argument(
         "--on-bad-image",
         choices=("stop", "skip"),
         default="stop",
-        help="skip decodes every image and leaves out those that cannot be; stop leaves it to "
-        "encode_images to find one and to end there",
+        help="skip: decode every image now, and leave out unreadable ones; "
+        "stop: let encode_images stop at the first unreadable one",
     )
-    arguments.add_argument("--threads", type=int, default=1, help="that decode images")
+    arguments.add_argument("--threads", type=int, default=1, help="threads that decode images")
     add_background(arguments)
     args = arguments.parse_args(argv)
 
     receipt = read_json(args.receipt, sealed=True)
     if receipt.get("options", {}) != image_options(args.options):
-        raise InputError(f"{args.receipt}: made with other options; get the data set anew")
+        raise InputError(f"{args.receipt}: made with other options; run download_dataset again")
     dataset = dataset_of(args.dataset, args.options)
     images = args.receipt.parent / "images"
     index = import_module(f"ptnl.data.{dataset.module}").index
@@ -58,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         describe(args.dataset, manifest, images, args.transparent_on, args.threads)
     skipped = []
     if args.on_bad_image == "skip":
-        # Not at the top: it brings torch, which a manifest does without.
+        # Imported here because it imports torch, which is not needed otherwise.
         from ptnl.features.images import unreadable
 
         faults = unreadable([images / image for image in manifest.image], args.threads)
@@ -75,8 +83,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def describe(
     dataset: str, manifest: pd.DataFrame, images: Path, background: str, threads: int
 ) -> None:
-    """Note what is special about a data set of the user's: names, and what its images are."""
-    # Not at the top: it brings torch.
+    """Note what is special about a user's data set: class names without words, odd images."""
+    # Imported here because it imports torch.
     from ptnl.features.decoding import peculiarities
     from ptnl.features.images import computed_ahead
 
@@ -98,7 +106,7 @@ def describe(
 
 
 def check_left(dataset: str, manifest: pd.DataFrame, skipped: Sequence[str]) -> None:
-    """Refuse a data set of which unreadable images leave a split or a class's train empty."""
+    """Refuse a data set if skipped images leave a split, or a class in train, without images."""
     if not skipped:
         return
     try:
@@ -111,7 +119,7 @@ def check_left(dataset: str, manifest: pd.DataFrame, skipped: Sequence[str]) -> 
 
 
 def _absence(dataset: str, image: Path, others: int) -> str:
-    """What to say of an image that is not there."""
+    """The message for an image that is missing."""
     rest = f", as are {counted(others, 'other image')}" if others else ""
     if image.is_symlink():
         return f"{image.resolve()}: missing{rest}; the link {image} leads there"

@@ -1,4 +1,4 @@
-"""Give some images of a draw wrong labels; the realised rates are printed, not assumed."""
+"""Give some images of a draw wrong labels; print the rates that this really gives."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,26 +15,34 @@ from ptnl.schemas import MANIFEST, NOISY_SHOTS, PSEUDO_LABELS, SHOTS
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--manifest", type=Path, required=True)
-    arguments.add_argument("--shots", type=Path, required=True, help="the draw (Parquet)")
+    arguments.add_argument("--shots", type=Path, required=True, help="few-shot draw (Parquet)")
     arguments.add_argument("--noise", choices=NOISES, required=True)
     arguments.add_argument(
-        "--fp", type=int, nargs="+", required=True, help="wrong labels per class, one a file"
+        "--fp",
+        type=int,
+        nargs="+",
+        required=True,
+        help="numbers of wrong labels per class, one per output file",
     )
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument(
         "--pseudolabels",
         type=Path,
-        nargs="?",  # empty for the kinds that need no predictions
+        nargs="?",  # no value for kinds that need no predictions
         help="zero-shot predictions, for the kinds that need them",
     )
     arguments.add_argument(
         "--favoured-by",
         choices=("image", "class"),
         default="image",
-        help="what decides which wrong class confusion noise favours",
+        help="whether confusion noise chooses the wrong class per image or per class",
     )
     arguments.add_argument(
-        "--out", type=Path, nargs="+", required=True, help="files, one a number of wrong labels"
+        "--out",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="labelled draws (Parquet), one per number of wrong labels",
     )
     args = arguments.parse_args(argv)
 

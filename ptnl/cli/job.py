@@ -1,10 +1,11 @@
-"""Run a command as a job of the workflow, through the job server where one runs.
+"""Run a command as a job of the workflow, through the job server if one runs.
 
     python -m ptnl.cli.job --record logs/make_table/1.log make_table --table 1 ...
     python -m ptnl.cli.job --serve SOCKET
 
-The commands and their options are those of `ptnl`. What a job took is left beside its log. The
-server runs until its standard input ends (see `ptnl.machine.job_server`).
+The commands and their options are those of `ptnl`. With --record, a job's time and memory are
+written beside its log. The server runs until its standard input ends (see
+`ptnl.machine.job_server`).
 """
 
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 from ptnl.machine.job_server import ADDRESS, ask, run_here, serve
 from ptnl.temporary import temporary_beside
 
-# The server imports first what all jobs need, then what training on features needs, then image
+# The server first imports what all jobs need, then what training on features needs, then image
 # encoders.
 PHASES = (
     ("ptnl.cli.collect_runs", "ptnl.cli.make_table", "ptnl.cli.inject_noise"),

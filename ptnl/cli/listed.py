@@ -1,4 +1,4 @@
-"""An option for one path a run, also from standard input: many paths do not fit a command line."""
+"""An option that takes one path per run, also from standard input, as a command line is limited."""
 
 import argparse
 import os
@@ -9,9 +9,9 @@ from typing import Any
 
 
 class Listed(argparse.Action):
-    """Paths from the command line or, for `-` alone, from standard input.
+    """Take paths from the command line or, if `-` is the only one, from standard input.
 
-    On standard input a zero byte ends each path, because a path may contain any other character.
+    On standard input every path ends with a zero byte, the only one that no path can contain.
     """
 
     def __call__(
@@ -29,12 +29,12 @@ class Listed(argparse.Action):
 
 
 def add_listed(arguments: argparse.ArgumentParser, option: str, what: str) -> None:
-    """Add an option that takes one path a run, on the command line or on standard input."""
+    """Add an option that takes one path per run, on the command line or on standard input."""
     arguments.add_argument(
         option,
         type=Path,
         nargs="+",
         required=True,
         action=Listed,
-        help=f"{what}; -: as standard input names them, a zero byte after each",
+        help=f"{what}; - reads them from standard input, where each ends with a zero byte",
     )

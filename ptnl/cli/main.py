@@ -11,8 +11,8 @@ from ptnl import __version__
 from ptnl.cli.entry import start
 
 NO_COMMANDS = {"__init__", "entry", "job", "listed", "main"}
-OWN = {"adapt", "audit", "export", "predict"}  # on the user's own images
-# Called by hand: no step of the workflow needs them.
+OWN = {"adapt", "audit", "export", "predict"}  # commands on the user's own images
+# Other commands that users call; no step of the workflow uses them.
 TOOLS = OWN | {"bench", "data", "pack", "plan", "protocols", "run", "summary", "unpack"}
 
 
@@ -27,7 +27,7 @@ def commands() -> dict[str, str]:
 
 
 def overview() -> str:
-    """What `ptnl --help` says."""
+    """The text of `ptnl --help`."""
     known = commands()
     width = max(map(len, known))
 
@@ -45,7 +45,7 @@ def overview() -> str:
         "Tools:",
         *listed(name for name in known if name in TOOLS - OWN),
         "",
-        "Steps of the workflow, which `snakemake` runs in their order:",
+        "Steps of the workflow, which `snakemake` calls:",
         *listed(name for name in known if name not in TOOLS),
     ]
     return "\n".join(lines)
@@ -60,8 +60,8 @@ def run() -> None:
     name = arguments[0].replace("-", "_")
     if name not in commands():
         sys.exit(f"error: no command {arguments[0]!r}; `ptnl --help` lists them")
-    # Threads that spin while they wait for each other take twice the processor time on a machine
-    # that is busy, and gain nothing on one that is not. OpenMP reads this as torch is imported.
+    # Let threads sleep while they wait for each other. Spinning takes twice the processor time on a
+    # busy machine, and gains nothing on an idle one. OpenMP reads this when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.argv = [f"ptnl {name}", *arguments[1:]]
     start(import_module(f"ptnl.cli.{name}").main)

@@ -1,4 +1,4 @@
-"""Write the overview of a study: every method at every rate, as tables and as a figure."""
+"""Write the overview of a study, every method at every rate, as tables and as a figure."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,14 +18,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
     arguments.add_argument(
-        "--random-prompts", type=Path, nargs="*", default=[], help="accuracies (Parquet)"
+        "--random-prompts",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="accuracies of random prompts (Parquet)",
     )
-    arguments.add_argument("--baseline", required=True, help="method that others are compared with")
-    arguments.add_argument("--backbone", required=True, help="the primary one")
+    arguments.add_argument("--baseline", required=True, help="method to compare the others with")
+    arguments.add_argument("--backbone", required=True, help="primary backbone")
     arguments.add_argument("--study", required=True, help="name of the study, for the caption")
-    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
     arguments.add_argument(
-        "--out", type=Path, nargs="+", required=True, help=".csv, .md, .tex, .svg, .pdf, .png"
+        "--protocol", required=True, help="protocol of the study, for the caption"
+    )
+    arguments.add_argument(
+        "--out",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="files that end in .csv, .md, .tex, .svg, .pdf or .png",
     )
     args = arguments.parse_args(argv)
 

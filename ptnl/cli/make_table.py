@@ -23,11 +23,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     arguments.add_argument("--backbone", required=True)
     arguments.add_argument("--study", required=True, help="name of the study, for the caption")
-    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
     arguments.add_argument(
-        "--random-noise", required=True, help="kind of noise in the place of the paper's random one"
+        "--protocol", required=True, help="protocol of the study, for the caption"
     )
-    arguments.add_argument("--out", type=Path, nargs="+", required=True, help=".csv, .md, .tex")
+    arguments.add_argument(
+        "--random-noise", required=True, help="kind of noise that replaces the paper's random noise"
+    )
+    arguments.add_argument(
+        "--out", type=Path, nargs="+", required=True, help="files that end in .csv, .md or .tex"
+    )
     args = arguments.parse_args(argv)
 
     layout = TABLES[args.table].with_random_noise(args.random_noise)

@@ -1,4 +1,4 @@
-"""Pack a study's results into one file, to go on with the numbers elsewhere."""
+"""Pack the results of a study into one file, to work with the numbers elsewhere."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from ptnl.cli.entry import parser, start
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("results", type=Path, help="results/<study>")
-    arguments.add_argument("--out", type=Path, help="file; <study>.tar.gz here if not given")
+    arguments.add_argument("--out", type=Path, help="file to write (default: <study>.tar.gz here)")
     args = arguments.parse_args(argv)
 
     folder = args.results.resolve()

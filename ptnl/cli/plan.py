@@ -1,7 +1,6 @@
-"""Say what a study will take before it runs: which jobs, why, downloads, disk, hours.
+"""Show what a study will take before it runs: jobs with reasons, downloads, disk, hours.
 
-Where anything of the study is there, Snakemake itself decides which jobs are left and why; nothing
-runs.
+Nothing runs. If files of the study exist already, Snakemake decides which jobs are left, and why.
 """
 
 import json
@@ -27,10 +26,10 @@ from ptnl.study.snakemake import Call, Event, call, settings_of
 
 
 def calibrate(device: str, threads: int) -> None:
-    """Measure this machine, and keep what was measured."""
+    """Measure the rates of this machine, and keep them."""
     import torch
 
-    from ptnl.bench.machine import measured_rates
+    from ptnl.bench.machine_rates import measured_rates
     from ptnl.machine.devices import choose_device
 
     torch.set_num_threads(threads)
@@ -77,17 +76,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         type=Path,
         nargs="+",
         default=[],
-        help="overlays of config.yaml, as given to snakemake",
+        help="overlays of config.yaml, as for snakemake",
     )
     arguments.add_argument(
-        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="as given to snakemake"
+        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="settings, as for snakemake"
     )
     arguments.add_argument(
         "--calibrate",
         action="store_true",
-        help="measure this machine's rates, and keep them for all plans to come",
+        help="measure the rates of this machine, and use them in all later plans",
     )
-    arguments.add_argument("--json", action="store_true", help="for machines")
+    arguments.add_argument("--json", action="store_true", help="print the plan as JSON")
     add_device(arguments)
     args = arguments.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""Plot single classes, confusion matrices and learning curves of every method on a data set."""
+"""Plot accuracies per class, confusion matrices and learning curves on a data set."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,19 +15,31 @@ from ptnl.schemas import CLASS_ACCURACY, CURVES, MISTAKES
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--classes", type=Path, required=True, help="accuracies (Parquet)")
-    arguments.add_argument("--mistakes", type=Path, required=True, help="pairs (Parquet)")
-    arguments.add_argument("--curves", type=Path, required=True, help="epochs (Parquet)")
-    arguments.add_argument("--backbone", required=True)
-    arguments.add_argument("--noise", required=True, help="kind of noise that is shown")
-    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
-    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
     arguments.add_argument(
-        "--class-figure", type=Path, nargs="+", required=True, help=".svg, .pdf, .png"
+        "--classes", type=Path, required=True, help="accuracies per class (Parquet)"
+    )
+    arguments.add_argument(
+        "--mistakes", type=Path, required=True, help="pairs of classes that were confused (Parquet)"
+    )
+    arguments.add_argument("--curves", type=Path, required=True, help="learning curves (Parquet)")
+    arguments.add_argument("--backbone", required=True)
+    arguments.add_argument("--noise", required=True, help="kind of noise to show")
+    arguments.add_argument("--study", required=True, help="name of the study, for the caption")
+    arguments.add_argument(
+        "--protocol", required=True, help="protocol of the study, for the caption"
+    )
+    arguments.add_argument(
+        "--class-figure",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="files that end in .svg, .pdf or .png",
     )
     arguments.add_argument("--confusion-figure", type=Path, nargs="+", required=True)
     arguments.add_argument("--learning-figure", type=Path, nargs="+", required=True)
-    arguments.add_argument("--markdown", type=Path, required=True, help="most frequent mistakes")
+    arguments.add_argument(
+        "--markdown", type=Path, required=True, help="most frequent mistakes (Markdown)"
+    )
     args = arguments.parse_args(argv)
 
     origin = Origin(args.study, args.protocol, args.backbone)

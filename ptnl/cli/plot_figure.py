@@ -16,7 +16,7 @@ from ptnl.io import atomic_path, read_parquet
 from ptnl.schemas import CONFUSION, GRADIENTS, SPLITS, SUMMARY
 from ptnl.study.layouts import FIGURES
 
-# Kind of a figure -> the schema of its numbers, and what draws them.
+# Kind of figure -> the schema of its numbers, and the function that draws it.
 KINDS = {
     "accuracy": (SUMMARY, accuracy_over_rate),
     "gradients": (GRADIENTS, gradient_ratio),
@@ -29,15 +29,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--figure", type=int, choices=FIGURES, required=True)
     arguments.add_argument(
-        "--numbers", type=Path, nargs="+", required=True, help="what it shows (Parquet)"
+        "--numbers", type=Path, nargs="+", required=True, help="numbers to show (Parquet)"
     )
     arguments.add_argument("--backbone", required=True)
     arguments.add_argument("--study", required=True, help="name of the study, for the caption")
-    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
     arguments.add_argument(
-        "--random-noise", required=True, help="kind of noise in the place of the paper's random one"
+        "--protocol", required=True, help="protocol of the study, for the caption"
     )
-    arguments.add_argument("--out", type=Path, nargs="+", required=True, help=".svg, .pdf, .png")
+    arguments.add_argument(
+        "--random-noise", required=True, help="kind of noise that replaces the paper's random noise"
+    )
+    arguments.add_argument(
+        "--out", type=Path, nargs="+", required=True, help="files that end in .svg, .pdf or .png"
+    )
     args = arguments.parse_args(argv)
 
     layout = FIGURES[args.figure].with_random_noise(args.random_noise)

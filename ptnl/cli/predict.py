@@ -1,4 +1,4 @@
-"""Predict the classes of a folder of images with an adapted model; a stopped call goes on."""
+"""Predict the classes of a folder of images with an adapted model; a stopped call can resume."""
 
 import sys
 from collections.abc import Sequence
@@ -10,12 +10,18 @@ from ptnl.own.predict import TOP, predict
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("model", type=Path, metavar="ADAPTED", help="folder of `ptnl adapt`")
-    arguments.add_argument("images", type=Path, metavar="IMAGES", help="folder, at any depth")
+    arguments.add_argument(
+        "model", type=Path, metavar="ADAPTED", help="folder that `ptnl adapt` wrote"
+    )
+    arguments.add_argument(
+        "images", type=Path, metavar="IMAGES", help="folder of images, at any depth"
+    )
     arguments.add_argument(
         "-o", "--out", type=Path, required=True, help="predictions (.csv or .parquet)"
     )
-    arguments.add_argument("--top", type=int, default=TOP, help="classes of an image")
+    arguments.add_argument(
+        "--top", type=int, default=TOP, help="how many classes to list for an image"
+    )
     add_session(arguments, has_backbone=False)
     args = arguments.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""Print the table of protocols: the paper's text, the released code, and a study of your own."""
+"""Print the protocols side by side: the paper's text, the released code, and your study."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,11 @@ from ptnl.study.protocol_table import protocol_table
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument(
-        "--configfile", type=Path, nargs="+", default=[], help="as given to snakemake"
+        "--configfile",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="overlays of config.yaml, as for snakemake",
     )
     args = arguments.parse_args(argv)
 

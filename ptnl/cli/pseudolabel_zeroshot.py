@@ -1,4 +1,4 @@
-"""Label every image of a data set with zero-shot CLIP; its test accuracy is a run of the study."""
+"""Label every image of a data set with zero-shot CLIP; write its test accuracy as a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ from ptnl.training.run_files import (
 )
 from ptnl.training.tuning import cosine_logits, top1_accuracy
 
-TOGETHER = 2**26  # logits in memory at once, whatever the number of images
+TOGETHER = 2**26  # most logits in memory at once
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -32,11 +32,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--manifest", type=Path, required=True)
     arguments.add_argument("--features", type=Path, required=True)
     arguments.add_argument("--dataset", required=True)
-    arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
+    arguments.add_argument(
+        "--template", required=True, help="hand-crafted prompt, in which {} stands for the class"
+    )
     arguments.add_argument("--backbone", required=True)
     add_backbone_files(arguments)
     arguments.add_argument(
-        "--shots", type=number_of_shots, required=True, help="of the study, for its table"
+        "--shots", type=number_of_shots, required=True, help="shots of the study, for the run table"
     )
     arguments.add_argument("--labels", type=Path, required=True, help="pseudo-labels (Parquet)")
     arguments.add_argument("--run", type=Path, required=True, help="folder of the zero-shot run")
@@ -56,9 +58,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for rows in torch.arange(len(manifest)).split(max(1, TOGETHER // len(names))):
         features = features_of(rows).to(device)
         logits = cosine_logits(features, embeddings, backbone.logit_scale).cpu()
-        confidence, pseudo = logits.softmax(dim=-1).max(dim=-1)
+        confidence, pseudo_labels = logits.softmax(dim=-1).max(dim=-1)
         confused = logits.scatter(1, true[rows, None], -torch.inf).argmax(dim=-1)
-        predictions.append((pseudo, confidence.double(), confused))
+        predictions.append((pseudo_labels, confidence.double(), confused))
         test_logits.append(logits[is_test[rows]])
     columns = zip(*predictions, strict=True)
     of_images = zip(("label_pseudo", "confidence", "label_confused"), columns, strict=True)

@@ -15,7 +15,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
     arguments.add_argument("--backbone", required=True)
     arguments.add_argument("--study", required=True, help="name of the study, for the caption")
-    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
+    arguments.add_argument(
+        "--protocol", required=True, help="protocol of the study, for the caption"
+    )
     arguments.add_argument("--csv", type=Path, required=True)
     arguments.add_argument("--markdown", type=Path, required=True)
     args = arguments.parse_args(argv)

@@ -21,10 +21,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--records",
         type=Path,
         required=True,
-        help="folder of logs and records, one below it a stage",
+        help="folder of logs and job records, with one folder per stage",
     )
     arguments.add_argument(
-        "--config", type=Path, required=True, help="the study's config, as its jobs have seen it"
+        "--config", type=Path, required=True, help="the study's whole config (YAML)"
     )
     add_statement(arguments)
     args = arguments.parse_args(argv)

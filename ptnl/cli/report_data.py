@@ -1,4 +1,4 @@
-"""Tabulate the data sets of a study: images, those that were skipped, norms of their features."""
+"""Tabulate the data sets of a study: images, skipped images, norms of their features."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,13 +16,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--manifests", type=Path, nargs="+", required=True)
     arguments.add_argument(
-        "--features", type=Path, nargs="*", default=[], help="of data sets and backbones (NPY)"
+        "--features", type=Path, nargs="*", default=[], help="features of images (NPY)"
     )
     arguments.add_argument(
-        "--encoded", nargs="*", default=[], help="DATASET/BACKBONE of each of them, in their order"
+        "--encoded",
+        nargs="*",
+        default=[],
+        help="DATASET/BACKBONE of each file of features, in the same order",
     )
-    arguments.add_argument("--c", type=float, help="of the study's linear probe, if it has one")
-    arguments.add_argument("--norms", type=Path, required=True, help="of the features (CSV)")
+    arguments.add_argument("--c", type=float, help="C of the study's linear probe, if it has one")
+    arguments.add_argument("--norms", type=Path, required=True, help="norms of the features (CSV)")
     add_statement(arguments)
     args = arguments.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""Tabulate the noise that the runs met: wrong labels asked for and found, images per class."""
+"""Tabulate the noise of the runs: wrong labels asked for and found, images per class."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,9 @@ from ptnl.schemas import RUNS
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
-    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
+    arguments.add_argument(
+        "--protocol", required=True, help="protocol of the study, for the caption"
+    )
     add_statement(arguments)
     args = arguments.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""Tabulate what tuning the prompt on each test image adds, by where it starts."""
+"""Tabulate how much tuning on each test image (TPT) adds to the prompts that it starts with."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +15,17 @@ from ptnl.schemas import TPT
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument(
-        "--evaluated", type=Path, nargs="+", required=True, help="of evaluate_tpt (Parquet)"
+        "--evaluated",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="files that evaluate_tpt wrote (Parquet)",
     )
     arguments.add_argument("--backbone", required=True)
     arguments.add_argument("--study", required=True, help="name of the study, for the caption")
-    arguments.add_argument("--protocol", required=True, help="its protocol, for the caption")
+    arguments.add_argument(
+        "--protocol", required=True, help="protocol of the study, for the caption"
+    )
     arguments.add_argument("--csv", type=Path, required=True)
     arguments.add_argument("--markdown", type=Path, required=True)
     args = arguments.parse_args(argv)

@@ -1,7 +1,7 @@
-"""Run a study: Snakemake, called right, with one progress line.
+"""Run a study by Snakemake, with a progress line.
 
-At the end it says where the results are, or which jobs failed and where their logs lie. Whatever
-stands behind `--` goes to Snakemake as it is: ptnl run -- --resources gpu=2
+At the end it says where the results are, or which jobs failed and where their logs are. Arguments
+after `--` are passed to Snakemake unchanged: ptnl run -- --resources gpu=2
 """
 
 import argparse
@@ -18,17 +18,19 @@ from ptnl.study.config import REPOSITORY, read_study
 from ptnl.study.places import results_folder
 from ptnl.study.snakemake import Call, Event, call
 
-LINES_OF_LOG = 10  # shown of the log of a job that failed
-SECONDS_BETWEEN_LINES = 30.0  # between progress lines where the output is not a terminal
+LINES_OF_LOG = 10  # shown from the end of a failed job's log
+SECONDS_BETWEEN_LINES = 30.0  # between progress lines if the output is no terminal
 
 
 @dataclass
 class Watch:
-    """What Snakemake has reported of a run: its progress, and what went wrong."""
+    """What Snakemake has reported: progress, and errors."""
 
     study: str
     bar: "tqdm[NoReturn] | None" = None  # None until the number of jobs is known
-    jobs: dict[int, str] = field(default_factory=dict)  # those that were started, by number
+    jobs: dict[int, str] = field(
+        default_factory=dict
+    )  # number -> name of every job that was started
     failed: list[Mapping[str, Any]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -38,7 +40,7 @@ class Watch:
         return int(self.bar.n) if self.bar is not None else 0
 
     def hear(self, event: Event) -> None:
-        """Note an event that Snakemake reports."""
+        """Record an event that Snakemake reports."""
         if event.kind == "run_info":
             self.bar = self._progress_line(event.values["stats"]["total"])
         elif event.kind == "job_info":
@@ -66,19 +68,19 @@ class Watch:
 
 
 def _job(values: Mapping[str, Any]) -> str:
-    """A job as its rule and wildcards name it."""
+    """The name of a job: its rule and wildcards."""
     return " ".join([values["rule_name"], *map(str, (values["wildcards"] or {}).values())])
 
 
 def tail(log: Path) -> list[str]:
-    """The last lines of a log; none where there is no such file."""
+    """The last lines of a log; none if there is no such file."""
     if not log.is_file():
         return []
     return log.read_text(errors="replace").splitlines()[-LINES_OF_LOG:]
 
 
 def said_of_failures(watch: Watch) -> str:
-    """Which jobs failed, with the end of each one's log; what Snakemake said where none did."""
+    """The failed jobs with the ends of their logs; if no job failed, Snakemake's errors."""
     lines: list[str] = []
     for job in watch.failed:
         lines.append(f"failed: {watch.jobs[job['jobid']]}")
@@ -88,7 +90,7 @@ def said_of_failures(watch: Watch) -> str:
 
 
 def profile_of(name: str) -> str:
-    """A profile by its folder, or by its name in the checkout's `profiles`."""
+    """The folder of a profile, given as such or as a name in the checkout's `profiles`."""
     shipped = REPOSITORY / "profiles" / name
     return str(shipped) if shipped.is_dir() else name
 
@@ -96,7 +98,7 @@ def profile_of(name: str) -> str:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument(
-        "targets", nargs="*", help="table1, figure2, report or a file; none: everything"
+        "targets", nargs="*", help="table1, figure2, report, or a file (default: everything)"
     )
     arguments.add_argument(
         "--study",
@@ -105,11 +107,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="overlay of config.yaml, as mine.yaml; several lie on top of one another",
+        help="overlay of config.yaml, such as mine.yaml; later overlays override earlier ones",
     )
-    arguments.add_argument("--cores", default=argparse.SUPPRESS, help="at once (default: all)")
     arguments.add_argument(
-        "--profile", default=argparse.SUPPRESS, help="gpu, slurm, or a folder of your own"
+        "--cores", default=argparse.SUPPRESS, help="CPU cores to use (default: all)"
+    )
+    arguments.add_argument(
+        "--profile", default=argparse.SUPPRESS, help="gpu, slurm, or a folder with your own profile"
     )
     words = list(sys.argv[1:] if argv is None else argv)
     cut = words.index("--") if "--" in words else len(words)

@@ -1,4 +1,4 @@
-"""Choose pseudo-labelled training images, and say how many of their labels are right."""
+"""Choose pseudo-labelled training images, and print how many of their labels are right."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,15 +18,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--shots", type=number_of_shots, required=True, help="images per predicted class, or all"
     )
-    arguments.add_argument("--seed", type=int, nargs="+", required=True, help="one a file")
-    arguments.add_argument("--out", type=Path, nargs="+", required=True, help="files, one a seed")
+    arguments.add_argument(
+        "--seed", type=int, nargs="+", required=True, help="seeds, one per output file"
+    )
+    arguments.add_argument(
+        "--out", type=Path, nargs="+", required=True, help="draws (Parquet), one per seed"
+    )
     args = arguments.parse_args(argv)
     if len(args.seed) != len(args.out):
         raise InputError(f"{len(args.seed)} --seed for {len(args.out)} --out")
 
-    pseudo = read_parquet(args.labels, PSEUDO_LABELS)
+    pseudo_labels = read_parquet(args.labels, PSEUDO_LABELS)
     for seed, out in zip(args.seed, args.out, strict=True):
-        chosen = pseudo_shots(pseudo, args.selection, args.shots or len(pseudo), seed)
+        at_most = args.shots or len(pseudo_labels)
+        chosen = pseudo_shots(pseudo_labels, args.selection, at_most, seed)
         if chosen.empty:
             raise InputError(f"{args.labels}: no training images to choose from")
         print(

@@ -1,4 +1,4 @@
-"""Draw the labelled images of a seed: K per class to train on, min(K, 4) to validate with."""
+"""Draw the labelled images of a seed: K per class for training, min(K, 4) for validation."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--shots", type=number_of_shots, required=True, help="images per class, or all"
     )
     arguments.add_argument("--seed", type=int, required=True)
-    arguments.add_argument("--out", type=Path, required=True, help="the draw (Parquet)")
+    arguments.add_argument("--out", type=Path, required=True, help="few-shot draw (Parquet)")
     args = arguments.parse_args(argv)
 
     manifest = read_parquet(args.manifest, MANIFEST)

@@ -16,17 +16,17 @@ SIDE = 64  # pixels of a thumbnail
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--predictions", type=Path, required=True, help="Parquet")
-    arguments.add_argument("--backbone", required=True, help="the primary one")
+    arguments.add_argument("--backbone", required=True, help="primary backbone")
     arguments.add_argument("--datasets", nargs="+", required=True)
     arguments.add_argument(
         "--receipts",
         type=Path,
         nargs="+",
         required=True,
-        help="of download_dataset, one a data set; images lie beside them",
+        help="receipts that download_dataset wrote, one per data set; the images lie beside them",
     )
     add_background(arguments)
-    arguments.add_argument("--out", type=Path, required=True, help="images (Parquet)")
+    arguments.add_argument("--out", type=Path, required=True, help="selected images (Parquet)")
     args = arguments.parse_args(argv)
 
     places = dict(zip(args.datasets, args.receipts, strict=True))

@@ -1,4 +1,4 @@
-"""Say what a study found: what each method keeps, and where its tables and figures are."""
+"""Print what a study found: accuracies with and without wrong labels, and where its files are."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +16,9 @@ FILES = ("claims.md", "runs.csv", "summary.csv", "config.yaml", "report.html")
 
 
 def lines(summary: pd.DataFrame) -> list[str]:
-    """Accuracy of each method without and with the most wrong labels, mean and sd over seeds.
+    """Accuracy of each method at the lowest and the highest rate, mean and sd over seeds.
 
-    Under a kind of noise with one rate, and without given labels, there is one column.
+    A kind of noise with one rate, and methods without given labels, have only one column.
     """
     said = []
     for (dataset, backbone), part in summary.groupby(["dataset", "backbone"], sort=False):
@@ -53,7 +53,7 @@ def _cell(of: pd.DataFrame, rate: float) -> str:
 
 
 def files(results: Path) -> list[str]:
-    """Where a study's tables, figures and pages are, as far as they are there."""
+    """Where the tables, figures and pages of a study are, if they exist."""
     said = []
     for folder in FOLDERS:
         names = sorted({path.stem for path in (results / folder).glob("[!.]*")})

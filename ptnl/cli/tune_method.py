@@ -1,4 +1,4 @@
-"""Train all runs of a sweep side by side, one folder a run."""
+"""Train all runs of a sweep side by side, one folder per run."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -35,19 +35,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_job(arguments)
     add_backbone_files(arguments)
     add_precision(arguments)
-    arguments.add_argument("--template", required=True, help="hand-crafted prompt, {} the class")
+    arguments.add_argument(
+        "--template", required=True, help="hand-crafted prompt, in which {} stands for the class"
+    )
     arguments.add_argument("--features", type=Path, required=True)
     arguments.add_argument(
-        "--views", type=Path, nargs="*", default=[], help="augmented views (NPY), one a seed"
+        "--views",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="features of augmented views (NPY), one file per seed",
     )
     arguments.add_argument(
-        "--view-images", type=Path, nargs="*", default=[], help="their images, in their order"
+        "--view-images",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="names of the images of these views (Parquet), in the same order",
     )
     arguments.add_argument(
         "--gradients-at",
         type=int,
-        nargs="?",  # most jobs measure no gradients
-        help="number of wrong labels at which gradients of wrong and of right labels are measured",
+        nargs="?",  # no value for jobs that measure no gradients
+        help="number of wrong labels per class at which to measure gradients",
     )
     args = parse_job(arguments, argv)
     if len(args.views) != len(args.view_images):
@@ -98,7 +108,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             )
         )
 
-    # Draws of imported images can hold fewer where one was drawn twice: equal ones train together.
+    # Draws with imported images may be smaller, because an image can be drawn twice. Draws of equal
+    # size train together.
     by_size: dict[int, list[int]] = {}
     for run, draw in enumerate(draws):
         by_size.setdefault(len(draw.rows), []).append(run)

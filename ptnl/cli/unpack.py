@@ -1,4 +1,4 @@
-"""Unpack a study's results that `ptnl pack` has packed."""
+"""Unpack the results of a study from a file that `ptnl pack` wrote."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +9,12 @@ from ptnl.cli.entry import parser, start
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("file", type=Path, help="from `ptnl pack`")
+    arguments.add_argument("file", type=Path, help="file that `ptnl pack` wrote")
     arguments.add_argument(
-        "--into", type=Path, default=Path("results"), help="folder that the study's stands in"
+        "--into",
+        type=Path,
+        default=Path("results"),
+        help="folder in which to put the study's folder",
     )
     args = arguments.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""Write a study's resolved config: with defaults and protocol, as its jobs have seen it."""
+"""Write the whole config of a study, with defaults and protocol, as its jobs used it."""
 
 import json
 from collections.abc import Sequence

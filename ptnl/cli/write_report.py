@@ -1,4 +1,4 @@
-"""Write a study's report: one page with overview, claims, tables, figures, settings and cost."""
+"""Write the report of a study: one page with overview, claims, tables, figures, settings, cost."""
 
 import re
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ from ptnl.provenance import libraries
 from ptnl.schemas import CLASS_ACCURACY, HARD_IMAGES, RUNS
 from ptnl.study.layouts import unfilled
 
-# Figures of each data set: option -> what they show.
+# Figures of a data set: name of the option -> title.
 DETAILS = {
     "class": "Accuracy of every class",
-    "confusion": "What is taken for what",
+    "confusion": "Classes that are confused",
     "learning": "Accuracy on the training shots over epochs",
 }
 LIBRARIES = ("jinja2", "markdown-it-py", "matplotlib", "numpy", "pandas", "pyarrow", "scipy")
@@ -32,38 +32,53 @@ def _number(path: Path) -> int:
 
 
 def _with_csv(paths: Sequence[Path]) -> dict[str, str]:
-    """Name of the CSV that lies beside a page of Markdown -> the page."""
+    """Name of the CSV beside each Markdown file -> the Markdown."""
     return {path.with_suffix(".csv").name: path.read_text() for path in paths}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--config", type=Path, required=True, help="the resolved one (YAML)")
+    arguments.add_argument(
+        "--config", type=Path, required=True, help="the study's whole config (YAML)"
+    )
     arguments.add_argument("--runs", type=Path, required=True, help="run table (Parquet)")
     arguments.add_argument("--overview", type=Path, required=True, help="Markdown")
     arguments.add_argument("--overview-figure", type=Path, required=True, help="SVG")
     for kind in DETAILS:
         arguments.add_argument(
-            f"--{kind}-figures", type=Path, nargs="+", required=True, help="SVG, one a data set"
+            f"--{kind}-figures",
+            type=Path,
+            nargs="+",
+            required=True,
+            help="SVG files, one per data set",
         )
     arguments.add_argument(
-        "--classes", type=Path, nargs="+", required=True, help="accuracies (Parquet), likewise"
+        "--classes",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="accuracies per class (Parquet), one per data set",
     )
     arguments.add_argument(
-        "--mistakes", type=Path, nargs="+", required=True, help="Markdown, one a data set"
+        "--mistakes", type=Path, nargs="+", required=True, help="Markdown files, one per data set"
     )
     arguments.add_argument(
-        "--hard-images", type=Path, required=True, help="that all methods get wrong (Parquet)"
+        "--hard-images",
+        type=Path,
+        required=True,
+        help="test images that all methods get wrong (Parquet)",
     )
     arguments.add_argument("--tables", type=Path, nargs="*", default=[], help="tableN.md")
     arguments.add_argument(
-        "--ranks", type=Path, nargs="*", default=[], help="of later methods, Markdown"
+        "--ranks", type=Path, nargs="*", default=[], help="ranks of later methods (Markdown)"
     )
     arguments.add_argument("--figures", type=Path, nargs="*", default=[], help="figureN.svg")
     arguments.add_argument("--claims", type=Path, required=True, help="Markdown")
-    arguments.add_argument("--verdicts", type=Path, required=True, help="on the claims (CSV)")
     arguments.add_argument(
-        "--data", type=Path, nargs="+", required=True, help="on the data sets, Markdown"
+        "--verdicts", type=Path, required=True, help="verdicts on the claims (CSV)"
+    )
+    arguments.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="pages on the data sets (Markdown)"
     )
     arguments.add_argument("--noise", type=Path, required=True, help="Markdown")
     arguments.add_argument("--cost", type=Path, required=True, help="Markdown")

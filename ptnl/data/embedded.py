@@ -1,6 +1,7 @@
-"""The data sets that the package ships: drawings of open icon sets, one Parquet file each.
+"""The data sets of the embedded study: drawings of open icon sets, one Parquet file each.
 
-`workflow/embedded/` builds them; set, author and licence travel with every image.
+They ship in `ptnl/assets/`, and `workflow/assets/` builds them. Each image is stored with its icon
+set, author and licence.
 """
 
 from collections.abc import Mapping

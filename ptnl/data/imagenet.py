@@ -101,7 +101,7 @@ def _unpack_train(archive: Path, train: Path) -> None:
 
 
 def _place_val(source: Path, images: Path, archives: Archives) -> None:
-    """Make `images/val` hold a folder a wnid, as the official archive does not."""
+    """Make `images/val` hold a folder per wnid, as the official archive does not."""
     val = source / "val"
     if val.is_dir():
         if any(WNID.fullmatch(path.name) for path in val.iterdir()):

@@ -1,6 +1,6 @@
-"""The registry of methods: one line each, or one module where a method needs code of its own.
+"""The registry of methods. A method is one line here, and a module where it needs its own code.
 
-Importing it never imports torch: the Snakefile reads it.
+Importing the registry does not import torch, because the Snakefile reads it.
 """
 
 from ptnl.training.method import Method

@@ -1,8 +1,9 @@
-"""CLAP (Silva-Rodríguez et al., CVPR 2024): a probe that starts at the text and is held near it.
+"""CLAP (Silva-Rodríguez et al., CVPR 2024): a probe that starts at the text and stays near it.
 
 Its code (jusiro/CLAP at dbdf409) is followed, with the constraint `l2`: the squared distance of a
-class's weights to its text embedding costs as much as zero-shot CLIP's mean probability of the
-class on its training images. There is no hyper-parameter to choose on validation labels.
+class's weights to its text embedding is added to the loss, weighted by zero-shot CLIP's mean
+probability of the class on its training images. There is no hyper-parameter to choose on
+validation labels.
 """
 
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from ptnl.training.tuning import SweepData, TunedRun, cosine_logits
 
 
 def multipliers(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean probability (R, C) of a class on images of that label; 0 where it has none.
+    """Mean probability (R, C) of a class on images of that label; 0 if there are none.
 
     logits : (R, N, C), of zero-shot CLIP
     labels : (R, N)
@@ -27,7 +28,7 @@ def multipliers(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Train one classifier (C, D) a run."""
+    """Train one classifier (C, D) per run."""
     scale, runs = sweep.backbone.logit_scale, len(sweep.seeds)
     text = class_embeddings(sweep.backbone, sweep.class_names, sweep.template)  # (C, D)
     held = multipliers(cosine_logits(sweep.features, text, scale), sweep.labels)

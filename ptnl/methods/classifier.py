@@ -1,7 +1,7 @@
 """Classifier-R and Classifier-C: class embeddings trained directly, without the text encoder.
 
-As prompt tuning they score by scaled cosine similarity (Eq. 1); only what is trained differs: the
-class embeddings themselves, "learned without constraints" (paper, section 4.3).
+Like prompt tuning, they score by scaled cosine similarity (Eq. 1). Only what is trained differs:
+the class embeddings themselves, "learned without constraints" (paper, section 4.3).
 """
 
 import torch
@@ -24,7 +24,7 @@ def initial_classifier(sweep: SweepData) -> torch.Tensor:
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Train one classifier (C, D) a run."""
+    """Train one classifier (C, D) per run."""
     return train_embeddings(sweep, initial_classifier(sweep))
 
 
@@ -35,7 +35,7 @@ def train_embeddings(
 
     `plan_of` chooses what each epoch trains on (see `ptnl.training.epochs`).
     """
-    scale = sweep.backbone.logit_scale  # read once: on a GPU reading it waits for the device
+    scale = sweep.backbone.logit_scale  # read once, because on a GPU a read waits for the device
 
     def class_logits(weights: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         return cosine_logits(features, weights, scale)

@@ -2,9 +2,9 @@
 
 Of every batch, each classifier learns only from the images on which the other's loss is smallest.
 The share that is dropped grows to `forget_rate` over `gradual_epochs`. Its code (bhanML/Co-teaching
-at 7c7fbe2) sets that rate to the true noise rate; here it is a setting, the same at all rates,
-since no method is told how many labels are wrong. Both are classifiers of class embeddings from
-random starts of their own; the first is the one that is tested.
+at 7c7fbe2) sets that rate to the true noise rate; here it is a setting, the same at all noise
+rates, because no method is told how many labels are wrong. Both classifiers consist of class
+embeddings, each with its own random start; the first is the one that is tested.
 """
 
 import torch
@@ -15,11 +15,11 @@ from ptnl.training.losses import cross_entropy
 from ptnl.training.optim import train_sgd
 from ptnl.training.tuning import SweepData, TunedRun, cosine_logits, initial_normal
 
-STARTS = ("classifier", "second classifier")  # purposes of the random numbers they start from
+STARTS = ("classifier", "second classifier")  # purposes of their random streams
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Train two classifiers (C, D) a run, side by side as 2 R runs."""
+    """Train two classifiers (C, D) per run, side by side as 2 R runs."""
     runs, scale = len(sweep.seeds), sweep.backbone.logit_scale
     shape = (len(sweep.class_names), sweep.features.shape[-1])
     normal = torch.stack(
@@ -56,13 +56,13 @@ def tune(sweep: SweepData) -> list[TunedRun]:
 
 
 def remembered(epoch: int, batch_size: int, forget_rate: float, gradual_epochs: int) -> int:
-    """How many images of a batch a classifier learns from in an epoch, from 0."""
+    """How many images of a batch a classifier learns from in an epoch (the first is 0)."""
     grown = min(epoch / (gradual_epochs - 1), 1.0) if gradual_epochs > 1 else 1.0
     return int((1 - forget_rate * grown) * batch_size)
 
 
 def plan_of(sweep: SweepData, score: Score) -> Plan:
-    """Plain batches, the same for both classifiers of a run; their losses choose for each other."""
+    """The batches of prompt tuning, for both classifiers of a run; each chooses for the other."""
     settings = sweep.settings
     labels = sweep.labels.repeat(2, 1)
     together = shared_batches(sweep.seeds * 2, labels, settings)

@@ -2,7 +2,7 @@
 
 Its code (KaiyangZhou/CoOp at ff61507) is followed. Four tokens start as "a photo of a"; a network
 of two layers maps the image's unit feature to one vector that is added to each of them. So every
-image has prompts of its own, and every class is encoded once an image, in the test too.
+image has its own prompts, and all classes are encoded for every image, in the test too.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ Weights = dict[str, Tensor]
 
 
 def initial_weights(sweep: SweepData) -> Weights:
-    """The tokens of "a photo of a", and layers that start as torch's: uniform, by their inputs."""
+    """The tokens of "a photo of a", and layers that start uniform, as torch's linear layers do."""
     width, dimensions = sweep.backbone.tower.width, sweep.features.shape[-1]
     hidden = dimensions // NARROWER
     shapes = {
@@ -51,7 +51,7 @@ def shifted_contexts(weights: Weights, images: Tensor) -> Tensor:
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Train one context and one network a run."""
+    """Train one context and one network per run."""
     scale = sweep.backbone.logit_scale
     weights = initial_weights(sweep)
     length = weights["context"].shape[1]

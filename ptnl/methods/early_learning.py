@@ -1,8 +1,8 @@
 """Early-learning regularisation (ELR, Liu et al., NeurIPS 2020) of class embeddings.
 
-Its loss (shengliu66/ELR at 934af53): cross-entropy plus lambda log(1 - <p, t>), where t is the
-average of the image's earlier predictions; labels that contradict them stop pulling. The classifier
-starts at the text embeddings, as Classifier-C does.
+Its loss (shengliu66/ELR at 934af53) is the cross-entropy plus lambda log(1 - <p, t>), where t is a
+moving average of the image's earlier predictions, so labels that contradict these lose influence.
+The classifier starts at the text embeddings, like Classifier-C.
 """
 
 import torch
@@ -17,12 +17,12 @@ CLIP = 1e-4  # probabilities are kept this far from 0 and 1
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Train one classifier (C, D) a run."""
+    """Train one classifier (C, D) per run."""
     return train_embeddings(sweep, initial_classifier(sweep), lambda score: plan_of(sweep, score))
 
 
 def plan_of(sweep: SweepData, score: Score) -> Plan:
-    """Plain batches, whose loss remembers each image's predictions."""
+    """The batches of prompt tuning, with a loss that remembers each image's predictions."""
     settings, labels = sweep.settings, sweep.labels
     runs, samples = labels.shape
     momentum, strength = settings["target_momentum"], settings["regularisation"]

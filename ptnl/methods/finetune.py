@@ -1,8 +1,8 @@
 """Fine-tuning: an image encoder pre-trained with labels only, trained whole (paper, Figure 1).
 
-What prompt tuning and linear probes on CLIP are compared with: every weight learns from the few
-images, and nothing comes from language. It sees the views of the images that the other methods see:
-in every epoch an augmented one, or always that of the test transform.
+Prompt tuning and linear probes on CLIP are compared with it: here every weight learns from the few
+images, and nothing comes from language. It trains on the same views of the images as the other
+methods: an augmented view in every epoch, or always the view under the test transform.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +28,7 @@ from ptnl.training.tuning import TunedRun
 class Draw:
     """The N training images of one run."""
 
-    seed: int  # of the order of the batches
+    seed: int  # decides the order of the batches
     images_at: Callable[[int], Tensor]  # epoch, from 0 -> (N, 3, S, S) uint8
     labels: Tensor  # (N), what training sees
     labels_clean: Tensor  # (N)
@@ -39,13 +39,13 @@ def train(
 ) -> pd.DataFrame:
     """Train every weight of the encoder's model in place, by SGD with CoOp's schedule.
 
-    Batch norm is in training mode: its statistics are those of the few images too.
+    Batch norm is in training mode, so its statistics come from the few images, too.
 
     Parameters
     ----------
     encoder : the pre-trained model
     draw : training images and labels
-    loss : one value a sample
+    loss : one value per sample
     settings : epochs, batch_size, learning_rate, momentum, weight_decay, warmup_epochs,
         warmup_learning_rate
 
@@ -113,7 +113,7 @@ def train(
 
 
 def _percent(hits: Tensor) -> float:
-    """The share of hits in percent; NaN of none at all."""
+    """The share of hits in percent; NaN if there are no samples."""
     return 100 * hits.double().mean().item()
 
 
@@ -123,8 +123,8 @@ def predict(
 ) -> list[Tensor]:
     """Logits (T, C) of each of several states of the encoder's model.
 
-    The images (batches of (B, 3, S, S) uint8, T in all) pass once, through one state after the
-    other, so that they are decoded once and never all in memory.
+    Each batch of images, (B, 3, S, S) in uint8, passes through one state after the other. So the T
+    images are decoded only once, and are never all in memory.
     """
     model, device = encoder.model.eval(), encoder.mean.device
     parts: list[list[Tensor]] = [[] for _ in states]
@@ -145,7 +145,7 @@ def tune(
 ) -> list[TunedRun]:
     """Fine-tune the encoder on one draw after the other, each time from the same start.
 
-    What the runs learnt stays on the CPU until the test images pass (see `predict`).
+    The trained weights of all runs wait on the CPU for the test images (see `predict`).
     """
     model = encoder.model
     start = {name: value.clone() for name, value in model.state_dict().items()}

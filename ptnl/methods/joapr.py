@@ -1,11 +1,11 @@
 """JoAPR (Guo & Gu, CVPR 2024): a mixture of losses splits the images, and labels are refined.
 
-Its code (yunncheng/JoAPR at ffe5fdb) is followed but for three things. Its weight of a label
-multiplies the mixture's posterior of one image with the probability of another (they stand in
-different orders); here both are of the same image. Its first threshold puts variances where the
-formula has standard deviations. And it mixes pairs of images with a weight of Beta(0.001, 0.001),
-which differs from one image alone by more than a hundredth in one step of two hundred; images are
-not mixed here.
+Its code (yunncheng/JoAPR at ffe5fdb) is followed except for three things. To weight a label, the
+code multiplies the mixture's posterior of one image with the probability of another, because their
+orders differ; here both are of the same image. Its first threshold uses variances where the formula
+has standard deviations. And it mixes pairs of images with a weight drawn from Beta(0.001, 0.001),
+which is further than a hundredth from 0 and 1 in one of two hundred steps; here images are not
+mixed.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ EPOCHS_AVERAGED = 5  # of the losses that the mixture is fitted to
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Train one context (M, W) a run."""
+    """Train one context (M, W) per run."""
     return train_context(sweep, lambda score: plan_of(sweep, score))
 
 
 def plan_of(sweep: SweepData, score: Score) -> Plan:
-    """Warm up on all images; then, every epoch, split them and train on both parts."""
+    """Warm up on all images; then split them in every epoch and train on both parts."""
     settings = sweep.settings
     samples, epochs = sweep.labels.shape[1], settings["epochs"]
     order = [permutations(seed, samples, epochs) for seed in sweep.seeds]
@@ -49,10 +49,10 @@ def plan_of(sweep: SweepData, score: Score) -> Plan:
 
 @dataclass(frozen=True)
 class Split:
-    """What an epoch takes of R runs' N images."""
+    """How an epoch splits the N images of R runs."""
 
     clean: Tensor  # (R, N), whether a label is taken as right
-    weight: Tensor  # (R, N), how far it is trusted there
+    weight: Tensor  # (R, N), how far a label that is taken as right is trusted
 
 
 class Splitter:
@@ -64,7 +64,7 @@ class Splitter:
         self._threshold: Tensor | None = None  # (R, 1), of the posterior
 
     def split(self, logits: Tensor, labels: Tensor) -> Split:
-        """The split of an epoch, of its logits (R, N, C) under the test transform."""
+        """Split the images by an epoch's logits (R, N, C) under the test transform."""
         log_p = logits.double().log_softmax(dim=-1)
         entropy = -(log_p.exp() * log_p).sum(dim=-1)
         losses = cross_entropy(logits.double(), labels) + entropy
@@ -75,8 +75,8 @@ class Splitter:
         posterior = mixture.posterior(mean)
         is_first = self._threshold is None
         before = 0.5 if self._threshold is None else self._threshold
-        # The share of images that the posterior takes as noisy is the next threshold, this epoch's
-        # too.
+        # The new threshold is the share of images that the posterior takes as noisy. It is used
+        # for this epoch's split already.
         self._threshold = 1 - (posterior > before).double().mean(dim=1, keepdim=True)
         clean = (mean < crossing(mixture)[:, None]) | (posterior > self._threshold)
         of_label = log_p.exp().gather(-1, labels[..., None])[..., 0]
@@ -85,9 +85,10 @@ class Splitter:
 
 
 def crossing(mixture: Mixture) -> Tensor:
-    """Where the first component's density is twice the second's (R); NaN where it never is.
+    """Where the first component's density is twice the second's (R); NaN if it never is.
 
-    Their weights are left out. The root is the one that the code takes, with the plus sign.
+    The densities are taken without their weights. Of the two roots, it is the one with the plus
+    sign, as in the code.
     """
     (m1, m2), (v1, v2) = mixture.means.T, mixture.variances.T
     a = v2 - v1
@@ -98,13 +99,13 @@ def crossing(mixture: Mixture) -> Tensor:
 
 
 def sharpen(p: Tensor, exponent: float) -> Tensor:
-    """Probabilities (..., C) to a power, made to sum to one again."""
+    """Raise probabilities (..., C) to a power, and scale them to sum to one again."""
     powers = p**exponent
     return powers / powers.sum(dim=-1, keepdim=True)
 
 
 def _warm_up(order: list[np.ndarray], size: int, sweep: SweepData, score: Score) -> list[Step]:
-    """CE that rewards entropy, on all images."""
+    """Steps on all images, with the CE and a reward for entropy."""
     images, _ = side_by_side([whole_batches(shuffled, size) for shuffled in order], size)
     alpha = sweep.settings["alpha1"]
 
@@ -125,14 +126,14 @@ def _warm_up(order: list[np.ndarray], size: int, sweep: SweepData, score: Score)
 def _train(
     order: list[np.ndarray], size: int, split: Split, sweep: SweepData, score: Score
 ) -> list[Step]:
-    """Steps on a batch of clean images and one of the others, with refined labels."""
+    """Steps that each take a batch of clean images and one of the others, with refined labels."""
     clean = split.clean.cpu().numpy()
     batches = []
     for run, shuffled in enumerate(order):
         parts = [shuffled[clean[run][shuffled] == is_clean] for is_clean in (True, False)]
         of_parts = [_cycle(part, size) for part in parts]
         steps = max(map(len, of_parts))
-        # The shorter part starts again until the longer one ends; -1 is an empty place.
+        # The shorter part starts again until the longer one ends; -1 marks an empty place.
         both = [
             part[np.arange(steps) % len(part)] if len(part) else np.full((steps, size), -1)
             for part in of_parts
@@ -148,7 +149,7 @@ def _train(
 
 
 def _cycle(part: np.ndarray, size: int) -> np.ndarray:
-    """A part's batches (steps, size); fewer images than a batch make one that is not full (-1)."""
+    """The batches (steps, size) of a part; a part smaller than a batch is filled up with -1."""
     if 0 < len(part) < size:
         return np.pad(part, (0, size - len(part)), constant_values=-1)[None]
     return whole_batches(part, size)
@@ -161,9 +162,9 @@ def _step(
     is_image = images >= 0
     images = images.clamp(min=0)
     labels = F.one_hot(sweep.labels.gather(1, images), len(sweep.class_names))
-    # Labels of the noisy part are dropped: their weight is zero.
+    # Labels of the noisy part are not used: their weight is zero.
     weight = (split.weight.gather(1, images) * split.clean.gather(1, images))[..., None]
-    share = is_image / is_image.sum(dim=1, keepdim=True)  # (R, B), of the batch's mean
+    share = is_image / is_image.sum(dim=1, keepdim=True)  # (R, B), weights of a mean over images
 
     def evaluate(features: Tensor) -> tuple[Tensor, Tensor]:
         logits = score(features)

@@ -1,10 +1,10 @@
 """The linear probe: multinomial logistic regression on CLIP's image features, by L-BFGS.
 
-As in CoOp's linear probe the features are the image embeddings as they come, not normalised, and
-under the plain test transform. With the cross-entropy it is scikit-learn's `LogisticRegression`;
-with the GCE the same penalty and solver, started from zero weights as well. What the penalty means
-depends on the features: on features of norm n, C works as C n^2 does on unit features
-(`results/<study>/datasets.md` lists both).
+As in CoOp's linear probe, the features are the image embeddings under the test transform, and are
+not normalised. With the cross-entropy, the solution is that of scikit-learn's
+`LogisticRegression`; with the GCE, penalty and solver are the same, and weights start at zero, too.
+The effect of the penalty depends on the features: on features of norm n, C works as C n^2 does on
+unit features (`results/<study>/datasets.md` lists both).
 """
 
 from dataclasses import replace
@@ -20,8 +20,8 @@ from ptnl.training.lbfgs import minimise
 from ptnl.training.losses import LOSSES, Loss
 from ptnl.training.tuning import SweepData, TunedRun
 
-# Largest entry of the gradient at the end, in the solver's coordinates: probabilities of the
-# embedded study are then within 5e-4 of those of the optimum at C = 1000.
+# The solver stops when no entry of the gradient, in its own coordinates, is larger. Probabilities
+# of the embedded study are then within 5e-4 of those at the optimum for C = 1000.
 GRADIENT_TOLERANCE = 5e-6
 
 
@@ -35,18 +35,18 @@ def fit(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Minimise c sum(loss) + |W|^2 / 2 over weights and biases, for R runs at once, in float64.
 
-    The solver works in coordinates in which the problem is rounder, and so needs fewer iterations;
-    the solution is the same. Centred features only move the bias, which has no penalty. The
-    weights lie in the span of the features, whose principal axes are orthonormal. Each axis and
-    the bias are then scaled to a curvature of at most one at zero weights, where it is
-    variance / classes; the mean variance is added to an axis's own, for an axis that hardly varies
-    is held by the penalty.
+    The solver works in coordinates in which the problem is better conditioned, so it needs fewer
+    iterations; the solution is the same. Centring the features only moves the bias, which has no
+    penalty. The weights lie in the span of the features, and are expressed by its orthonormal
+    principal axes. Each axis and the bias are scaled to a curvature of at most one at zero
+    weights, where it is variance / classes. The mean variance is added to that of each axis,
+    because along an axis that hardly varies, the penalty decides.
 
     Parameters
     ----------
     features : (R, N, D)
     labels : (R, N), in [0, classes)
-    loss : one value a sample
+    loss : one value per sample
     c : inverse strength of the penalty
     max_iterations : of each run
 
@@ -81,10 +81,10 @@ def fit(
 
 
 def in_whole_batches(sweep: SweepData, batch_size: int) -> SweepData:
-    """The sweep with as many shots, drawn at random, as fill batches; all where batch_size is 0.
+    """The sweep with only as many shots, drawn at random, as fill whole batches.
 
-    So the authors' probe sees them: through a shuffling loader that drops its last batch, if there
-    is a full one.
+    The authors' probe trains on these, because its shuffling loader drops the last batch if it is
+    not full. With batch_size 0, or without any full batch, all shots stay.
     """
     samples = sweep.labels.shape[1]
     if not batch_size or samples < batch_size:
@@ -104,7 +104,7 @@ def in_whole_batches(sweep: SweepData, batch_size: int) -> SweepData:
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Fit one classifier a run. Its history is one row: the solution, `epoch` its iterations."""
+    """Fit one classifier per run. Its history is one row, whose `epoch` is the iterations."""
     sweep = in_whole_batches(sweep, sweep.settings["drop_last"])
     loss = LOSSES[sweep.method.loss](sweep.settings)
     weights, bias, iterations = fit(

@@ -1,7 +1,8 @@
 """A linear probe trained as prompts are, by SGD: the yardstick of the gradient study (Figure 4).
 
-Weights and biases on the image features, not normalised, like the probe by L-BFGS (`linear_probe`),
-from zero. Only the solver differs: its steps have the gradients that Figure 4 compares.
+Like the probe by L-BFGS (`linear_probe`), it has weights and biases on image features that are not
+normalised, and starts at zero. Only the solver differs: Figure 4 compares the gradients of its
+steps.
 """
 
 from dataclasses import replace
@@ -20,8 +21,8 @@ def class_logits(weights: Tensor, features: Tensor) -> Tensor:
 def scaled_sweep(sweep: SweepData) -> tuple[SweepData, Tensor]:
     """The sweep with each run's features divided by their root mean square norm, and the norms (R).
 
-    How far a step of SGD goes depends on the norm, which differs from backbone to backbone; with it
-    divided out, one learning rate fits all.
+    The effect of a step of SGD depends on the norm, which differs from backbone to backbone. After
+    the division, one learning rate fits all.
     """
     norms = sweep.features.square().sum(dim=-1).mean(dim=-1).sqrt()
     scale = norms[:, None, None]
@@ -32,7 +33,7 @@ def scaled_sweep(sweep: SweepData) -> tuple[SweepData, Tensor]:
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Train one classifier (C, D + 1) a run."""
+    """Train one classifier (C, D + 1) per run."""
     scaled, norms = scaled_sweep(sweep)
     runs, _, dimensions = sweep.features.shape
     weights = torch.zeros(
@@ -40,7 +41,7 @@ def tune(sweep: SweepData) -> list[TunedRun]:
     ).requires_grad_()
     histories = train_sweep(scaled, weights, class_logits)
     weight, bias = weights.detach().split([dimensions, 1], dim=-1)
-    weight = weight / norms[:, None, None]  # for the features as they come
+    weight = weight / norms[:, None, None]  # now for the features before the division
     logits = class_logits(torch.cat([weight, bias], dim=-1), sweep.test_features)
     return [
         TunedRun({"weight": weight[run], "bias": bias[run, :, 0]}, history, logits[run])

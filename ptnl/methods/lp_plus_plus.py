@@ -1,9 +1,10 @@
-"""LP++ (Huang et al., CVPR 2024): a linear probe beside text embeddings, blended class by class.
+"""LP++ (Huang et al., CVPR 2024): a linear probe, blended with text embeddings class by class.
 
-Its code (FereshteShakeri/FewShot-CLIP-Strong-Baseline at f81054f) is followed: full batches, step
-sizes and starts from the data, nothing to choose. Unlike it, the last iteration is reported and not
-the best one by validation labels, biases start at zero and not at random, and a blending step takes
-the gradient of its own iteration, as in the paper, and not the sum of all before it.
+Its code (FereshteShakeri/FewShot-CLIP-Strong-Baseline at f81054f) is followed: batches hold all
+images, and step sizes and starts follow from the data, so there is nothing to choose. There are
+three differences. The last iteration is reported, not the one that is best on validation labels.
+Biases start at zero, not at random. And a blending step uses the gradient of its own iteration, as
+in the paper, not the sum of all before it.
 """
 
 import torch
@@ -22,7 +23,7 @@ BLEND_START = 250  # times the mean cosine of images with the text of their labe
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Fit one probe (C, D) with biases (C), and blending weights (C), a run."""
+    """Fit one probe (C, D) with biases (C) and blending weights (C) per run."""
     features = F.normalize(sweep.features, dim=-1)  # (R, N, D)
     names = class_embeddings(sweep.backbone, sweep.class_names, sweep.template)
     text = F.normalize(names, dim=-1)  # (C, D)

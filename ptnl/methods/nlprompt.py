@@ -1,10 +1,11 @@
-"""NLPrompt (Pan et al., CVPR 2025): optimal transport splits the images, in every epoch.
+"""NLPrompt (Pan et al., CVPR 2025): optimal transport splits the images in every epoch.
 
-The code (qunovo/NLPrompt at b36bc8e) is followed: cross-entropy on the images whose label the
-transport between images and classes confirms, then mean absolute error on the others, each batch a
-step of its own. Labels are never rewritten. Two things are as they are meant and not as they come
-out there: the transport sees all images, where the code's loader drops up to a batch of them, and
-it is solved on logarithms, for the code's exp(-cost / 0.001) is zero everywhere.
+The code (qunovo/NLPrompt at b36bc8e) is followed: first come steps with the cross-entropy on the
+images whose label the transport between images and classes confirms, then steps with the mean
+absolute error on the others. Labels are never rewritten. Two things follow the intention of the
+code and not its effect. The transport sees all images, whereas the code's loader drops up to a
+batch of them. And it is solved on logarithms, because the code's exp(-cost / 0.001) is zero
+everywhere.
 """
 
 from collections.abc import Sequence
@@ -29,12 +30,12 @@ from ptnl.training.tuning import SweepData, TunedRun
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Train one context (M, W) a run."""
+    """Train one context (M, W) per run."""
     return train_context(sweep, lambda score: plan_of(sweep, score))
 
 
 def plan_of(sweep: SweepData, score: Score) -> Plan:
-    """Split the images anew in every epoch: CE on clean ones, then MAE on the others."""
+    """Split the images in every epoch; train with CE on clean ones, then with MAE on the others."""
     steps_of = PartSteps(sweep, score)
 
     def plan(epoch: int) -> Epoch:
@@ -48,9 +49,10 @@ def plan_of(sweep: SweepData, score: Score) -> Plan:
 def transport(sweep: SweepData, score: Score, epoch: int) -> Tensor:
     """The coupling (R, N, C) of the images with the classes under the present prompts.
 
-    The images are seen as in the next epoch: other views than those trained on, as in the code. Of
-    a cost, what is the same for all classes of an image does not matter; so the code's
-    log_softmax(p) is linear in p, and -log p is what its paper writes.
+    As in the code, the images are seen in other views than those trained on, which are those of
+    the next epoch. A cost that all classes of an image share does not change the coupling, so the
+    code's cost log_softmax(p) amounts to one that is linear in p ("linear"); the paper has -log p
+    ("log").
     """
     p = score(sweep.features_at(epoch + 1)).double().log_softmax(dim=-1)
     cost = -p if sweep.settings["ot_cost"] == "log" else -p.exp()
@@ -58,7 +60,7 @@ def transport(sweep: SweepData, score: Score, epoch: int) -> Tensor:
 
 
 class PartSteps:
-    """Steps on parts of the images: CE on batches of all parts given, then MAE on the rest."""
+    """Steps with CE on batches of the given parts of the images, then with MAE on all others."""
 
     def __init__(self, sweep: SweepData, score: Score):
         samples, epochs = sweep.labels.shape[1], sweep.settings["epochs"]
@@ -69,13 +71,13 @@ class PartSteps:
     def __call__(self, epoch: int, parts: Sequence[Tensor], labels: Tensor) -> list[Step]:
         """The steps of an epoch.
 
-        A part that fills no batch has no step, and what is left of a part is dropped, as in the
-        code. Each part is met in the order of the epoch's permutation: if a part holds all images,
-        its batches are those of prompt tuning.
+        As in the code, images of a part that do not fill a batch are dropped. Each part is in the
+        order of the epoch's permutation, so if a part holds all images, its batches are those of
+        prompt tuning.
 
         Parameters
         ----------
-        parts : (R, N) each, disjoint; of each in turn, its batches
+        parts : (R, N) each, disjoint; the batches of one part follow those of another
         labels : (R, N), what training sees
         """
         rest = ~torch.stack(list(parts)).any(dim=0)

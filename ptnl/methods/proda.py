@@ -1,10 +1,10 @@
 """ProDA (Lu et al., CVPR 2022): a distribution of prompts, learnt by many contexts.
 
-The authors' code is not public; its public copies (LAMDASZ-ML/BMIPRS at d4a3054,
+The authors' code is not public; two public copies (LAMDASZ-ML/BMIPRS at d4a3054,
 ml-stat-Sustech/CLIP_Calibration at 91f7020) agree on what is done here. Each step trains a few of
-the contexts with an upper bound of the expected cross-entropy under a normal distribution of class
-embeddings, whose covariance is that of the few; contexts are kept apart from each other. The test
-uses the mean of all prompts.
+the contexts. Its loss is an upper bound of the expected cross-entropy under a normal distribution
+of class embeddings, with the covariance of those few, plus a term that keeps contexts apart from
+each other. The test uses the mean of all prompts.
 """
 
 from functools import reduce
@@ -23,11 +23,11 @@ from ptnl.training.epochs import Epoch, Plan, Step, shared_batches
 from ptnl.training.losses import cross_entropy
 from ptnl.training.tuning import SweepData, TunedRun, initial_normal, train_sweep
 
-PARTS = {"front": 1, "middle": 1, "end": 2}  # quarters of the contexts, by the name's position
+PARTS = {"front": 1, "middle": 1, "end": 2}  # position of the name -> quarters of the contexts
 
 
 class Encoders:
-    """Unit class embeddings of contexts whose names stand in different places."""
+    """Unit class embeddings of contexts that have the class name at different positions."""
 
     def __init__(self, sweep: SweepData):
         length, contexts = sweep.settings["context_length"], sweep.settings["prompts"]
@@ -48,7 +48,7 @@ class Encoders:
         self._nameless = PromptEncoder(tower, [[start, *learnable(0, length), *stop]])
 
     def classes(self, contexts: Tensor, chosen: np.ndarray) -> Tensor:
-        """Class embeddings (R, P, C, D) of chosen contexts (R, P) of all (R, K, M, W)."""
+        """Class embeddings (R, P, C, D) of the contexts (R, P) chosen from all (R, K, M, W)."""
         runs, together = chosen.shape
         flat = contexts[torch.arange(runs)[:, None], torch.from_numpy(chosen)].flatten(0, 1)
         position = self.position[chosen].ravel()
@@ -88,9 +88,9 @@ def mean_likeness(unit: Tensor) -> Tensor:
 def spread(images: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
     """Variance (R, B, C) of the difference between a class's score and the label's.
 
-    Of a normal distribution whose covariance between classes, in each dimension, is that of P
-    prompts, divided by P + 1 as in the code. Written out, the variance is a sum over prompts, so no
-    covariance between classes is held.
+    Class embeddings have a normal distribution. In each dimension, its covariance between classes
+    is that of P prompts, divided by P + 1 as in the code. Written out, the variance is a sum over
+    prompts, so the covariance matrix is never computed.
 
     Parameters
     ----------
@@ -110,13 +110,13 @@ def spread(images: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
 
 
 def bounded_logits(images: Tensor, classes: Tensor, labels: Tensor, scale: float) -> Tensor:
-    """Logits (R, B, C) whose cross-entropy bounds the expected one from above; see `spread`."""
+    """Logits (R, B, C) whose cross-entropy is an upper bound of the expected one; see `spread`."""
     scores = scale * images @ classes.mean(dim=1).mT
     return scores + scale**2 / 2 * spread(images, classes, labels)
 
 
 def prompt_order(seed: int, prompts: int, together: int, steps: int) -> np.ndarray:
-    """The contexts (steps, together) that a run's steps train: each one once in a round."""
+    """The contexts (steps, together) that a run's steps train, in rounds of all contexts."""
     stream = random_stream("prompts", seed)
     rounds = -(-steps * together // prompts)
     order = np.concatenate([stream.permutation(prompts) for _ in range(rounds)])
@@ -124,7 +124,7 @@ def prompt_order(seed: int, prompts: int, together: int, steps: int) -> np.ndarr
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Train K contexts (K, M, W) a run."""
+    """Train K contexts (K, M, W) per run."""
     settings, scale = sweep.settings, sweep.backbone.logit_scale
     if settings["prompts"] % settings["prompts_together"]:
         raise InputError(
@@ -151,7 +151,7 @@ def tune(sweep: SweepData) -> list[TunedRun]:
 
 
 def _plan(sweep: SweepData, encoders: Encoders, contexts: Tensor) -> Plan:
-    """Batches of prompt tuning, each with a few of the contexts."""
+    """The batches of prompt tuning, each of which trains a few of the contexts."""
     settings, scale = sweep.settings, sweep.backbone.logit_scale
     batches = shared_batches(sweep.seeds, sweep.labels, settings)
     epochs, steps = batches.shape[:2]

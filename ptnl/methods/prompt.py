@@ -13,7 +13,7 @@ from ptnl.training.tuning import SweepData, TunedRun, cosine_logits, initial_nor
 
 CONTEXT_STD = 0.02  # CoOp's random initialisation of the context tokens
 
-# A context of no tokens has nothing to train: one evaluation of all shots makes its history.
+# A context of no tokens has nothing to train. Its history is one evaluation of all shots.
 ONE_LOOK = {
     "epochs": 1,
     "learning_rate": 0.0,
@@ -25,7 +25,7 @@ ONE_LOOK = {
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Train one context (M, W) a run (paper, section 3, Eqs. 2 and 3); M may be 0 (section 4.5)."""
+    """Train one context (M, W) per run (paper, section 3, Eqs. 2, 3); M may be 0 (section 4.5)."""
     settings = sweep.settings
     if settings["context_length"] == 0:
         settings = {**settings, **ONE_LOOK, "batch_size": sweep.labels.shape[1]}
@@ -33,13 +33,13 @@ def tune(sweep: SweepData) -> list[TunedRun]:
 
 
 def train_context(sweep: SweepData, plan_of: PlanOf) -> list[TunedRun]:
-    """Train one context (M, W) a run, as `tune` does, on what a plan chooses in every epoch."""
+    """Train one context (M, W) per run like `tune`, on what a plan chooses in every epoch."""
     start = {"context": initial_context(sweep)}
     return train_tokens(sweep, sweep.settings, sweep_prompts(sweep), start, plan_of)
 
 
 def sweep_prompts(sweep: SweepData) -> list[Prompt]:
-    """The prompts [context][class name][.] that the settings of a sweep ask for."""
+    """The prompts, such as [context][class name][.], that the settings of a sweep ask for."""
     return context_prompts(
         sweep.backbone.tokenizer,
         sweep.class_names,
@@ -49,7 +49,7 @@ def sweep_prompts(sweep: SweepData) -> list[Prompt]:
 
 
 def initial_context(sweep: SweepData) -> Tensor:
-    """Random context tokens (R, M, W), each run's from its seed."""
+    """Random context tokens (R, M, W); those of a run depend on its seed."""
     width = sweep.backbone.tower.width
     shape = (sweep.settings["context_length"], width)
     drawn = [initial_normal("context", shape, CONTEXT_STD, seed) for seed in sweep.seeds]
@@ -57,7 +57,7 @@ def initial_context(sweep: SweepData) -> Tensor:
 
 
 def token_embeddings(sweep: SweepData, tokens: Sequence[int]) -> Tensor:
-    """The backbone's embeddings (R, L, W) of vocabulary tokens, once a run."""
+    """The backbone's embeddings (R, L, W) of vocabulary tokens, the same for every run."""
     rows = sweep.backbone.tower.token_embedding[list(tokens)]
     return rows.repeat(len(sweep.seeds), 1, 1)
 
@@ -69,14 +69,15 @@ def train_tokens(
     start: Mapping[str, Tensor],
     plan_of: PlanOf | None = None,
 ) -> list[TunedRun]:
-    """Train the learnable tokens of prompts from where they start, side by side for R runs.
+    """Train the learnable tokens of prompts, for R runs side by side.
 
-    `start` names groups of learnable tokens (R, l, W), which are numbered through in its order;
-    `plan_of` chooses what each epoch trains on (see `ptnl.training.epochs`).
+    `start` has the initial values (R, l, W) of groups of learnable tokens by name; tokens are
+    numbered through in its order. `plan_of` chooses what each epoch trains on (see
+    `ptnl.training.epochs`).
     """
     backbone = sweep.backbone
     encoder = PromptEncoder(backbone.tower, [prompt.tokens for prompt in prompts])
-    scale = backbone.logit_scale  # read once: on a GPU reading it waits for the device
+    scale = backbone.logit_scale  # read once, because on a GPU a read waits for the device
     groups = [group.to(backbone.device) for group in start.values()]
     tokens = torch.cat(groups, dim=1).requires_grad_()
 

@@ -1,4 +1,4 @@
-"""Prompts of random context tokens: what class names alone achieve (paper, Appendix B)."""
+"""Prompts of random context tokens, which show what class names alone achieve (Appendix B)."""
 
 import numpy as np
 import torch
@@ -36,8 +36,8 @@ def random_prompts(
 
     Returns
     -------
-    top-1 accuracies in percent (draws); mean confusion matrix (C, C) in percent: of the images of
-    a class (row), how many a random prompt takes for which class (column)
+    top-1 accuracies in percent (draws); mean confusion matrix (C, C), in percent of the images of
+    the true class (row) that are predicted as another class (column)
     """
     prompts = context_prompts(backbone.tokenizer, class_names, context_length)
     encoder = PromptEncoder(backbone.tower, [prompt.tokens for prompt in prompts])

@@ -1,10 +1,11 @@
 """TecoPrompt (ECCV 2026): NLPrompt's transport, made stable over epochs, and labels rewritten.
 
-Its code (haji-mimi/TecoPrompt at 5adeff4) is followed. How surely the transport assigns an image is
-averaged over epochs; the images are clean, in between or noisy by that average and by whether the
-transport confirms the label. Where it gave the same class for many epochs, and surely, the label
-becomes that class and stays so. Its code trains clean and in-between images with the cross-entropy,
-apart from each other (the paper names the GCE for the latter), the others with MAE.
+Its code (haji-mimi/TecoPrompt at 5adeff4) is followed. The confidence of the transport in the class
+of an image is averaged over epochs. By that average, and by whether the transport confirms the
+label, images are clean, in between or noisy. If the transport gave the same class with high
+confidence for many epochs, the label is rewritten for good. The code trains clean images and those
+in between with the cross-entropy, in separate batches (the paper names the GCE for the latter), and
+the others with MAE.
 """
 
 import torch
@@ -23,12 +24,12 @@ STREAK = 8  # epochs in a row of the same class
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Train one context (M, W) a run."""
+    """Train one context (M, W) per run."""
     return train_context(sweep, lambda score: plan_of(sweep, score))
 
 
 def plan_of(sweep: SweepData, score: Score) -> Plan:
-    """Split the images and rewrite labels anew in every epoch."""
+    """Split the images, and rewrite labels, in every epoch."""
     steps_of = PartSteps(sweep, score)
     memory = Memory(sweep.labels)
 
@@ -42,16 +43,16 @@ def plan_of(sweep: SweepData, score: Score) -> Plan:
 
 
 class Memory:
-    """TecoPrompt's state for R runs' images: labels, confidence, the transport's classes."""
+    """What TecoPrompt remembers of the images of R runs: labels, confidence, classes."""
 
     def __init__(self, labels: Tensor):
-        self.labels = labels.clone()  # (R, N), rewritten where the transport insists
+        self.labels = labels.clone()  # (R, N), some of them rewritten
         self.confidence: Tensor | None = None  # (R, N), average over epochs
-        self._classes = labels  # (R, N), the transport's at last
-        self._streak = torch.zeros_like(labels)  # epochs in a row that it gave them, and surely
+        self._classes = labels  # (R, N), those that the transport gave last
+        self._streak = torch.zeros_like(labels)  # for how many epochs it has surely given them
 
     def see(self, coupling: Tensor) -> None:
-        """Take in an epoch's coupling (R, N, C)."""
+        """Update the memory by an epoch's coupling (R, N, C)."""
         largest, classes = coupling.max(dim=-1)
         confidence = (largest * coupling.shape[1]).clamp(max=1)
         if self.confidence is None:
@@ -66,9 +67,9 @@ class Memory:
     def parts(self, batch_size: int) -> tuple[Tensor, Tensor]:
         """The clean images and those in between, (R, N) each.
 
-        Where those in between are fewer than a batch, they count as clean.
+        If those in between are fewer than a batch, they count as clean.
         """
-        assert self.confidence is not None  # `see` came before
+        assert self.confidence is not None  # `see` was called before
         agrees = self._classes == self.labels
         clean = agrees & (self.confidence >= SURE)
         between = agrees & (self.confidence >= UNSURE) & ~clean

@@ -1,8 +1,8 @@
 """TEnc-FT: the whole text encoder is trained, on the fixed hand-crafted prompt (section 4.3).
 
-Each run has a copy of the tower, and all copies are trained side by side: a copy is used by few
-tokens, so that batched products are much faster than one run after the other. Of the token and
-positional embeddings only the rows that the prompts read are copied; the rest has no gradient.
+Each run has a copy of the tower, and all copies are trained side by side: only few tokens use each
+copy, so batched products are much faster than one run after the other. Of the token and positional
+embeddings, only the rows that the prompts read are copied; the others have no gradient.
 """
 
 import torch
@@ -15,7 +15,7 @@ TOKENS, POSITIONS = "token_embedding.weight", "positional_embedding"
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Train one text encoder a run; its weights have open_clip's names.
+    """Train one text encoder per run; its weights have open_clip's names.
 
     Row i of the token embedding belongs to the i-th of the vocabulary tokens that the prompts use,
     in ascending order.

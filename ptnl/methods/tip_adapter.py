@@ -1,9 +1,9 @@
 """Tip-Adapter and Tip-Adapter-F (Zhang et al., ECCV 2022): a cache of the training images.
 
 Their code (gaopengcuhk/Tip-Adapter at d0e2d6f) is followed, except for what it selects by results:
-alpha and beta on validation labels, and the epoch by test accuracy. Here they are settings, and
-the last epoch is what is reported. The zero-shot side is that of the data set's own prompt, and
-keys are features under the test transform, where theirs are means over ten augmented views.
+alpha and beta on validation labels, and the epoch by test accuracy. Here alpha and beta are
+settings, and the last epoch is reported. Zero-shot logits are those of the data set's own template,
+and keys are features under the test transform, whereas theirs are means over ten augmented views.
 """
 
 import math
@@ -28,7 +28,7 @@ EPSILON = 1e-4  # of AdamW
 
 
 class Cache:
-    """Zero-shot logits, and what R runs' training images add to them."""
+    """Zero-shot logits, and what the training images of R runs add to them."""
 
     def __init__(self, sweep: SweepData):
         self._scale = sweep.backbone.logit_scale
@@ -52,7 +52,7 @@ class Cache:
 
 
 def tune(sweep: SweepData) -> list[TunedRun]:
-    """Store the images as keys (N, D) with their labels; where there are epochs, train the keys."""
+    """Store the images as keys (N, D) with their labels; train the keys if settings have epochs."""
     cache, keys = Cache(sweep), F.normalize(sweep.features, dim=-1)
     if "epochs" in sweep.settings:
         histories = _train(sweep, cache, keys)
@@ -68,7 +68,7 @@ def tune(sweep: SweepData) -> list[TunedRun]:
 
 
 def _train(sweep: SweepData, cache: Cache, keys: Tensor) -> list[pd.DataFrame]:
-    """Tip-Adapter-F: train the keys by AdamW, in place, its rate a cosine stepped every step."""
+    """Train the keys in place (Tip-Adapter-F), by AdamW with a cosine schedule over steps."""
     settings, device = sweep.settings, keys.device
     runs, samples = sweep.labels.shape
     rows = torch.arange(runs, device=device)[:, None]

@@ -1,8 +1,9 @@
 """Test-time prompt tuning (TPT, Shu et al., NeurIPS 2022): one step on every test image.
 
-Its code (azshue/TPT at 63ecbac) is followed, in float32. A prompt takes one step of AdamW down the
-entropy of the mean prediction over the image's most certain views, classifies the image, and is
-reset. No label is seen: label noise matters only where the prompt was tuned on wrong labels.
+Its code (azshue/TPT at 63ecbac) is followed, in float32. For each image, the prompt takes one step
+of AdamW that lowers the entropy of the mean prediction over the image's most certain views. It then
+classifies the image, and is reset. No label is used, so label noise matters only if the prompt was
+tuned on wrong labels before.
 """
 
 from collections.abc import Mapping
@@ -27,9 +28,9 @@ def starting_tokens(backbone: TextBackbone) -> Tensor:
 
 
 def marginal_entropy(logits: Tensor, share: float) -> Tensor:
-    """Entropy (I) of the mean prediction over the share of views of lowest entropy.
+    """Entropy (I) of the mean prediction over the share of views with the lowest entropy.
 
-    logits : (I, V, C); of views that are equally certain, the earlier ones are taken
+    logits : (I, V, C); among equally certain views, the first are taken
     """
     log_p = logits.log_softmax(dim=-1)
     entropies = -(log_p.exp() * log_p).sum(dim=-1)  # (I, V)
@@ -65,7 +66,7 @@ def tune_at_test(
         images = F.normalize(part.to(backbone.device), dim=-1)
         tokens = start.expand(len(part), -1, -1).clone().requires_grad_()
         loss = marginal_entropy(cosine_logits(images, encoder(tokens), scale), settings["selected"])
-        # The images share no token: the gradient of the sum holds each one's own.
+        # The images share no tokens, so the gradient of the sum is that of each image's own loss.
         (gradient,) = torch.autograd.grad(loss.sum(), tokens)
         AdamW(tokens).step(gradient, settings["learning_rate"])
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Zero-shot CLIP: class embeddings from a hand-crafted prompt, nothing trained."""
+"""Zero-shot CLIP: class embeddings of a hand-crafted prompt; nothing is trained."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from ptnl.training.tuning import cosine_logits
 
 
 def class_embeddings(backbone: TextBackbone, class_names: list[str], template: str) -> Tensor:
-    """Embeddings (C, D) of "a photo of a CLS" and its like (paper, section 3), not normalised."""
+    """Embeddings (C, D) of such as "a photo of a CLS" (paper, section 3), not normalised."""
     texts = [template.format(spoken(name)) for name in class_names]
     return encode_texts(backbone.tower, texts)
 

@@ -1,4 +1,4 @@
-"""Adapt a model to a folder of images: from files to an adapted folder."""
+"""Adapt a model to a folder of images, and write it to an adapted folder."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ from ptnl.own.prompts import SHOTS
 from ptnl.own.session import Session
 from ptnl.provenance import made_by
 
-NEARLY_THE_SAME_NAME = 0.9  # cosine similarity of two classes' text embeddings, less their mean
+NEARLY_THE_SAME_NAME = 0.9  # cosine similarity of two text embeddings after removing the mean
 TINY_CLASS = 4  # labelled images
 NAMED = 5  # classes that a warning names
 
@@ -40,12 +40,12 @@ def adapt(
 
     Parameters
     ----------
-    images : folder, at any depth
+    images : folder of images, which may be in subfolders
     classes : names, or a file of them (see `ptnl.own.names.read_classes`)
     labels : table of image and label, or "folders"; without it, zero-shot predictions are used
     out : folder for the model; without it, nothing is written
-    template : hand-crafted prompt, {} the class
-    shots : images of a class that a prompt is tuned on
+    template : hand-crafted prompt, with {} for the class
+    shots : images per class that a prompt is tuned on
     session : backbone, device, threads and cache
 
     Raises
@@ -80,7 +80,7 @@ def adapted_model(
     labels: dict[str, str],
     shots: int,
 ) -> AdaptedModel:
-    """The model of encoded images and their labels, if any."""
+    """Adapt a model to encoded images and their labels, if there are any."""
     backbone = session.text()
     readable = set(images.names)
     numbers = label_numbers(
@@ -116,7 +116,7 @@ def adapted_model(
 def report_of(
     adaptation: Adaptation, images: Images, classes: Classes, labels: np.ndarray
 ) -> dict[str, Any]:
-    """What a card says of an adaptation, writable as JSON."""
+    """What the model card says of an adaptation, in a form that JSON can hold."""
     noise = adaptation.noise and {
         **asdict(adaptation.noise),
         "rate": adaptation.noise.rate,
@@ -141,40 +141,43 @@ def report_of(
 def warnings_of(
     adaptation: Adaptation, images: Images, classes: Classes, labels: np.ndarray
 ) -> list[str]:
-    """Reasons why the model may be worse than its numbers, a sentence each."""
-    said = []
+    """Reasons why the model may be worse than its numbers, one sentence each."""
+    warnings = []
     never = adaptation.counts["class"][adaptation.counts[adaptation.tried] == 0].tolist()
     if never:
-        said.append(f"never predicted: {_listed(never)}")
+        warnings.append(f"never predicted: {_listed(never)}")
     for first, second, similarity in _alike(adaptation.zero_shot_embeddings):
-        said.append(
+        warnings.append(
             f"the names {classes.names[first]!r} and {classes.names[second]!r} nearly coincide for "
             f"this backbone (similarity {similarity:.2f} of 1); say more in a prompt column"
         )
     group = copies(images.digests)
     twice = len(group) - len(np.unique(group))
     if twice:
-        said.append(
+        warnings.append(
             f"{twice} images are copies of others; copies were never split between training and "
             "held-out images"
         )
     if adaptation.labelled:
         counts = np.bincount(labels[labels != UNLABELLED], minlength=len(classes.names))
         if without := [n for n, c in zip(classes.names, counts, strict=True) if not c]:
-            said.append(f"without a label: {_listed(without)}")
+            warnings.append(f"without a label: {_listed(without)}")
         if tiny := [n for n, c in zip(classes.names, counts, strict=True) if 0 < c < TINY_CLASS]:
-            said.append(f"fewer than {TINY_CLASS} labelled images: {_listed(tiny)}")
+            warnings.append(f"fewer than {TINY_CLASS} labelled images: {_listed(tiny)}")
     if images.unreadable:
         image, why = next(iter(images.unreadable.items()))
-        said.append(f"{len(images.unreadable)} images could not be read, such as {image}: {why}")
-    return said
+        warnings.append(
+            f"{len(images.unreadable)} images could not be read, such as {image}: {why}"
+        )
+    return warnings
 
 
 def _alike(embeddings: Tensor) -> list[tuple[int, int, float]]:
-    """The most similar pairs of classes whose embeddings nearly coincide, `NAMED` at most.
+    """Pairs of classes whose embeddings nearly coincide: the most similar, `NAMED` at most.
 
-    What all embeddings share is taken off first: it moves all logits alike, so predictions do not
-    depend on it, and how much it is differs between backbones. Two classes alone are never alike.
+    The mean of all embeddings is subtracted first. It changes all logits equally, so predictions do
+    not depend on it, and its size differs between backbones. With only two classes, what is left
+    points in opposite directions, so no pair is found.
     """
     size = len(embeddings)
     own = F.normalize(embeddings - embeddings.mean(dim=0), dim=-1)

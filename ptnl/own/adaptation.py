@@ -1,4 +1,4 @@
-"""Adapting a model to the user's images: what is tried, how it is judged, and what is kept."""
+"""Adapting a model to the user's images: which models are tried, judged and kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,9 +22,9 @@ from ptnl.own.prompts import SEEDS, RunPlan, ensembled, robust_loss, train
 from ptnl.text import encode_texts
 from ptnl.training.tuning import cosine_logits
 
-CROSS_FITTED_SEEDS = 2  # prompts of an ensemble that judges held-out images
-PROBE_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the probe in the blend; 0 is the prompt alone
-FEWEST_LABELS = 20  # with fewer, held-out accuracy says nothing
+CROSS_FITTED_SEEDS = 2  # prompts in an ensemble that judges held-out images
+PROBE_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the probe in the blend; 0 is only the prompt
+FEWEST_LABELS = 20  # with fewer, held-out accuracy is too uncertain
 
 TITLES = {
     "zero_shot": "zero-shot",
@@ -36,23 +36,21 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What adapting has come to."""
+    """The result of adapting."""
 
-    kept: str  # name in `TITLES`
-    tried: str  # what stands beside zero-shot
-    class_embeddings: Tensor  # (C, D), unit, of what is kept
+    kept: str  # the model that is kept, a name in `TITLES`
+    tried: str  # the model that is compared with zero-shot
+    class_embeddings: Tensor  # (C, D), unit, of the model that is kept
     zero_shot_embeddings: Tensor  # (C, D), unit
     contexts: Tensor  # (R, M, W), the prompts that were tuned
     probe_share: float  # of the probe in the blend
     labelled: int
-    quality: dict[str, Quality] = field(
-        default_factory=dict
-    )  # cross-fitted, where there are labels
-    gain: tuple[float, float, float] | None = None  # of what was tried, with its 95 % interval
+    quality: dict[str, Quality] = field(default_factory=dict)  # cross-fitted; empty without labels
+    gain: tuple[float, float, float] | None = None  # over zero-shot, with its 95 % interval
     noise: LabelNoise | None = None
     noise_interval: tuple[float, float] | None = None
     changed: float = 0.0  # share of all images whose predicted class the tried model changes
-    counts: pd.DataFrame = field(default_factory=pd.DataFrame)  # a row a class
+    counts: pd.DataFrame = field(default_factory=pd.DataFrame)  # one row per class
 
 
 def zero_shot_embeddings(backbone: TextBackbone, classes: Classes, template: str) -> Tensor:
@@ -70,18 +68,18 @@ def adapt_features(
     shots: int,
     seeds: Sequence[int] = SEEDS,
 ) -> Adaptation:
-    """Adapt to images with labels, some labels or none, and keep what wins.
+    """Adapt to images of which all, some or none have labels, and keep the better model.
 
-    Without labels, the prompts are tuned on zero-shot predictions, and are kept: nothing can judge
-    them. With labels they are tuned on these, and kept where the held-out accuracy gains more than
-    chance explains.
+    Without labels, the prompts are tuned on zero-shot predictions, and are always kept, because
+    nothing can judge them. With labels, they are tuned on these, and kept if the gain in held-out
+    accuracy is more than chance explains.
 
     Parameters
     ----------
     features : (N, D), on the backbone's device
-    labels : (N), `UNLABELLED` where there is none
-    digests : N, of the files: copies stay in one fold
-    shots : images of a class that a prompt is tuned on
+    labels : (N), `UNLABELLED` for images without a label
+    digests : N, of the files; copies of a file stay in one fold
+    shots : images per class that a prompt is tuned on
     """
     unit = F.normalize(features.float(), dim=-1)
     text = zero_shot_embeddings(backbone, classes, template)
@@ -154,7 +152,7 @@ def _with_labels(
             held_out[position, outside] = probabilities(seen[outside], blended, scale)
     zero_shot = probabilities(seen, text, scale)
     accuracies = (held_out.argmax(axis=2) == given).mean(axis=1)
-    best = int(accuracies.argmax())  # the first of equals: the least of the probe
+    best = int(accuracies.argmax())  # among equals, the smallest share of the probe
     share = PROBE_SHARES[best]
     tried = "blend" if share else "prompt"
     gain = accuracy_gain(held_out[best], zero_shot, given)
@@ -187,7 +185,7 @@ def _with_labels(
 
 
 def blend(prompt: Tensor, probe: Tensor, share: float) -> Tensor:
-    """Unit class embeddings (C, D) between those of a prompt and those of a probe."""
+    """Unit class embeddings (C, D), a mixture of a prompt's and a probe's."""
     return F.normalize((1 - share) * prompt + share * probe, dim=-1)
 
 
@@ -200,15 +198,15 @@ def _tuned(
     shots: int,
     seeds: Sequence[int],
 ) -> tuple[Tensor, Tensor]:
-    """Contexts (R, M, W) and the ensemble's unit class embeddings (C, D)."""
-    nobody = np.array([], dtype=np.int64)
-    plans = [RunPlan(seed, draw_per_class(labels, rows, shots, seed, 0), nobody) for seed in seeds]
+    """Tune prompts: contexts (R, M, W) and the ensemble's unit class embeddings (C, D)."""
+    no_rows = np.array([], dtype=np.int64)
+    plans = [RunPlan(seed, draw_per_class(labels, rows, shots, seed, 0), no_rows) for seed in seeds]
     contexts, embeddings = train(backbone, classes, features, labels, plans)
     return contexts, ensembled(embeddings)
 
 
 def _probe(prompt: Tensor, features: Tensor, labels: np.ndarray, scale: float) -> Tensor:
-    """Unit class embeddings (C, D) of a probe that starts at the prompt, trained with the GCE."""
+    """Train a probe that starts at the prompt with the GCE; unit class embeddings (C, D)."""
     targets = torch.from_numpy(labels).to(features.device)
     base = scale * features @ prompt.T
     weights, gain = fit_residual(features, base, lambda logits: robust_loss(logits, targets))
@@ -216,12 +214,12 @@ def _probe(prompt: Tensor, features: Tensor, labels: np.ndarray, scale: float) -
 
 
 def _fold_of_first(fold: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """The folds, with every image in that of the first of its copies."""
+    """The folds, after putting every image into the fold of the first of its copies."""
     return pd.Series(fold).groupby(group).transform("first").to_numpy()
 
 
-def _counts(classes: Classes, guesses: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Images of every class, by the labels and by each model's predictions for all images."""
+def _counts(classes: Classes, assigned: dict[str, np.ndarray]) -> pd.DataFrame:
+    """How many images every class has, by the labels and by each model's predictions."""
     size = len(classes.names)
-    counted = {name: np.bincount(guess, minlength=size) for name, guess in guesses.items()}
+    counted = {name: np.bincount(numbers, minlength=size) for name, numbers in assigned.items()}
     return pd.DataFrame({"class": classes.names, **counted})

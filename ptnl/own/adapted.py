@@ -1,4 +1,4 @@
-"""The adapted folder: class embeddings and a scale, so that inference needs no text tower."""
+"""The adapted folder: it holds class embeddings, so that predicting needs no text tower."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ MARKED_AS = "ptnl adapted model"
 
 @dataclass(frozen=True)
 class AdaptedModel:
-    """A classifier of images: a backbone's image encoder, and one product."""
+    """A classifier: the product of a backbone's image features with class embeddings."""
 
     classes: Classes
     template: str
@@ -33,7 +33,7 @@ class AdaptedModel:
     logit_scale: float
     backbone: dict[str, str]  # name, model, tag, sha256 of the weights
     report: dict[str, Any]  # what was tried, how it was judged, what was kept
-    counts: pd.DataFrame  # a row a class
+    counts: pd.DataFrame  # one row per class
     made: dict[str, Any]  # provenance
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
@@ -45,8 +45,8 @@ class AdaptedModel:
 def write_adapted(model: AdaptedModel, folder: Path, card: str) -> None:
     """Write the files of an adapted folder.
 
-    The mark is written first, so that a folder left half-written is known as ours and may be
-    written again, and last once more, with the checksum of the rest.
+    The mark is written first, so that a half-written folder is known as ours and may be written
+    again. It is written once more at the end, with the checksum of the tensors.
     """
     write_json({KIND: MARKED_AS}, folder / MARK)
     tensors = {
@@ -73,15 +73,15 @@ def write_adapted(model: AdaptedModel, folder: Path, card: str) -> None:
 
 
 def read_adapted(folder: Path) -> AdaptedModel:
-    """Read an adapted folder; one that is not whole is an `InputError`."""
+    """Read an adapted folder; an incomplete one is an `InputError`."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; `ptnl adapt` makes it")
     again = f"run `ptnl adapt ... -o {folder}` again"
     require_ours(folder, MARK, MARKED_AS, "ptnl adapt")
-    said = read_json(folder / MARK)
-    if "sha256" not in said:
+    mark = read_json(folder / MARK)
+    if "sha256" not in mark:
         raise InputError(f"{folder}: is half-written; {again}")
-    if not (folder / TENSORS).is_file() or sha256(folder / TENSORS) != said["sha256"]:
+    if not (folder / TENSORS).is_file() or sha256(folder / TENSORS) != mark["sha256"]:
         raise InputError(f"{folder / TENSORS}: missing or not what {MARK} belongs to; {again}")
     try:
         tensors = load_file(folder / TENSORS)
@@ -89,14 +89,14 @@ def read_adapted(folder: Path) -> AdaptedModel:
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"{folder}: not readable ({error}); {again}") from error
     return AdaptedModel(
-        classes=Classes(said["classes"], said["words"]),
-        template=said["template"],
+        classes=Classes(mark["classes"], mark["words"]),
+        template=mark["template"],
         class_embeddings=tensors["class_embeddings"],
         zero_shot_embeddings=tensors["zero_shot_embeddings"],
         contexts=tensors["contexts"],
         logit_scale=float(tensors["logit_scale"]),
-        backbone=said["backbone"],
-        report=said["report"],
+        backbone=mark["backbone"],
+        report=mark["report"],
         counts=counts,
-        made=said["made_by"],
+        made=mark["made_by"],
     )

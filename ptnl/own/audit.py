@@ -1,4 +1,4 @@
-"""Audit the labels of a folder of images: from files to a folder of findings and a review page."""
+"""Audit the labels of a folder of images, and write a folder of findings with a review page."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,12 +30,12 @@ from ptnl.schemas import rows_of
 MARK, MARKED_AS = "audit.json", "ptnl audit"
 LABELS, SUMMARY, REVIEW = "labels.csv", "summary.md", "review.html"
 REVIEWED = 1000  # labels on the review page
-FEWEST_LABELS = 20  # each label is judged by what was learnt from the others
+FEWEST_LABELS = 20  # with fewer, there is too little to judge a label by
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit has come to."""
+    """The result of an audit."""
 
     findings: Findings
     report: dict[str, Any]
@@ -54,12 +54,12 @@ def audit(
 
     Parameters
     ----------
-    images : folder, at any depth
+    images : folder of images, which may be in subfolders
     labels : table of image and label, or "folders"
     out : folder for the findings; without it, nothing is written
-    classes : file of class names; without it, those that the labels name
-    template : hand-crafted prompt, {} the class
-    review : labels on the review page, the most doubtful ones
+    classes : file of class names; without it, the classes are those that the labels name
+    template : hand-crafted prompt, with {} for the class
+    review : how many labels, the most doubtful ones, are on the review page
     session : backbone, device, threads and cache
 
     Raises
@@ -113,7 +113,7 @@ def report_of(
     session: Session,
     template: str,
 ) -> dict[str, Any]:
-    """What the summary says of an audit, writable as JSON."""
+    """What the summary says of an audit, in a form that JSON can hold."""
     made = made_by("torch", "torchvision", "open_clip_torch", template=template)
     readable = set(images.names)
     labelled = set(labels.values())
@@ -139,7 +139,7 @@ def report_of(
 
 
 def summary(report: dict[str, Any], tables: Findings) -> str:
-    """What `ptnl audit` says in the end, and `summary.md`."""
+    """The text that `ptnl audit` prints at its end, and writes to `summary.md`."""
     rate, (low, high) = report["noise"]["rate"], report["noise"]["interval"]
     first = round(rate * report["labels"]) or 1
     found = tables.ranking.probability_wrong.head(first).sum()
@@ -174,8 +174,8 @@ def write_audit(
 ) -> None:
     """Write an audit's folder.
 
-    The mark is written first, so that a folder left half-written is known as ours and may be
-    written again, and last once more, with the report.
+    The mark is written first, so that a half-written folder is known as ours and may be written
+    again. It is written once more at the end, with the report.
     """
     write_json({KIND: MARKED_AS}, folder / MARK)
     tables = {**vars(result.findings), "labels": labels_table(labels)}
@@ -202,11 +202,11 @@ def read_audit(folder: Path) -> tuple[dict[str, Any], dict[str, str], pd.DataFra
 
 
 def labels_table(labels: dict[str, str]) -> pd.DataFrame:
-    """Labels as a table, in their order."""
+    """Labels as a table, in the same order."""
     return pd.DataFrame({"image": list(labels), "label": list(labels.values())})
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV into a folder of ours, whole or not at all."""
+    """Write a table as CSV into one of our folders, whole or not at all."""
     with atomic_path(path, replaces=True) as temporary:
         table.to_csv(temporary, index=False)

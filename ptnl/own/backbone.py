@@ -1,4 +1,4 @@
-"""The backbone that a command names: its files, found or fetched, and their checksums."""
+"""The files of the backbone that a command names: found or fetched, and their checksums."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,27 +23,27 @@ DEFAULT = "mini-rn"
 class BackboneFiles:
     """A CLIP model's files."""
 
-    name: str  # as the user said it
+    name: str  # as the user gave it
     config: Path
     weights: Path
-    model: str  # open_clip's name; that of the configuration for one that the package ships
-    tag: str  # open_clip's; empty for one that the package ships
+    model: str  # open_clip's name; for a shipped backbone, that of its configuration
+    tag: str  # of open_clip; empty for a shipped backbone
 
     @property
     def sha256(self) -> str:
-        """Of the weights."""
+        """The checksum of the weights."""
         return sha256(self.weights)
 
     def load(self, device: torch.device, precision: str) -> LoadedBackbone:
-        """The whole model."""
+        """Load the whole model."""
         return load_files(self.name, self.config, self.weights, device, precision)
 
     def load_text(self, device: torch.device, precision: str) -> TextBackbone:
-        """The text side alone."""
+        """Load only the text side."""
         return read_text_backbone(self.name, self.config, self.weights, device, precision)
 
     def identity(self, device: torch.device, precision: str) -> str:
-        """One name for all that decides an image's features."""
+        """A fingerprint of everything that an image's features depend on."""
         return fingerprint(
             self.sha256,
             sha256(self.config),
@@ -54,9 +54,9 @@ class BackboneFiles:
 
 
 def backbone_files(name: str, cache: Path) -> BackboneFiles:
-    """The files of a backbone: the package's own, the registry's, or MODEL:TAG of open_clip.
+    """The files of a backbone that is shipped, in the registry, or a MODEL:TAG of open_clip.
 
-    What is fetched stays in the folder `cache`. Raises `InputError` for an unknown name.
+    Fetched files stay in the folder `cache`. Raises `InputError` for an unknown name.
     """
     known = BACKBONES.get(name)
     if known is not None:

@@ -1,4 +1,4 @@
-"""Features by the content of image files: what was encoded once is never encoded again."""
+"""A cache of features by the content of image files, so that no file is encoded twice."""
 
 import hashlib
 import os
@@ -17,14 +17,14 @@ CREATE = """CREATE TABLE IF NOT EXISTS images (
     digest BLOB PRIMARY KEY, feature BLOB NOT NULL, width INTEGER NOT NULL,
     height INTEGER NOT NULL, mean REAL NOT NULL, spread REAL NOT NULL, thumbnail BLOB NOT NULL
 ) WITHOUT ROWID"""
-ASKED_AT_ONCE = 500  # digests in a query; SQLite takes 999 values or more
+ASKED_AT_ONCE = 500  # digests in a query; SQLite allows at least 999 values
 
 
 class Encoded(NamedTuple):
-    """What is kept of an image."""
+    """What the cache keeps of an image."""
 
     feature: np.ndarray  # (D) in float16, not normalised
-    width: int  # in pixels, as the file has them
+    width: int  # of the file's image, in pixels
     height: int
     mean: float  # of the prepared image, 0 to 255
     spread: float  # standard deviation of the prepared image
@@ -35,12 +35,12 @@ THUMBNAIL = 16
 
 
 def default_folder() -> Path:
-    """Where caches lie unless `--cache` names a folder."""
+    """The folder of caches, unless `--cache` names another."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ptnl" / "features"
 
 
 def digest_of(path: Path) -> bytes:
-    """The sha256 of a file's content; an `InputError` where it cannot be read."""
+    """The sha256 of a file's content; a file that cannot be read is an `InputError`."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
@@ -50,13 +50,13 @@ def digest_of(path: Path) -> bytes:
 
 @dataclass(frozen=True)
 class Cache:
-    """The images that one encoder has seen, in a file; several processes may use it at once."""
+    """A file with the images that one encoder has seen. Several processes may use it at once."""
 
     path: Path
     connection: sqlite3.Connection
 
     def find(self, digests: Sequence[bytes]) -> dict[bytes, Encoded]:
-        """Those of the images that are there, by their digests."""
+        """Digest -> image, for those of the images that are in the cache."""
         found = {}
         for first in range(0, len(digests), ASKED_AT_ONCE):
             part = digests[first : first + ASKED_AT_ONCE]
@@ -69,7 +69,7 @@ class Cache:
         return found
 
     def keep(self, encoded: dict[bytes, Encoded]) -> None:
-        """Add images; after this they outlive the process."""
+        """Add images, and write them to disk."""
         rows = [
             (digest, e.feature.tobytes(), *e[1:5], e.thumbnail.tobytes())
             for digest, e in encoded.items()

@@ -1,4 +1,4 @@
-"""What an adapted model's card and summary say, from its report. Pure."""
+"""The text of an adapted model's card and summary, from its report. Pure."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from huggingface_hub import ModelCard, ModelCardData
 from ptnl.own.adaptation import TITLES
 from ptnl.own.adapted import AdaptedModel
 
-# Licences of weights, by open_clip's tag; of other tags the card says that it does not know.
+# Licences of weights by open_clip's tag. For other tags, the card says that it is not known.
 LICENCES = {"openai": "mit"}
 SHIPPED_LICENCE = "mit"
 
 
 def verdict(report: dict[str, Any]) -> str:
-    """One sentence: what was kept, and why."""
+    """A sentence that says which model was kept, and why."""
     tried = TITLES[report["tried"]]
     if report["labelled"] == 0:
         return (
@@ -31,7 +31,7 @@ def verdict(report: dict[str, Any]) -> str:
 
 
 def quality_rows(report: dict[str, Any]) -> list[str]:
-    """Lines of a Markdown table: zero-shot and what was tried, cross-fitted."""
+    """Lines of a Markdown table: cross-fitted quality of zero-shot and of the tried model."""
     if not report["quality"]:
         return []
     lines = [
@@ -45,7 +45,7 @@ def quality_rows(report: dict[str, Any]) -> list[str]:
 
 
 def summary(report: dict[str, Any]) -> str:
-    """What `ptnl adapt` says in the end."""
+    """The text that `ptnl adapt` prints at its end."""
     lines = [
         f"{report['images']} images, {report['labelled']} of them labelled, "
         f"{report['classes']} classes",
@@ -62,7 +62,7 @@ def summary(report: dict[str, Any]) -> str:
 
 
 def model_card(model: AdaptedModel) -> str:
-    """The model card, as the Hugging Face Hub reads it."""
+    """The model card, in the Hugging Face Hub's format."""
     report, backbone = model.report, model.backbone
     is_shipped = not backbone["tag"]
     licence = SHIPPED_LICENCE if is_shipped else LICENCES.get(backbone["tag"])

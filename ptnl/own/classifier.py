@@ -1,4 +1,4 @@
-"""A scikit-learn classifier that tunes prompts on images, or on their features."""
+"""A scikit-learn classifier that tunes prompts on images or on their features."""
 
 from pathlib import Path
 from typing import Any, Self
@@ -23,19 +23,19 @@ from ptnl.own.prompts import SHOTS, RunPlan, ensembled, train
 
 
 class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn: no types
-    """Robust prompt tuning of a CLIP model: GCE, an ensemble of `runs` prompts.
+    """Robust prompt tuning of a CLIP model: an ensemble of `runs` prompts, trained with the GCE.
 
     Parameters
     ----------
     class_names : names in the order of the sorted labels; without them, the labels are the names
-    template : hand-crafted prompt, {} the class, of `zero_shot_embeddings_`
+    template : hand-crafted prompt for `zero_shot_embeddings_`, with {} for the class
     backbone : see `ptnl.own.backbone.backbone_files`
-    shots : images of a class that a prompt is tuned on
-    runs : prompts of the ensemble
+    shots : images per class that a prompt is tuned on
+    runs : prompts in the ensemble
     random_state : seed of the first run
     device : cpu, cuda or cuda:N
-    input : "images" (paths, PIL images, or a uint8 array (N, H, W, 3)), or "features", an array
-        (N, D) of the backbone's image features
+    input : "images" (paths, PIL images, or a uint8 array (N, H, W, 3)), or "features" (an array
+        (N, D) of the backbone's image features)
 
     Attributes
     ----------
@@ -82,9 +82,9 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         device = torch.device(self.device)
         backbone = backbone_files(self.backbone, default_folder()).load_text(device, "float32")
         classes = Classes.of(names)
-        everyone, nobody = np.arange(len(labels)), np.array([], dtype=np.int64)
+        all_rows, no_rows = np.arange(len(labels)), np.array([], dtype=np.int64)
         plans = [
-            RunPlan(seed, draw_per_class(labels, everyone, self.shots, seed, 0), nobody)
+            RunPlan(seed, draw_per_class(labels, all_rows, self.shots, seed, 0), no_rows)
             for seed in range(self.random_state, self.random_state + self.runs)
         ]
         unit = F.normalize(features.to(device), dim=-1)
@@ -104,12 +104,12 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely label (N) of images or features."""
-        chances = self.predict_proba(X)
-        labels: np.ndarray = self.classes_[chances.argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        labels: np.ndarray = self.classes_[best]
         return labels
 
     def _features(self, X: Any, y: Any) -> tuple[torch.Tensor, Any]:
-        """Features (N, D) in float32, and y as it was checked with them."""
+        """Check X and y as scikit-learn does; returns features (N, D) in float32, and y."""
         if self.input == "features":
             if y is None:
                 X = validate_data(self, X, reset=False, dtype=np.float32)

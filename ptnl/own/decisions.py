@@ -1,4 +1,4 @@
-"""What a review decided, applied to a copy of the labels. Pure but for reading the file."""
+"""The decisions of a review, applied to a copy of the labels. Pure except for reading a file."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,12 +10,12 @@ from ptnl.own.names import read_table
 from ptnl.schemas import rows_of
 
 COLUMNS = ("image", "label", "decision", "new_label")
-# keep and unsure leave a label as it is; suggestion and other give a new one; drop takes it out.
+# keep and unsure leave a label unchanged; suggestion and other give a new one; drop removes it.
 DECISIONS = ("keep", "suggestion", "other", "drop", "unsure")
 
 
 def read_decisions(path: Path, labels: dict[str, str], classes: list[str]) -> pd.DataFrame:
-    """The decisions, once each is about a label of this audit; else an `InputError`."""
+    """Read decisions; one that is not about a label of this audit is an `InputError`."""
     table = read_table(path)
     missing = [name for name in COLUMNS if name not in table]
     if missing:
@@ -28,7 +28,7 @@ def read_decisions(path: Path, labels: dict[str, str], classes: list[str]) -> pd
         raise InputError(f"{path}: row {place + 2} decides on {image!r} a second time")
     for number, row in enumerate(rows_of(table), start=2):
         if row.image not in labels:
-            raise InputError(f"{path}: row {number} names {row.image!r}, which the audit has not")
+            raise InputError(f"{path}: row {number} names {row.image!r}, which is not in the audit")
         if row.label != labels[row.image]:
             raise InputError(
                 f"{path}: row {number} was decided on the label {row.label!r}, but the audit's is "
@@ -36,17 +36,18 @@ def read_decisions(path: Path, labels: dict[str, str], classes: list[str]) -> pd
             )
         if row.decision not in DECISIONS:
             raise InputError(
-                f"{path}: row {number} decides {row.decision!r}, none of {', '.join(DECISIONS)}"
+                f"{path}: row {number} decides {row.decision!r}, which is not one of "
+                f"{', '.join(DECISIONS)}"
             )
         if row.decision in ("suggestion", "other") and row.new_label not in known:
             raise InputError(
-                f"{path}: row {number} gives the label {row.new_label!r}, none of the classes"
+                f"{path}: row {number} gives the label {row.new_label!r}, which is not a class"
             )
     return table
 
 
 def corrected(labels: dict[str, str], decisions: pd.DataFrame) -> dict[str, str]:
-    """The labels after the decisions, in their order."""
+    """The labels after the decisions, in the same order."""
     after = dict(labels)
     for row in rows_of(decisions):
         if row.decision in ("suggestion", "other"):

@@ -1,4 +1,4 @@
-"""Equal and nearly equal images. Pure."""
+"""Finding equal and nearly equal images. Pure."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-# Images are nearly equal if their features are as good as parallel and their thumbnails differ by
-# so many of 255 grey levels on average.
+# Images are nearly equal if the cosine similarity of their features is at least SIMILARITY, and if
+# their thumbnails differ by at most GREY_LEVELS of 255 on average.
 SIMILARITY, GREY_LEVELS = 0.99, 2.0
 
 
 def copies(digests: Sequence[bytes]) -> np.ndarray:
-    """Group (N) of each image; images whose files are equal share one."""
+    """The group (N) of each image; images with equal files are in the same group."""
     numbers = {digest: number for number, digest in enumerate(dict.fromkeys(digests))}
     return np.array([numbers[digest] for digest in digests])
 
@@ -26,7 +26,7 @@ def duplicate_pairs(
 ) -> pd.DataFrame:
     """Pairs of equal or nearly equal images: columns first, second (positions) and kind.
 
-    Equal files are found wherever they are; nearly equal images among the nearest neighbours.
+    Equal files are found among all images, nearly equal ones only among nearest neighbours.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def duplicate_pairs(
 
 
 def groups(pairs: pd.DataFrame, images: int) -> np.ndarray:
-    """Group (N) of each image; those that pairs connect share one."""
+    """The group (N) of each image; images that pairs connect are in the same group."""
     edges = (np.ones(len(pairs)), (pairs["first"].to_numpy(), pairs["second"].to_numpy()))
     return connected_components(coo_array(edges, shape=(images, images)), directed=False)[1]
 

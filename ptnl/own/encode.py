@@ -1,4 +1,4 @@
-"""Features of the user's images, from the cache or encoded, in flat memory."""
+"""Features of the user's images, from the cache or encoded, with bounded memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from ptnl.features.encode import ImageEncoder, prepared, stacked
 from ptnl.features.images import Item, Result, computed_ahead, read_pixels
 from ptnl.own.cache import THUMBNAIL, Cache, Encoded, digest_of
 
-CHUNK = 1024  # images between two commits of the cache: what a killed call does again at most
+CHUNK = 1024  # images between two commits of the cache; a killed call loses at most so many
 
 
 @dataclass(frozen=True)
 class Part:
-    """Consecutive images, those that could be read."""
+    """The readable ones among some consecutive images."""
 
     rows: np.ndarray  # (n) positions among all images
     digests: list[bytes]  # n
@@ -45,7 +45,7 @@ class Images:
 def parts(
     paths: Sequence[Path], encoder: ImageEncoder, cache: Cache, threads: int
 ) -> Iterator[Part]:
-    """The images in order, part by part; each part is in the cache once it is given."""
+    """Yield the images in order, part by part; a part is in the cache before it is yielded."""
     with tqdm(total=len(paths), unit=" images", mininterval=1) as progress:
         for first in range(0, len(paths), CHUNK):
             part = paths[first : first + CHUNK]
@@ -56,9 +56,9 @@ def parts(
 def read_all(
     folder: Path, names: Sequence[str], encoder: ImageEncoder, cache: Cache, threads: int
 ) -> Images:
-    """All images of a folder; those that cannot be read are set aside, with the reason.
+    """Read all images of a folder; those that cannot be read are listed with the reason.
 
-    Raises `InputError` where none can be read.
+    Raises `InputError` if none can be read.
     """
     features = np.empty((len(names), encoder.dimension), np.float16)
     thumbnails = np.empty((len(names), THUMBNAIL, THUMBNAIL), np.uint8)
@@ -122,7 +122,7 @@ def _encoded(
     unreadable: dict[int, str],
     first: int,
 ) -> dict[bytes, Encoded]:
-    """Encode the images that the cache does not have, and keep them there."""
+    """Encode the images that are not in the cache, and add them."""
     size, preprocess = encoder.backbone.image_size, encoder.backbone.preprocess
 
     def read(path: Path) -> tuple[tuple[int, int], Tensor]:
@@ -160,7 +160,7 @@ def _encoded(
 
 
 def _caught(function: Callable[[Item], Result]) -> Callable[[Item], Result | InputError]:
-    """The function, giving an `InputError` back instead of raising it."""
+    """The same function, which returns an `InputError` instead of raising it."""
 
     def call(item: Item) -> Result | InputError:
         try:

@@ -1,4 +1,4 @@
-"""An audit's labels in the formats of other tools, with its suggestions where they have a place."""
+"""An audit's labels in the formats of other tools, with suggestions if a format has them."""
 
 import json
 from collections.abc import Callable
@@ -20,15 +20,15 @@ from ptnl.provenance import commit
 
 @dataclass(frozen=True)
 class Labelled:
-    """What is exported."""
+    """The labels that are exported."""
 
     images: Path  # the user's folder
-    labels: dict[str, str]  # corrected where they were
+    labels: dict[str, str]  # after corrections, if there were any
     classes: list[str]
     ranking: pd.DataFrame  # by image: suggested, probability_wrong
 
     def suggestion(self, image: str) -> tuple[str, float] | None:
-        """The suggested label and its score, where the given label still stands and is doubted."""
+        """The suggested label and its score, if the given label is unchanged and doubtful."""
         if image not in self.ranking.index:
             return None
         row: Any = self.ranking.loc[image]
@@ -38,7 +38,7 @@ class Labelled:
 
 
 def export(kind: str, folder: Path, corrected: Path) -> str:
-    """Write the labels of an audit's folder in a format of `FORMATS`, below it; says where."""
+    """Write an audit's labels in a format of `FORMATS`, below its folder; returns the next step."""
     report, labels, ranking = read_audit(folder)
     images = Path(report["folder"])
     if not images.is_dir():
@@ -51,9 +51,9 @@ def export(kind: str, folder: Path, corrected: Path) -> str:
 
 
 def label_studio(labelled: Labelled, out: Path) -> str:
-    """Tasks of Label Studio with annotations and predictions, and its labelling configuration.
+    """Write Label Studio's tasks with annotations and predictions, and a labelling configuration.
 
-    Images are named as its local storage serves them, below the folder that holds theirs.
+    Images are named as Label Studio's local storage serves them, from the parent of their folder.
     """
     choices = ET.Element("View")
     ET.SubElement(choices, "Image", name="image", value="$image")
@@ -89,9 +89,9 @@ def label_studio(labelled: Labelled, out: Path) -> str:
 
 
 def cvat(labelled: Labelled, out: Path) -> str:
-    """Annotations in "CVAT for images 1.1": a tag an image, and a link to the images beside them.
+    """Write "CVAT for images 1.1": annotations with a tag per image, and a link to the images.
 
-    CVAT needs the annotations alone; Datumaro, which reads its format, looks for the images too.
+    CVAT needs only the annotations, but Datumaro, which reads its format, needs the images, too.
     """
     root = ET.Element("annotations")
     ET.SubElement(root, "version").text = "1.1"
@@ -114,7 +114,7 @@ def cvat(labelled: Labelled, out: Path) -> str:
 
 
 def link_folder(link: Path, folder: Path) -> None:
-    """Make a link to a folder unless it is there; `InputError` where something else is."""
+    """Make a link to a folder unless it exists; anything else in its place is an `InputError`."""
     if link.is_symlink() and link.readlink() == folder:
         return
     if link.is_symlink() or link.exists():
@@ -123,7 +123,7 @@ def link_folder(link: Path, folder: Path) -> None:
 
 
 def fiftyone(labelled: Labelled, out: Path) -> str:
-    """Samples of FiftyOne: the label as ground_truth, a doubted one's suggestion beside it."""
+    """Write FiftyOne's samples, with the label as ground_truth, and with suggestions."""
     samples = []
     for image, label in labelled.labels.items():
         sample = {
@@ -142,9 +142,9 @@ def fiftyone(labelled: Labelled, out: Path) -> str:
 
 
 def image_folder(labelled: Labelled, out: Path) -> str:
-    """One folder per class, of links to the images."""
+    """Make one folder per class, with links to the images."""
     for path in list(out.rglob("*")):
-        if path.is_symlink() and path.readlink().is_relative_to(labelled.images):  # made earlier
+        if path.is_symlink() and path.readlink().is_relative_to(labelled.images):  # an old link
             path.unlink()
     for name in labelled.classes:
         if name in (".", "..") or "/" in name or "\0" in name:

@@ -1,4 +1,4 @@
-"""Two estimates of an image's class from the other images: nearest neighbours and a classifier.
+"""Two estimates of an image's class from other images: nearest neighbours, and a classifier.
 
 Both learn from soft labels (N, C), and neither uses the label of the image that it judges.
 """
@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ptnl.training.lbfgs import minimise
 
-NEIGHBOURS = 10  # as SimiFeat has it (Zhu et al. 2022)
-SMOOTHING = 0.1  # votes that every class has for nothing, so that no logarithm is infinite
-BLOCK_BYTES = 2**27  # of similarities at once
+NEIGHBOURS = 10  # as in SimiFeat (Zhu et al. 2022)
+SMOOTHING = 0.1  # votes added to every class, so that no logarithm is infinite
+BLOCK_BYTES = 2**27  # memory for similarities that are computed at once
 # Inverse strength of the L2 penalty on unit features. CLIP's published probe has 0.316 on features
 # of norm 10, which is about the same.
 INVERSE_PENALTY = 30.0
@@ -38,7 +38,7 @@ def nearest_neighbours(unit: Tensor, count: int) -> tuple[np.ndarray, np.ndarray
 
 
 def neighbour_votes(neighbours: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Shares of the votes (N, C) that the neighbours (N, k) of each image give to each class."""
+    """Shares (N, C) of the votes that each image's neighbours (N, k) give to the classes."""
     votes = np.full(targets.shape, SMOOTHING)
     for column in neighbours.T:
         votes += targets[column]
@@ -49,10 +49,10 @@ def neighbour_votes(neighbours: np.ndarray, targets: np.ndarray) -> np.ndarray:
 def fit_residual(
     features: Tensor, base: Tensor, loss: Callable[[Tensor], Tensor]
 ) -> tuple[Tensor, float]:
-    """Weights (C, D) and gain of the classifier gain * base + features @ weights.T.
+    """Fit the classifier gain * base + features @ weights.T; weights (C, D), and the gain.
 
-    It starts at the prediction of the class names (`base`, gain 1), and an L2 penalty keeps it near
-    there unless the images contradict it: a probe whose prior is the prompt.
+    It starts at the predictions by class names (`base`, with gain 1). An L2 penalty keeps it near
+    them unless the images contradict, so it is a linear probe whose prior is the prompt.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def soft_cross_entropy(targets: Tensor) -> Callable[[Tensor], Tensor]:
 def cross_fitted_residual(
     features: Tensor, base: Tensor, targets: Tensor, fold: np.ndarray
 ) -> np.ndarray:
-    """Log-probabilities (N, C), each image's from a residual classifier of the other folds."""
+    """Log-probabilities (N, C); those of an image are from a classifier fitted on other folds."""
     judged = torch.empty_like(base, dtype=torch.float64)
     for number in np.unique(fold):
         seen = torch.from_numpy(fold != number).to(base.device)

@@ -1,4 +1,4 @@
-"""What an audit finds, as tables: the labels to look at first, and the kind of noise. Pure."""
+"""The tables of an audit: which labels to look at first, and what kind of noise there is. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from ptnl.own.duplicates import conflicting, duplicate_pairs, groups
 from ptnl.own.encode import Images
 from ptnl.own.label_scores import LabelScores
 
-# What makes an image worth a look by itself: the prepared image's grey levels, 0 to 255, and the
-# file's shorter side as a share of the encoder's input.
+# Below these, an image is worth a look: standard deviation and mean of the prepared image's grey
+# levels (0 to 255), and the file's shorter side as a share of the encoder's input.
 BLANK_SPREAD, DARK_MEAN, TINY_SHARE = 2.0, 16.0, 0.25
-LEAST_TRANSITION = 0.5  # labels that a row of the transition table stands for at least
+LEAST_TRANSITION = 0.5  # smallest expected number of labels in a row of the transition table
 
 
 @dataclass(frozen=True)
 class Findings:
     """The tables of an audit."""
 
-    ranking: pd.DataFrame  # a row a label, the first to look at first
-    transitions: pd.DataFrame  # a row a pair of classes between which labels went wrong
-    effort: pd.DataFrame  # what looking at so many images is expected to find
-    duplicates: pd.DataFrame  # a row a pair of equal or nearly equal images
+    ranking: pd.DataFrame  # one row per label, in the order in which to look at them
+    transitions: pd.DataFrame  # one row per pair of a true class and a wrong label
+    effort: pd.DataFrame  # how many wrong labels looking at n images is expected to find
+    duplicates: pd.DataFrame  # one row per pair of equal or nearly equal images
     looks: pd.DataFrame  # blank, tiny and dark images
 
 
@@ -36,12 +36,12 @@ def findings(
     scores: LabelScores,
     input_size: int,
 ) -> Findings:
-    """The tables of an audit.
+    """Make the tables of an audit.
 
     Parameters
     ----------
-    rows : (N) positions of the labelled images among all
-    labels : (N), of these
+    rows : (N) positions of the labelled images among all images
+    labels : (N), their labels
     names : C class names
     input_size : side of the encoder's input in pixels
     """
@@ -69,7 +69,7 @@ def ranking(
     scores: LabelScores,
     conflicts: np.ndarray,
 ) -> pd.DataFrame:
-    """Every label, the most doubtful first; before them, equal images with different labels."""
+    """All labels: first those of equal images with different labels, then the most doubtful."""
     others = scores.posterior.copy()
     others[np.arange(len(labels)), labels] = -1
     named = np.array(names, dtype=object)
@@ -95,7 +95,7 @@ def look_order(right: np.ndarray, conflicts: np.ndarray) -> np.ndarray:
 
 
 def effort(right: np.ndarray, conflicts: np.ndarray) -> pd.DataFrame:
-    """Expected wrong labels among the first n, at up to a hundred n."""
+    """How many wrong labels are expected among the first n, for up to a hundred n."""
     wrong = (1 - right)[look_order(right, conflicts)]
     found = wrong.cumsum()
     looked = np.unique(np.linspace(1, len(wrong), min(100, len(wrong))).round().astype(int))
@@ -109,10 +109,10 @@ def effort(right: np.ndarray, conflicts: np.ndarray) -> pd.DataFrame:
 
 
 def transitions(posterior: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
-    """How often images of one class bear the label of another, with 95 % intervals.
+    """How often images of one class have the label of another, with 95 % intervals.
 
-    Counts are sums of probabilities (N, C) of the true class; the intervals are Jeffreys', of a
-    binomial share with such counts.
+    Counts are sums of the probabilities (N, C) of true classes. The intervals are Jeffreys
+    intervals of a binomial share with these counts.
     """
     size = len(names)
     counts = np.zeros((size, size))  # true class, given label
@@ -135,7 +135,7 @@ def transitions(posterior: np.ndarray, labels: np.ndarray, names: Sequence[str])
 
 
 def looks(images: Images, input_size: int) -> pd.DataFrame:
-    """Blank, dark and tiny images; an image that is two of these is named as the first."""
+    """Blank, dark and tiny images; an image to which several apply is called by the first."""
     mean, spread = images.light.T
     found = np.select(
         [

@@ -8,7 +8,7 @@ FOLDS = 5
 
 
 def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Folds (N), 0 to `folds` - 1, over which every class is spread as evenly as it can be."""
+    """Folds (N), 0 to `folds` - 1, over which every class is spread as evenly as possible."""
     fold = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
         stream = random_stream("own_folds", seed, int(label))
@@ -18,7 +18,7 @@ def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
 
 
 def draw_per_class(labels: np.ndarray, rows: np.ndarray, shots: int, *seeds: int) -> np.ndarray:
-    """Up to `shots` of the rows of every label, at random, in the order of their labels."""
+    """Up to `shots` random rows of every label, in the order of the labels."""
     drawn = []
     for label in np.unique(labels[rows]):
         stream = random_stream("own_shots", int(label), *seeds)

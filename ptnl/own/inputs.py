@@ -1,4 +1,4 @@
-"""Reading the user's images and labels from a folder and a table. Nothing there is written."""
+"""Reading the user's images and labels from a folder and a table; both stay unchanged."""
 
 import os
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from ptnl.errors import InputError, closed_folder
 from ptnl.own.names import Classes, checked_names, read_table
 
 UNLABELLED = -1
-FROM_FOLDERS = "folders"  # what `--labels` says where the images lie in one folder per class
+FROM_FOLDERS = "folders"  # the value of `--labels` if images are in one folder per class
 
 
 def list_images(folder: Path) -> list[str]:
-    """Images at any depth below a folder, by name, as paths below it; hidden ones are left out."""
+    """Images in a folder and its subfolders, as sorted paths below it, without hidden ones."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     images = []
@@ -40,10 +40,11 @@ def _refuse(error: OSError) -> None:
 
 
 def read_labels(source: str, folder: Path, images: Sequence[str]) -> dict[str, str]:
-    """Image -> class name, from a table, or from the images' folders where `source` says so.
+    """Image -> class name, from a table, or from the images' folders if `source` says so.
 
-    The table has the columns image and class_name or, without it, label; an empty label is none.
-    Raises `InputError` where it names an image that is not in the folder, or one twice.
+    The table has the columns image and class_name or, without the latter, label; images with an
+    empty label have none. Raises `InputError` if the table names an image that is not in the
+    folder, or one twice.
     """
     if source == FROM_FOLDERS:
         loose = [image for image in images if "/" not in image]
@@ -83,7 +84,7 @@ def classes_of(labels: dict[str, str], source: str) -> Classes:
 def label_numbers(
     labels: dict[str, str], images: Sequence[str], classes: Classes, source: str
 ) -> np.ndarray:
-    """Labels (N) as positions among the classes, `UNLABELLED` where there is none."""
+    """Labels (N) as positions among the classes; `UNLABELLED` for images without a label."""
     position = {name: number for number, name in enumerate(classes.names)}
     unknown = [(image, label) for image, label in labels.items() if label not in position]
     if unknown:

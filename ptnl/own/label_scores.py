@@ -1,4 +1,4 @@
-"""The probability that each given label is right: prompts, neighbours and a model of the noise."""
+"""The probability that each label is right, from prompts, neighbours and a model of the noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,18 +31,18 @@ from ptnl.text import encode_texts
 from ptnl.training.lbfgs import minimise
 from ptnl.training.tuning import cosine_logits
 
-ROUNDS = 3  # of: labels corrected, then neighbours and classifier learnt from them
+ROUNDS = 3  # in each, labels become distributions from which neighbours and a classifier learn
 SEEDS = (1, 2)
 
 
 @dataclass(frozen=True)
 class LabelScores:
-    """What is known of N labels, none of it from the image's own label but the last step."""
+    """What is known of N labels. An image's own label enters only `right` and `posterior`."""
 
     right: np.ndarray  # (N) probability that the given label is right
-    posterior: np.ndarray  # (N, C) probabilities of the true class, the given label considered
-    beliefs: np.ndarray  # (N, C) the same without the given label
-    prompt_margins: np.ndarray  # (N) margins of cross-fitted prompts, over folds, seeds and epochs
+    posterior: np.ndarray  # (N, C) probabilities of the true class, given the label
+    beliefs: np.ndarray  # (N, C) the same without knowing the label
+    prompt_margins: np.ndarray  # (N) mean margins of cross-fitted prompts over seeds and epochs
     zero_shot: np.ndarray  # (N, C) log-probabilities
     neighbours: np.ndarray  # (N, k) positions of the nearest images
     similarities: np.ndarray  # (N, k) their cosine similarities
@@ -60,16 +60,17 @@ def score_labels(
 ) -> LabelScores:
     """Score every given label.
 
-    What the names say is the mean log-probability of zero-shot and of cross-fitted robust prompts.
-    From there it goes in rounds, as an EM algorithm: the shares of right, random and confused
-    labels are estimated (`ptnl.own.noise_model`); each label becomes a distribution over classes;
-    neighbours and a classifier learn from these, the classifier cross-fitted; and both together
-    are the next belief, weighted such that the given labels become most likely.
+    The first belief about the true classes comes from class names: the mean log-probability of
+    zero-shot and of cross-fitted robust prompts. Rounds like those of an EM algorithm follow. The
+    shares of right, random and confused labels are estimated (`ptnl.own.noise_model`). Each label
+    becomes a distribution over classes. Neighbours and a cross-fitted classifier learn from these
+    distributions. Both together are the next belief, with the weights for which the given labels
+    are most likely.
 
     Parameters
     ----------
     features : (N, D), on the backbone's device
-    labels : (N), positions among the classes, all given
+    labels : (N), positions among the classes; no image is without a label
     """
     unit = F.normalize(features.float(), dim=-1)
     text = encode_texts(backbone.tower, classes.texts(template))
@@ -107,9 +108,9 @@ def score_labels(
 def pooled(opinions: Sequence[np.ndarray], likelihoods: np.ndarray) -> np.ndarray:
     """Beliefs (N, C) from the weighted sum of log-probabilities (N, C).
 
-    The weights, none below zero, are those with which the given labels are most likely.
+    The weights are not negative, and are those for which the given labels are most likely.
 
-    likelihoods : (N, C) probability of each given label, were c the true class
+    likelihoods : (N, C) probability of each given label if c is the true class
     """
     experts = torch.from_numpy(np.stack(opinions))
     given = torch.from_numpy(likelihoods)

@@ -1,4 +1,4 @@
-"""How good predictions are, against whatever labels there are. Pure."""
+"""The quality of predictions, measured on the labels that there are. Pure."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ NORMAL_95 = 1.96
 
 @dataclass(frozen=True)
 class Quality:
-    """Of predictions for labelled images, in percent."""
+    """The quality of predictions for labelled images, in percent."""
 
     top1: float
     macro_recall: float  # mean over the classes that have labelled images
@@ -19,8 +19,8 @@ class Quality:
 
 def quality(probabilities: np.ndarray, labels: np.ndarray) -> Quality:
     """Top-1 accuracy, macro recall and calibration error of probabilities (N, C), labels (N)."""
-    guess, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    is_right = guess == labels
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    is_right = predicted == labels
     recalls = [is_right[labels == label].mean() for label in np.unique(labels)]
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     gaps = [

@@ -1,4 +1,4 @@
-"""The user's classes: their names, and the words that stand for them in prompts."""
+"""The user's classes: their names, and the words for them in prompts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +13,14 @@ DEFAULT_TEMPLATE = "a photo of a {}."
 
 @dataclass(frozen=True)
 class Classes:
-    """C classes in order, and what stands for each in a template, such as "crane, a bird"."""
+    """C classes in order: their names, and the words for them in prompts ("crane, a bird")."""
 
     names: list[str]
     words: list[str]
 
     @classmethod
     def of(cls, names: list[str]) -> "Classes":
-        """Classes whose names speak for themselves."""
+        """Classes whose names are used in prompts as they are."""
         return cls(list(names), [spoken(name) for name in names])
 
     def texts(self, template: str) -> list[str]:
@@ -29,7 +29,7 @@ class Classes:
 
 
 def check_template(template: str) -> str:
-    """The template, once it holds {} exactly once and no other brace."""
+    """Check that a template holds {} exactly once and no other brace; returns it."""
     if template.count("{}") != 1 or set("{}") & set(template.replace("{}", "")):
         raise InputError(
             f"--template {template!r} does not hold {{}}, the place of the class name, exactly once"
@@ -38,9 +38,9 @@ def check_template(template: str) -> str:
 
 
 def read_classes(path: Path) -> Classes:
-    """Classes from a text file, one name a line, or from a CSV with the columns class and prompt.
+    """Read classes from a text file, one name per line, or a CSV with columns class and prompt.
 
-    Raises `InputError` where a name is empty or repeated, or where there are fewer than two.
+    Raises `InputError` if a name is empty or repeated, or if there are fewer than two.
     """
     if path.suffix.lower() == ".csv":
         table = read_table(path)
@@ -62,7 +62,7 @@ def read_classes(path: Path) -> Classes:
 
 
 def checked_names(names: list[str], where: str) -> list[str]:
-    """The names, once each is there, once, and there are two or more."""
+    """Check that names are not empty, not repeated, and at least two; returns them."""
     for row, name in enumerate(names, start=1):
         if not name:
             raise InputError(f"{where}: the class name in row {row} is empty")
@@ -75,18 +75,18 @@ def checked_names(names: list[str], where: str) -> list[str]:
 
 
 def check_is_there(path: Path) -> None:
-    """An `InputError` where there is no such file."""
+    """Raise an `InputError` if there is no such file."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A CSV or Parquet file whose cells are all text; an empty cell is an empty string."""
+    """Read a CSV or Parquet file with all cells as text; an empty cell is an empty string."""
     check_is_there(path)
     try:
         if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path).astype(object).fillna("").astype(str)
-        # Names such as 007, NA or None are names.
+        # So that names such as 007, NA or None stay as they are.
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as CSV or Parquet ({error})") from error

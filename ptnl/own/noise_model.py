@@ -1,10 +1,9 @@
-"""How labels go wrong: at random, or to the class that an image is most easily taken for. Pure.
+"""A model of wrong labels: they are random, or that of a class which the image resembles. Pure.
 
-Given what is believed of the images' true classes (N, C), each given label is one of three things:
-right, with probability `right`; drawn uniformly from the other classes, with probability `uniform`;
-or drawn from the classes that the image resembles, with probability `confused`. The three shares
-are estimated from the labels themselves, by maximum likelihood. Nothing knows which labels are
-wrong.
+Given beliefs about the images' true classes (N, C), each given label is one of three things: right,
+with probability `right`; drawn uniformly from the other classes, with probability `uniform`; or
+drawn from the classes that the image resembles, with probability `confused`. The three shares are
+estimated from the labels themselves, by maximum likelihood, without knowing which labels are wrong.
 """
 
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ import numpy as np
 
 from ptnl.machine.random_streams import random_stream
 
-# How sharply wrong labels favour the most similar class; the likelihood chooses. 1: in proportion
-# to the probabilities.
+# How strongly confused labels favour the most similar class; the likelihood decides which value is
+# used. With 1, they are in proportion to the probabilities.
 SHARPNESSES = (1.0, 2.0, 4.0)
-STEPS = 200  # of the EM algorithm for three shares
-RESAMPLED_STEPS = 30  # where it starts at the shares of the whole
+STEPS = 200  # of the EM algorithm for the three shares
+RESAMPLED_STEPS = 30  # fewer, because resampled images start at the shares of all images
 BOOTSTRAPS = 200
 TINY = 1e-12
 
@@ -38,22 +37,22 @@ class LabelNoise:
 
 
 def confusions(resemblance: np.ndarray, labels: np.ndarray, sharpness: float) -> np.ndarray:
-    """Probability (N, C) that an image of class c that is taken for another gets its given label.
+    """Probability (N, C) of the given label if the image is of class c and its label is confused.
 
-    resemblance : log-probabilities (N, C) of what the images look like
+    resemblance : log-probabilities (N, C) of the classes that the images resemble
     """
     rows = np.arange(len(labels))
     sharpened = sharpness * resemblance
     sharpened = np.exp(sharpened - sharpened.max(axis=1, keepdims=True))
     shares = sharpened / sharpened.sum(axis=1, keepdims=True)
-    others = np.maximum(1 - shares, TINY)  # what is left to all classes but c
+    others = np.maximum(1 - shares, TINY)  # the shares of all classes except c
     taken = np.minimum(shares[rows, labels][:, None] / others, 1)
     taken[rows, labels] = 0
     return np.asarray(taken)
 
 
 def _parts(beliefs: np.ndarray, taken: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Likelihoods (N, 3) of the given labels, were all right, all uniform, or all confused."""
+    """Likelihoods (N, 3) of the given labels if all were right, all uniform, or all confused."""
     right = beliefs[np.arange(len(labels)), labels]
     uniform = (1 - right) / (beliefs.shape[1] - 1)
     return np.stack([right, uniform, (beliefs * taken).sum(axis=1)], axis=1)
@@ -71,7 +70,7 @@ def _shares(
 
 
 def fit_noise(beliefs: np.ndarray, resemblance: np.ndarray, labels: np.ndarray) -> LabelNoise:
-    """The noise that explains the given labels (N) best."""
+    """Estimate the noise that explains the given labels (N) best."""
     best: LabelNoise | None = None
     best_likelihood = -np.inf
     for sharpness in SHARPNESSES:
@@ -87,7 +86,7 @@ def fit_noise(beliefs: np.ndarray, resemblance: np.ndarray, labels: np.ndarray) 
 
 
 def label_likelihoods(noise: LabelNoise, resemblance: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Probability (N, C) of each given label, were c the image's true class."""
+    """Probability (N, C) of each given label if c is the image's true class."""
     classes = resemblance.shape[1]
     taken = confusions(resemblance, labels, noise.sharpness)
     likelihood = noise.uniform / (classes - 1) + noise.confused * taken
@@ -96,7 +95,7 @@ def label_likelihoods(noise: LabelNoise, resemblance: np.ndarray, labels: np.nda
 
 
 def posteriors(beliefs: np.ndarray, likelihoods: np.ndarray) -> np.ndarray:
-    """Probabilities (N, C) of the true classes, the given labels considered."""
+    """Probabilities (N, C) of the true classes, given the labels."""
     joint = beliefs * likelihoods
     return np.asarray(joint / np.maximum(joint.sum(axis=1, keepdims=True), TINY))
 
@@ -104,9 +103,9 @@ def posteriors(beliefs: np.ndarray, likelihoods: np.ndarray) -> np.ndarray:
 def rate_interval(
     beliefs: np.ndarray, resemblance: np.ndarray, labels: np.ndarray, noise: LabelNoise
 ) -> tuple[float, float]:
-    """95 % interval of the share of wrong labels, over resampled images.
+    """95 % interval of the share of wrong labels, from resampled images.
 
-    It holds what the sample leaves open, and not what the model of the noise may have wrong.
+    It covers the uncertainty due to sampling, but not errors of the model of the noise.
     """
     parts = _parts(beliefs, confusions(resemblance, labels, noise.sharpness), labels)
     start = np.maximum([noise.right, noise.uniform, noise.confused], 1e-3)

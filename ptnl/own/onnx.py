@@ -1,4 +1,4 @@
-"""An adapted model as one ONNX graph: the image encoder and one product, checked against torch."""
+"""An adapted model as one ONNX graph, image encoder included; its results are checked by torch."""
 
 import warnings
 from collections.abc import Iterator
@@ -45,10 +45,10 @@ class Exported(nn.Module):
 
 
 def export_onnx(model: AdaptedModel, backbone: LoadedBackbone, out: Path) -> float:
-    """Write `out` (ONNX) and beside it what prepares images for it (JSON).
+    """Write `out` (ONNX), and beside it how images are to be prepared (JSON).
 
-    Returns the largest difference to torch's probabilities, as onnxruntime computes them.
-    Raises `InputError` where the packages are missing or the two differ.
+    Returns the largest difference between the probabilities of onnxruntime and torch. Raises
+    `InputError` if the two differ by more than `TOLERANCE`, or if packages are missing.
     """
     try:
         import onnx  # noqa: F401
@@ -62,7 +62,7 @@ def export_onnx(model: AdaptedModel, backbone: LoadedBackbone, out: Path) -> flo
     size = backbone.image_size
     pixels = torch.zeros(2, 3, size, size, dtype=torch.uint8)
     with atomic_path(out) as temporary:
-        # The tracer warns of every shape that it takes for a constant; the check below decides.
+        # The tracer warns of every shape that it takes as constant; the check below would show it.
         with torch.inference_mode(), plain_attention(), warnings.catch_warnings(action="ignore"):
             torch.onnx.export(
                 module,
@@ -97,7 +97,7 @@ def export_onnx(model: AdaptedModel, backbone: LoadedBackbone, out: Path) -> flo
 
 @contextmanager
 def plain_attention() -> Iterator[None]:
-    """Without torch's fused attention of inference, an operator that ONNX does not have."""
+    """Switch off torch's fused attention for inference, an operator that ONNX does not have."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -107,7 +107,7 @@ def plain_attention() -> Iterator[None]:
 
 
 def _difference(module: nn.Module, session: "InferenceSession", size: int) -> float:
-    """The largest difference of probabilities on random images, over several batch sizes."""
+    """The largest difference of probabilities, for random images in batches of several sizes."""
     stream, apart = np.random.default_rng(0), 0.0
     for images in CHECKED:
         pixels = stream.integers(0, 256, size=(images, 3, size, size), dtype=np.uint8)

@@ -1,17 +1,17 @@
-"""The folders that commands write: never among the images, never over somebody else's files."""
+"""The folders that commands write: never among the images, and never over the user's files."""
 
 from pathlib import Path
 
 from ptnl.errors import InputError
 from ptnl.io import read_json
 
-KIND = "kind"  # the key of a mark that says what a folder is
+KIND = "kind"  # the key in a folder's mark that says what the folder is
 
 
 def claim(out: Path, mark: str, kind: str, images: Path | None = None) -> Path:
-    """The folder `out`, made if missing, once it is ours to write: empty, or with our mark.
+    """Make the folder `out` or check that we may write to it: it is empty or has our mark.
 
-    Raises `InputError` where it holds files of somebody else's, or lies among the user's images.
+    Raises `InputError` if it holds other files, or lies among the user's images.
     """
     if images is not None and out.resolve().is_relative_to(images.resolve()):
         raise InputError(f"{out}: lies in your folder of images; give a folder outside it")
@@ -26,14 +26,14 @@ def claim(out: Path, mark: str, kind: str, images: Path | None = None) -> Path:
 
 
 def is_ours(mark: Path, kind: str) -> bool:
-    """Whether a folder's mark says that we made it."""
+    """Whether a mark says that we made the folder, and of this kind."""
     if not mark.is_file():
         return False
     try:
-        said = read_json(mark)
+        content = read_json(mark)
     except InputError:
         return False
-    return isinstance(said, dict) and said.get(KIND) == kind
+    return isinstance(content, dict) and content.get(KIND) == kind
 
 
 def require_ours(folder: Path, mark: str, kind: str, command: str) -> None:

@@ -1,4 +1,4 @@
-"""Predict the classes of a folder of images with an adapted model, in flat memory."""
+"""Predict the classes of a folder of images with an adapted model, with bounded memory."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,10 @@ FIRST_COLUMNS = ["image", "class_1", "probability_1"]
 
 @dataclass(frozen=True)
 class Predictions:
-    """The most likely classes of every readable image, and the others with what is wrong."""
+    """The most likely classes of every readable image, and the images that cannot be read."""
 
     table: pd.DataFrame  # image, class_1, probability_1, class_2, ...
-    unreadable: dict[str, str]
+    unreadable: dict[str, str]  # image -> what is wrong
 
 
 def predict(
@@ -33,12 +33,12 @@ def predict(
     top: int = TOP,
     session: Session | None = None,
 ) -> Predictions:
-    """The `top` classes of every image below a folder, with probabilities.
+    """Predict the `top` most likely classes of every image below a folder, with probabilities.
 
-    A call that was stopped goes on where it was: what is encoded lies in the cache. Nothing but
-    the predictions stays in memory. `out` is a CSV or Parquet file.
+    A call that was stopped is continued, because encoded images are in the cache. Only the
+    predictions stay in memory. `out` is a CSV or Parquet file.
 
-    Raises `InputError` where the folder, the model or the backbone is not what it should be.
+    Raises `InputError` if something is wrong with the folder, the model or the backbone.
     """
     adapted = model if isinstance(model, AdaptedModel) else read_adapted(Path(model))
     session = session_of(adapted, session)
@@ -57,10 +57,10 @@ def predict(
             unreadable |= {names[row]: why for row, why in part.unreadable.items()}
             if not len(part.rows):
                 continue
-            chances = adapted.probabilities(np.stack([e.feature for e in part.encoded]))
-            best = np.argsort(-chances, axis=1, kind="stable")[:, :top]
+            probabilities = adapted.probabilities(np.stack([e.feature for e in part.encoded]))
+            best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
             order[part.rows], is_read[part.rows] = best, True
-            likely[part.rows] = np.take_along_axis(chances, best, axis=1)
+            likely[part.rows] = np.take_along_axis(probabilities, best, axis=1)
     classes = np.array(adapted.classes.names, dtype=object)
     columns = {"image": np.array(names, dtype=object)[is_read]}
     for place in range(top):
@@ -73,7 +73,7 @@ def predict(
 
 
 def session_of(model: AdaptedModel, session: Session | None) -> Session:
-    """The session with the model's own backbone, once its weights are those it was adapted with."""
+    """A session with the model's own backbone; checks that its weights are still the same."""
     asked = session or Session()
     own = Session(model.backbone["name"], asked.device, asked.precision, asked.threads, asked.cache)
     if own.files.sha256 != model.backbone["sha256"]:
@@ -85,7 +85,7 @@ def session_of(model: AdaptedModel, session: Session | None) -> Session:
 
 
 def checked_target(out: Path, images: Path) -> Path:
-    """A table's path, once it is of a known kind and does not lie among the images."""
+    """Check that we may write a table here: its kind is known, and it is not among the images."""
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"{out}: give a name that ends in .csv or .parquet")
     if out.resolve().is_relative_to(images.resolve()):
@@ -109,7 +109,7 @@ def _is_ours(table: Path) -> bool:
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV or Parquet in the place of one of ours, whole or not at all."""
+    """Write a table as CSV or Parquet, whole or not at all; it may replace one of ours."""
     with atomic_path(path, replaces=True) as temporary:
         if path.suffix.lower() == ".parquet":
             table.to_parquet(temporary, index=False)

@@ -1,4 +1,4 @@
-"""Robust prompt tuning on the user's images: GCE, several seeds, all runs side by side."""
+"""Robust prompt tuning on the user's images: with the GCE, and all seeds side by side."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from ptnl.training.losses import Loss, generalised_cross_entropy
 from ptnl.training.optim import train_sgd
 from ptnl.training.tuning import cosine_logits, initial_normal
 
-SEEDS = (1, 2, 3, 4)  # as many runs as the paper averages
-SHOTS = 16  # images of a class that a run sees, as in the paper
+SEEDS = (1, 2, 3, 4)  # as many as the paper averages over
+SHOTS = 16  # images per class that a run sees, as in the paper
 CLIP_LOGIT_SCALE = 100.0
 Q = 0.7  # of the GCE (paper, section 3, below Eq. 3)
-# The paper's protocol (section 4.1) but for the batch: four times as large, with four times the
-# learning rate, and so a quarter of the steps. A learning rate is for CLIP's logit scale of 100.
+# The paper's protocol (section 4.1), except that the batch is four times as large, with four times
+# the learning rate, and so a quarter of the steps. The rate is for CLIP's logit scale of 100.
 SETTINGS: dict[str, Any] = {
     "context_length": 16,
     "epochs": 50,
@@ -39,25 +39,25 @@ SETTINGS: dict[str, Any] = {
 
 
 class RunPlan(NamedTuple):
-    """One training."""
+    """The images of one training."""
 
     seed: int
-    rows: np.ndarray  # (n) images that it sees, n the same for all runs
+    rows: np.ndarray  # (n) images that it trains on
     held_out: np.ndarray  # images that it judges
 
 
 @dataclass(frozen=True)
 class CrossFitted:
-    """What the prompts say of N images that they were not trained on, over seeds and epochs."""
+    """Predictions for N images by prompts that were not trained on them, over seeds and epochs."""
 
     log_probabilities: np.ndarray  # (N, C), mean
     margins: np.ndarray  # (N), mean of p(label) - max p(other)
 
 
 def equal_sized(plans: Sequence[RunPlan]) -> list[RunPlan]:
-    """The plans, each with as many images as the smallest one: runs that train together step alike.
+    """The plans, each cut at random to as many images as the smallest has.
 
-    What a larger one has too many is left out at random.
+    Runs that train side by side need the same number of images.
     """
     size = min(len(plan.rows) for plan in plans)
     return [
@@ -67,22 +67,22 @@ def equal_sized(plans: Sequence[RunPlan]) -> list[RunPlan]:
 
 
 def robust_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """The paper's robust loss, one value a sample. logits (..., C), labels (...) -> (...)."""
+    """The paper's robust loss, one value per sample. logits (..., C), labels (...) -> (...)."""
     return generalised_cross_entropy(logits, labels, Q)
 
 
 def settings_for(logit_scale: float) -> dict[str, Any]:
-    """The settings at a backbone's logit scale.
+    """The settings for a backbone's logit scale.
 
-    A logit moves with the scale, and so does its gradient: the learning rate that moves logits as
-    far as at CLIP's scale is larger by the square of the ratio.
+    Logits are proportional to the scale, and so are their gradients. To change logits by as much as
+    at CLIP's scale, the learning rate must be larger by the square of the ratio.
     """
     rate = SETTINGS["learning_rate"] * (CLIP_LOGIT_SCALE / logit_scale) ** 2
     return {**SETTINGS, "learning_rate": rate}
 
 
 def prompts_of(backbone: TextBackbone, classes: Classes) -> list[Prompt]:
-    """Prompts [context][words of the class][.]."""
+    """The prompts [context][words for the class][.]."""
     return context_prompts(backbone.tokenizer, classes.words, SETTINGS["context_length"])
 
 
@@ -102,7 +102,7 @@ def train(
     features : (N, D), on the backbone's device
     labels : (N)
     after_epoch : takes the unit class embeddings (R, C, D) after every epoch
-    loss : one value a sample
+    loss : one value per sample
 
     Returns
     -------
@@ -123,7 +123,7 @@ def train(
         return F.normalize(encoder(context), dim=-1)
 
     def features_at(epoch: int) -> Tensor:
-        # Called at the start of an epoch, when the prompts are as the last epoch left them.
+        # This is called at the start of an epoch, so the prompts are those after the last one.
         if epoch and after_epoch:
             after_epoch(embeddings())
         return seen
@@ -155,8 +155,8 @@ def cross_fitted(
 ) -> CrossFitted:
     """Judge every image by prompts that were trained on other folds.
 
-    A margin averaged over epochs tells a wrong label better than that of the last epoch: an image
-    whose label is wrong is learnt late, if at all (Pleiss et al. 2020, "area under the margin").
+    A margin averaged over epochs detects wrong labels better than that of the last epoch, because
+    wrong labels are learnt late, if at all (Pleiss et al. 2020, "area under the margin").
     """
     plans = []
     for seed in seeds:
@@ -192,8 +192,8 @@ def label_margins(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def ensembled(embeddings: Tensor) -> Tensor:
-    """Unit class embeddings (C, D) of several runs' (R, C, D), as CLIP ensembles prompts.
+    """Unit class embeddings (C, D) from those of several runs (R, C, D), ensembled as in CLIP.
 
-    The mean of unit embeddings, normalised again (Radford et al. 2021, section 3.1.4).
+    This is the mean of unit embeddings, normalised again (Radford et al. 2021, section 3.1.4).
     """
     return F.normalize(embeddings.mean(dim=0), dim=-1)

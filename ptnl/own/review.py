@@ -1,4 +1,4 @@
-"""The review page: one HTML file with everything in it, for a browser without a network."""
+"""The review page: one HTML file that contains everything, for a browser without a network."""
 
 import base64
 import json
@@ -14,8 +14,8 @@ from ptnl.features.thumbnails import thumbnail
 from ptnl.own.encode import Images
 from ptnl.schemas import rows_of
 
-THUMBNAIL_SIDE = 144  # pixels; small images stay as they are
-NEAREST = 4  # images shown of either class
+THUMBNAIL_SIDE = 144  # pixels; smaller images are not enlarged
+NEAREST = 4  # images shown of the given and of the suggested class
 PLACE = "/*DATA*/null"
 
 
@@ -34,8 +34,8 @@ def review_page(
 
     Parameters
     ----------
-    rows : (N) positions of the labelled images among all
-    labels : (N), of these
+    rows : (N) positions of the labelled images among all images
+    labels : (N), their labels
     names : C class names
     """
     number = {name: position for position, name in enumerate(names)}
@@ -74,12 +74,12 @@ def review_page(
         "labels": report["labels"],
     }
     page = (files("ptnl.own") / "templates/review.html").read_text(encoding="utf-8")
-    # A name could hold </script>: within JSON, a slash may be escaped.
+    # A name could hold </script>, so slashes after < are escaped, which JSON allows.
     return page.replace(PLACE, json.dumps(data, ensure_ascii=False).replace("</", "<\\/"), 1)
 
 
 class _Pictures:
-    """Thumbnails as data URLs, each once."""
+    """Thumbnails as data URLs; each image has only one."""
 
     def __init__(self, images: Images, rows: np.ndarray):
         self._paths = [images.folder / images.names[row] for row in rows]
@@ -87,7 +87,7 @@ class _Pictures:
         self.encoded: list[str] = []
 
     def number(self, place: int) -> int:
-        """The number of an image's thumbnail, which is made when it is first asked for."""
+        """The number of an image's thumbnail; makes the thumbnail at the first call."""
         if place not in self._numbers:
             self._numbers[place] = len(self.encoded)
             self.encoded.append(_data_url(self._paths[place]))

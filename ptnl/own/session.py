@@ -1,4 +1,4 @@
-"""What all commands on the user's images share: the device, the backbone, the cache of features."""
+"""What commands on the user's images share: the device, the backbone, the cache of features."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from ptnl.own.inputs import list_images
 
 @dataclass(frozen=True)
 class Session:
-    """Where and with which backbone a command computes."""
+    """The device, the backbone and the cache of a command."""
 
     backbone: str = DEFAULT  # of the package, of the registry, or MODEL:TAG of open_clip
     device: str = "auto"  # auto, cpu, cuda or cuda:N
@@ -51,14 +51,14 @@ class Session:
 
     @contextmanager
     def encoder(self) -> Iterator[tuple[ImageEncoder, Cache]]:
-        """The image encoder, and the features that it has computed before."""
+        """The image encoder, and the cache of the features that it has computed before."""
         identity = self.files.identity(self.torch_device, self.precision)
         encoder = ImageEncoder(self.files.load(self.torch_device, self.precision))
         with opened(self.cache, identity) as cache:
             yield encoder, cache
 
     def read(self, folder: Path) -> Images:
-        """All readable images below a folder, encoded."""
+        """Encode all readable images below a folder."""
         names = list_images(folder)
         with self.encoder() as (encoder, cache):
             return read_all(folder, names, encoder, cache, self.threads)

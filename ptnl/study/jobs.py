@@ -157,8 +157,8 @@ def _encodings(config: Config, dataset: str, backbone: str) -> Iterator[Job]:
         runs=1,
         record=f"pseudolabel_zeroshot/{dataset}/{backbone}.tsv",
     )
-    pseudo = pseudo_labels_of(config, dataset, backbone)
-    for kind in pseudo:
+    selections = pseudo_labels_of(config, dataset, backbone)
+    for kind in selections:
         draws = [draw_file(Run(dataset, backbone, "", kind, 0, seed)) for seed in config["seeds"]]
         yield Job("sample_pseudolabels", (labels,), tuple(draws), dataset, backbone)
     imported = [noise for noise in config["noise"] if NOISES[noise].draws_images]
@@ -168,7 +168,7 @@ def _encodings(config: Config, dataset: str, backbone: str) -> Iterator[Job]:
             for noise in imported
             for fp in config["noise"][noise]["fps"]
         ]
-        other += [Run(dataset, backbone, "", kind, 0, seed) for kind in pseudo]
+        other += [Run(dataset, backbone, "", kind, 0, seed) for kind in selections]
         shots = f"<results>/shots/{dataset}/seed-{seed}.parquet"
         yield Job(
             "encode_views",

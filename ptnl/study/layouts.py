@@ -77,7 +77,7 @@ class Table(Layout):
 
 @dataclass(frozen=True)
 class Figure(Layout):
-    """A figure: what it draws, one panel a data set."""
+    """A figure: what it draws, one panel per data set."""
 
     kind: str = "accuracy"  # over the noise rate; or gradients, splits, confusion
     labels: Mapping[str, str] = field(default_factory=dict)  # of methods, where not their titles

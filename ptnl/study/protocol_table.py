@@ -15,7 +15,7 @@ SILENT = "–"
 def protocol_table(
     presets: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]
 ) -> list[str]:
-    """A row a parameter of the presets `paper` and `released`.
+    """A row per parameter of the presets `paper` and `released`.
 
     `ours` is the value that the study runs with; `same` says whether it equals what the text and
     the code say of the parameter, and stays open where neither says anything.

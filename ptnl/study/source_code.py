@@ -1,11 +1,11 @@
 """The source that decides a job's numbers: what a command can reach, definition by definition.
 
 A job runs again when a function, class or constant of `ptnl` that it can reach has changed. What it
-can reach is read from the source: from the command's `main`, on to every definition whose name one
-of them mentions. Of a registry (a dictionary of losses, of noise kinds) it is only the entry that
-the job uses, so that a new entry changes nothing for the others. Comments, docstrings, help texts,
-types and formatting do not count. Nothing is imported, because the Snakefile asks for this and must
-not load torch.
+can reach is read from the source: the command's `main`, and every definition whose name is
+mentioned there or in a definition reached before. A registry (a dictionary of losses, of kinds of
+noise) counts only with the entries that the job uses, so a new entry changes nothing for others.
+Comments, docstrings, types and formatting do not count, nor do help texts, words of errors and what
+is printed. Nothing is imported, because the Snakefile uses this module and must not load torch.
 """
 
 import ast
@@ -280,7 +280,7 @@ def _checksum(one: Reachable) -> str:
 
 
 class _Bare(ast.NodeTransformer):
-    """Removes docstrings, help texts and types. (A syntax tree holds no comments.)"""
+    """Removes docstrings, types and words for readers. (A syntax tree holds no comments.)"""
 
     def _without_docstring(self, node: ast.FunctionDef | ast.ClassDef | ast.Module) -> ast.AST:
         self.generic_visit(node)
@@ -304,4 +304,16 @@ class _Bare(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         node.keywords = [keyword for keyword in node.keywords if keyword.arg != "help"]
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call):
+            node.exc = node.exc.func
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        self.generic_visit(node)
+        match node.value:
+            case ast.Call(func=ast.Name(id="print" | "note")):
+                return ast.Pass()
         return node

@@ -29,8 +29,8 @@ from ptnl.study.job_files import (
 
 def measure_jobs(config: Config) -> Iterator[Job]:
     """The jobs that measure something beside accuracy, where the study has the runs for it."""
-    if pseudo := pseudo_label_runs(config):
-        yield Job("ensemble_runs", metrics_files(pseudo), ("<results>/ensembles.parquet",))
+    if pseudo_labelled := pseudo_label_runs(config):
+        yield Job("ensemble_runs", metrics_files(pseudo_labelled), ("<results>/ensembles.parquet",))
     if measured := gradient_runs(config):
         yield Job("collect_gradients", metrics_files(measured), ("<results>/gradients.parquet",))
     if split := split_runs(config):

@@ -1,4 +1,4 @@
-"""Class embeddings from CLIP's text tower, without the work that cannot change them.
+"""Class embeddings from CLIP's text tower, without work that cannot change the result.
 
 `prompts` says which tokens describe a class, `packing` lays the prompts of all classes out in one
 row of tokens, `tower` is CLIP's text tower on such a row, and `encoder` puts them together. None

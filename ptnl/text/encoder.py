@@ -1,4 +1,4 @@
-"""Embeddings of prompts with learnable tokens, without the work that cannot change them."""
+"""Embeddings of prompts with learnable tokens, without work that cannot change the result."""
 
 from collections.abc import Sequence
 
@@ -16,17 +16,17 @@ from ptnl.text.tokenizer import clip_tokenizer
 from ptnl.text.tower import Row, TextTower, Weights, project_first, run_tower
 
 # Activations kept for the backward pass, per token and layer, in multiples of the tower's width, as
-# measured with QuickGELU (4 fewer with GELU), and how many more where the weights are trained.
+# measured with QuickGELU (4 fewer with GELU), and how many more if the weights are trained.
 FROZEN_WIDTHS, TRAINED_WIDTHS = 18, 9
 
 
 class PromptEncoder:
     """Embeddings of C prompts, some of whose tokens are learnable, for R runs side by side.
 
-    CLIP's text tower is causal and its result is read at the end token. So nothing after that token
-    matters, and what all prompts begin with sees nothing of any class: it is computed once a run,
-    not once a class. The classes' own tokens follow it in one row, almost without padding, and in
-    the last layer only the end tokens are computed.
+    CLIP's text tower is causal, and its result is read at the end token. So nothing after that
+    token matters, and the beginning that all prompts share does not depend on the class: it is
+    computed once per run and not once per class. The classes' own tokens follow it in one row,
+    almost without padding. In the last layer, only the end tokens are computed.
     """
 
     def __init__(
@@ -37,9 +37,9 @@ class PromptEncoder:
     ):
         """Lay out the prompts (see `ptnl.text.prompts`) for a text tower.
 
-        `activation_bytes` may wait for the backward pass (by default, what
-        `ptnl.machine.memory.activation_budget` gives); what does not fit is recomputed. Raises
-        `InputError` where the tower is too short for a prompt.
+        `activation_bytes` is the memory for activations that are kept until the backward pass (by
+        default that of `ptnl.machine.memory.activation_budget`); what does not fit is recomputed.
+        Raises `InputError` if a prompt is too long for the tower.
         """
         _check_lengths(tower, prompts)
         layout = pack(prompts)
@@ -80,12 +80,12 @@ class PromptEncoder:
     def __call__(self, tokens: Tensor, weights: Weights | None = None) -> Tensor:
         """Embeddings (R, C, D), not normalised.
 
-        Their last steps are in the type of the tokens, and so is all that is computed without
-        gradients, as what a run ends with; see `TextTower.dtype` for the rest.
+        They have the type of the tokens. Without gradients, for instance at the end of a run, all
+        is computed in that type; see `TextTower.dtype` for products while gradients are recorded.
 
         tokens : (R, L, W), the learnable tokens
-        weights : where they are trained, the tower's, each with a leading run
-            axis; without them, the backbone's own
+        weights : the tower's, each with a leading run axis, if they are trained; by default the
+            backbone's own
         """
         if torch.is_grad_enabled():
             with computing_in(self._tower.dtype, tokens.device):
@@ -119,7 +119,7 @@ class PromptEncoder:
         return torch.cat(parts, dim=1)[:, self._order].to(tokens.dtype)
 
     def _row(self, tokens: Tensor, weights: Weights | None = None) -> Tensor:
-        """The row (R, N, W) that enters the tower: tokens and positions."""
+        """The row (R, N, W) that enters the tower: embeddings of tokens plus those of positions."""
         places = (weights or self._tower.weights)["positional_embedding"]
         positions = places[..., self._positions, :]
         row = (self._fixed + positions).expand(len(tokens), -1, -1)
@@ -127,14 +127,14 @@ class PromptEncoder:
         return row.index_add(1, self._learnt_slots, learnt)
 
     def _chunks(self, runs: int, is_trained: bool) -> tuple[int, int]:
-        """How many blocks pass the tower together, and how many such chunks keep activations."""
+        """How many blocks form a chunk, and how many chunks keep their activations."""
         widths = FROZEN_WIDTHS + is_trained * TRAINED_WIDTHS
         numbers = runs * self._tower.layers * widths * self._tower.width
         token_bytes = numbers * self._fixed.element_size()
         fitting = self._activation_bytes // token_bytes
         if self._prefix + self._blocks * self._size <= fitting:
             return self._blocks, 1
-        # An eighth of the budget is for the chunk that is being computed again.
+        # An eighth of the budget is for the chunk that is being recomputed.
         step = max(1, (fitting // 8 - self._prefix) // self._size)
         return step, max(0, fitting // (self._prefix + step * self._size) - 1)
 

@@ -1,8 +1,8 @@
 """The layout of all prompts in one row of tokens: [shared prefix][block][block]... Pure.
 
-What all prompts begin with stands in the row once. What is left of each, its suffix, is put into a
-block with others, whole; all blocks have one size, so that attention is a batch of equal problems
-whose operands are views of the row. The size is chosen so that next to nothing is left empty.
+The beginning that all prompts share is in the row once. The rest of each prompt, its suffix, is put
+whole into a block, together with others. All blocks have the same size, so attention is a batch of
+equal problems whose operands are views of the row. The size is chosen so that few slots are empty.
 """
 
 from bisect import bisect_right
@@ -14,8 +14,8 @@ import numpy as np
 
 from ptnl.text.prompts import Tokens
 
-# Sizes of a block that are tried. Smaller ones leave more of the row to waste, and larger ones make
-# tokens attend to more that they must not see.
+# Sizes of a block that are tried. Smaller ones leave more slots empty, and in larger ones more of
+# attention is computed for pairs of tokens that are masked.
 SMALLEST, LARGEST = 16, 48
 
 
@@ -23,20 +23,21 @@ SMALLEST, LARGEST = 16, 48
 class Packing:
     """P prefix tokens; K blocks of B slots, filled with the suffixes of C prompts.
 
-    An empty slot has token 0 and sees the prefix and itself; nothing sees it, nobody reads it.
+    An empty slot has token 0, and sees the prefix and itself. No other token sees it, and its
+    result is not used.
     """
 
     prefix: np.ndarray  # (P) token numbers, at positions 0 to P - 1
     tokens: np.ndarray  # (K, B) token numbers
     positions: np.ndarray  # (K, B) in their prompts
     sees: np.ndarray  # (K, B, P + B), which of the prefix and of its block a token attends to
-    ends: np.ndarray  # (K, E) slots of the end tokens in their blocks, 0 where a block has fewer
-    counts: np.ndarray  # (K) prompts of a block
-    order: np.ndarray  # (C) where a prompt comes when they are counted block by block
+    ends: np.ndarray  # (K, E) slots of the end tokens in their blocks; 0 if a block has fewer
+    counts: np.ndarray  # (K) how many prompts a block holds
+    order: np.ndarray  # (C) position of a prompt if prompts are counted block by block
 
 
 def pack(prompts: Sequence[Tokens]) -> Packing:
-    """Lay prompts out; each keeps its end token, at least, outside the shared prefix."""
+    """Lay prompts out; at least the end token of each stays outside the shared prefix."""
     alike = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*prompts, strict=False))
     shared = min(len(list(alike)), min(map(len, prompts)) - 1)
     lengths = [len(prompt) - shared for prompt in prompts]
@@ -66,7 +67,7 @@ def pack(prompts: Sequence[Tokens]) -> Packing:
 
 
 def _fill(lengths: Sequence[int], size: int) -> list[list[int]]:
-    """Items of some lengths in bins of one size, each filled with the longest that still fit."""
+    """Put items into bins of one size; each bin gets the longest remaining item that still fits."""
     waiting = sorted(range(len(lengths)), key=lengths.__getitem__)
     sorted_lengths = sorted(lengths)
     bins = []

@@ -1,7 +1,7 @@
 """Prompts as lists of token numbers, from the start token to the end token. Pure, without torch.
 
-A token of the vocabulary has its number there. Learnable token k, whose embedding a method trains,
-has the number -1 - k.
+A token of the vocabulary has its number in the vocabulary. Learnable token k, whose embedding a
+method trains, has the number -1 - k.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ Tokens = list[int]
 
 
 class Prompt(NamedTuple):
-    """The prompt of a class: what stands before its name, the name, and what stands after it."""
+    """The prompt of a class: the tokens before its name, the name's own, and those after it."""
 
     before: Tokens
     name: Tokens
@@ -28,7 +28,7 @@ class Prompt(NamedTuple):
 
 
 def spoken(class_name: str) -> str:
-    """A class name as it stands in a prompt: underscores are spaces (CoOp)."""
+    """A class name as it is written in a prompt: with spaces for underscores, as in CoOp."""
     return class_name.replace("_", " ")
 
 
@@ -45,9 +45,10 @@ def tokenise(tokenizer: "SimpleTokenizer", text: str) -> Tokens:
 def class_prompts(
     tokenizer: "SimpleTokenizer", class_names: Sequence[str], template: str
 ) -> list[Prompt]:
-    """Hand-crafted prompts, {} the class name. Nothing in them is learnable.
+    """Hand-crafted prompts without learnable tokens; {} in the template is the class name.
 
-    Punctuation after punctuation is one token with it: a name that ends in it owns that token.
+    CLIP's tokenizer joins adjacent punctuation into one token. If a name ends in punctuation, the
+    token that joins it with the template's belongs to the name.
     """
     start = 1 + len(tokenizer.encode(template.split("{}")[0]))
     prompts = []
@@ -63,8 +64,8 @@ def context_prompts(
 ) -> list[Prompt]:
     """CoOp's prompts: learnable tokens 0 to `length - 1`, shared by all classes, and the name.
 
-    The name stands at the `end`, [context][name][.], in the `middle` of the context,
-    [first half][name][second half][.], or in `front` of it, [name][context][.].
+    The `position` of the name is the "end", [context][name][.], the "middle" of the context,
+    [first half][name][second half][.], or the "front", [name][context][.].
     """
     halves = {"end": length, "middle": length // 2, "front": 0}
     if position not in halves:
@@ -82,10 +83,10 @@ def context_prompts(
 
 
 def learn_names(prompts: Sequence[Prompt], first: int) -> tuple[list[Prompt], Tokens]:
-    """The same prompts with a learnable token of its own in place of every token of the names.
+    """Replace every token of the names by a learnable token; names share none of them.
 
-    Learnable tokens are numbered from `first` on. Returns, too, the vocabulary tokens that they
-    replace, in their order.
+    Learnable tokens are numbered from `first` on. Returns the prompts, and the vocabulary tokens
+    that were replaced, in the order of the learnable ones.
     """
     replaced: Tokens = []
     learnt = []

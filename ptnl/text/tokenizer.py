@@ -1,7 +1,7 @@
-"""CLIP's tokenizer: open_clip's own, without the rest of open_clip.
+"""CLIP's tokenizer: open_clip's, imported without the rest of open_clip.
 
-Importing open_clip imports torchvision, timm and torch's compiler, which takes longer than many a
-job that needs the tokenizer alone.
+Importing open_clip imports torchvision, timm and torch's compiler, which takes longer than many
+jobs that need only the tokenizer.
 """
 
 import sys
@@ -25,7 +25,7 @@ def clip_tokenizer() -> "SimpleTokenizer":
         file = Path(package.origin).with_name("tokenizer.py")
         spec = spec_from_file_location(MODULE, file)
         assert spec is not None and spec.loader is not None
-        # Under its own name, so that a later import of open_clip finds this one.
+        # The module gets its usual name, so that a later import of open_clip finds it.
         sys.modules[MODULE] = module_from_spec(spec)
         spec.loader.exec_module(sys.modules[MODULE])
     tokenizer: SimpleTokenizer = sys.modules[MODULE].SimpleTokenizer()

@@ -1,8 +1,8 @@
 """CLIP's text tower as a function of its weights, on a packed row of tokens, for R runs at once.
 
-The weights are a backbone's own, shared by all runs, or have a leading run axis where they are
-trained; frozen ones get no gradients. The results equal those of open_clip's modules on every
-prompt by itself, up to rounding.
+The weights are a backbone's own, shared by all runs, or have a leading run axis if they are
+trained; frozen weights get no gradients. Up to rounding, the results equal those of open_clip's
+modules on single prompts.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class TextTower:
     """The text tower of a CLIP model: causal, and read at the end token."""
 
     token_embedding: Tensor  # (V, W), of the vocabulary
-    weights: Weights  # of all behind it, under open_clip's names
+    weights: Weights  # all others, under open_clip's names
     layers: int
     heads: int
     gelu: Callable[[Tensor], Tensor]
@@ -31,30 +31,30 @@ class TextTower:
 
     @property
     def context_length(self) -> int:
-        """Tokens of a prompt at most."""
+        """The most tokens that a prompt may have."""
         return len(self.weights["positional_embedding"])
 
     @property
     def width(self) -> int:
-        """Size of a token."""
+        """The dimensions of a token."""
         return self.token_embedding.shape[1]
 
     @property
     def dimensions(self) -> int:
-        """Size of an embedding."""
+        """The dimensions of an embedding."""
         return self.weights["text_projection"].shape[1]
 
 
 @dataclass(frozen=True)
 class Row:
-    """How a row of P + KB tokens is laid out (see `ptnl.text.packing`), for the tower."""
+    """The layout of a row of P + KB tokens (see `ptnl.text.packing`) as the tower needs it."""
 
     prefix: int  # P
     size: int  # B
-    bias: Tensor  # (K, 1, B, P + B), 0 where a token attends and -inf where it does not
-    end_bias: Tensor  # (K, 1, E, P + B), its rows of the end tokens
-    end_slots: Tensor  # (KE) of P + KB
-    real_ends: Tensor  # (C), those of the KE end slots that are prompts'
+    bias: Tensor  # (K, 1, B, P + B), 0 if a token attends to the other, -inf if not
+    end_bias: Tensor  # (K, 1, E, P + B), the rows of `bias` for the end tokens
+    end_slots: Tensor  # (KE), their positions in the row
+    real_ends: Tensor  # (C), which of the KE end slots belong to a prompt
 
 
 def run_tower(
@@ -62,8 +62,8 @@ def run_tower(
 ) -> Tensor:
     """Embeddings (R, C, D) of the prompts in rows of tokens x (R, P + KB, W), block by block.
 
-    first_qkv (KB, 3W) holds what the first layer's attention works on outside the prefix, where it
-    is known beforehand.
+    first_qkv (KB, 3W) has the queries, keys and values of the first layer outside the prefix, if
+    they are known beforehand.
     """
     for number in range(tower.layers - 1):
         layer = _layer(weights, number)
@@ -97,7 +97,7 @@ def _layer(weights: Weights, number: int) -> Weights:
 def _attend_row(qkv: Tensor, row: Row, heads: int) -> Tensor:
     """Mixed values (R, N, W): the prefix attends to itself, a block to the prefix and itself."""
     runs, length, width = qkv.shape[0], qkv.shape[1], qkv.shape[2] // 3
-    # Splits, and not slices: the gradient of a slice is a whole row, mostly of zeros.
+    # These are splits, because the gradient of a slice would be a whole row, mostly of zeros.
     prefix, rest = qkv.split([row.prefix, length - row.prefix], dim=1)
     query_prefix, key_value_prefix = prefix.split([width, 2 * width], dim=-1)
     query, key_value = rest.split([width, 2 * width], dim=-1)
@@ -110,7 +110,7 @@ def _attend_row(qkv: Tensor, row: Row, heads: int) -> Tensor:
 
 
 def _last_block(tower: TextTower, layer: Weights, x: Tensor, row: Row) -> Tensor:
-    """The end tokens (R, C, W) after the last block, in which nothing else is computed."""
+    """The end tokens (R, C, W) after the last block, which computes only these."""
     runs, length, width = x.shape
     normed = _norm(x, layer["ln_1.weight"], layer["ln_1.bias"])
     weight, bias = layer["attn.in_proj_weight"], layer["attn.in_proj_bias"]
@@ -125,7 +125,7 @@ def _last_block(tower: TextTower, layer: Weights, x: Tensor, row: Row) -> Tensor
 
 
 def _keys_and_values(prefix: Tensor, rest: Tensor, row: Row) -> tuple[Tensor, Tensor]:
-    """Keys and values (RK, P + B, W) of every block, of the prefix's (R, P, 2W) and (R, KB, 2W)."""
+    """Keys and values (RK, P + B, W) of every block, from those of prefix and row (R, ..., 2W)."""
     rest = rest.unflatten(1, (-1, row.size))
     prefix = prefix[:, None].expand(-1, rest.shape[1], -1, -1)
     key, value = torch.cat([prefix, rest], dim=2).flatten(0, 1).chunk(2, dim=-1)
@@ -147,7 +147,7 @@ def _attend(
 
 
 def _residual(tower: TextTower, layer: Weights, x: Tensor, mixed: Tensor) -> Tensor:
-    """The rest of a block, once attention has mixed the values."""
+    """The rest of a block, after attention has mixed the values."""
     mixed = _linear(mixed, layer["attn.out_proj.weight"], layer["attn.out_proj.bias"])
     x = x + _scaled(mixed, layer.get("ls_1.gamma"))
     hidden = _norm(x, layer["ln_2.weight"], layer["ln_2.bias"])
@@ -157,19 +157,19 @@ def _residual(tower: TextTower, layer: Weights, x: Tensor, mixed: Tensor) -> Ten
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Tokens x (R, N, V) times weights (W, V), or (R, W, V) where every run has its own."""
+    """Tokens x (R, N, V) times weights (W, V), or (R, W, V) if every run has its own."""
     return linear(x, weight, bias) if weight.ndim == 2 else linear_of_runs(x, weight, bias)
 
 
 def _norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Layer normalisation of x (R, N, W) by weights (W), or (R, W) where every run has its own."""
+    """Layer normalisation of x (R, N, W) by weights (W), or (R, W) if every run has its own."""
     if weight.ndim == 1:
         return F.layer_norm(x, weight.shape, weight, bias, LAYER_NORM_EPSILON)
     return F.layer_norm(x, x.shape[-1:], eps=LAYER_NORM_EPSILON) * weight[:, None] + bias[:, None]
 
 
 def _scaled(x: Tensor, gamma: Tensor | None) -> Tensor:
-    """Layer scale by gamma (W), or (R, W); towers without it (CLIP's own) have none."""
+    """Layer scale by gamma (W), or (R, W); CLIP's own towers have none."""
     if gamma is None:
         return x
     return x * (gamma if gamma.ndim == 1 else gamma[:, None])

@@ -1,1 +1,1 @@
-"""How runs learn, many at once: losses, optimisers, gradients, and the files of a run."""
+"""How runs are trained, many at once: losses, optimisers, gradients, and the files of a run."""

@@ -1,4 +1,4 @@
-"""AdamW for one tensor. torch.optim.AdamW imports torch's compiler, which takes seconds."""
+"""AdamW for one tensor; torch.optim.AdamW imports torch's compiler, which takes seconds."""
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ class AdamW:
 
     @torch.no_grad()
     def step(self, gradient: Tensor, learning_rate: float) -> None:
-        """Move the parameter."""
+        """Take a step: change the parameter in place."""
         self._steps += 1
         self._mean.lerp_(gradient, 1 - FIRST)
         self._square.mul_(SECOND).addcmul_(gradient, gradient, value=1 - SECOND)

@@ -1,7 +1,7 @@
-"""What runs train on in an epoch, step by step; methods that choose it anew build on it.
+"""The steps of an epoch: on which images, with which loss, and for which runs.
 
-R runs train side by side on N images each. A plan is asked at the start of every epoch, before
-anything moves, so that it can look at what the runs have learnt so far.
+R runs train side by side on N images each. A plan gives the steps of an epoch when it starts, so a
+method may choose them by what the runs have learnt so far.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from torch import Tensor
 from ptnl.machine.random_streams import random_stream
 from ptnl.training.losses import Loss
 
-# Features (R, B, D) -> logits (R, B, C), with the parameters as they are.
+# Features (R, B, D) -> logits (R, B, C), with the current parameters.
 Score = Callable[[Tensor], Tensor]
 
 
@@ -23,12 +23,12 @@ Score = Callable[[Tensor], Tensor]
 class Step:
     """One step of SGD for R runs."""
 
-    images: Tensor  # (R, B), positions among a run's N images
+    images: Tensor  # (R, B), their positions among a run's N images
     # Features (R, B, D) of those images -> the loss of each run (R), logits (R, B, C).
     evaluate: Callable[[Tensor], tuple[Tensor, Tensor]]
-    # (R), the runs that take the step; the others keep parameters and momentum. None: all do.
+    # (R), the runs that take the step; the others keep parameters and momentum. None: all take it.
     moves: Tensor | None = None
-    # (R, B), which places of the batch hold an image that counts; None: all do.
+    # (R, B), which places of the batch hold an image; the others are not counted. None: all do.
     counted: Tensor | None = None
 
 
@@ -38,7 +38,7 @@ class Epoch:
 
     steps: Sequence[Step]
     clean: Tensor | None = None  # (R, N), images whose labels are taken as right; None: no split
-    # (R, N), the labels that `clean` speaks of, where the method rewrites some; None: those given.
+    # (R, N), the labels that `clean` is about, if the method rewrites some; None: the given ones.
     labels: Tensor | None = None
 
 
@@ -47,16 +47,17 @@ PlanOf = Callable[[Score], Plan]
 
 
 def permutations(seed: int, samples: int, epochs: int) -> np.ndarray:
-    """The order of a run's images (epochs, N). It depends on the seed alone."""
+    """The order of a run's images (epochs, N). It depends only on the seed."""
     stream = random_stream("batches", seed)
     return np.stack([stream.permutation(samples) for _ in range(epochs)])
 
 
 def batch_order(seed: int, samples: int, batch_size: int, epochs: int) -> np.ndarray:
-    """Sample indices (epochs, steps, batch): a permutation an epoch, its unfilled rest dropped.
+    """Sample indices (epochs, steps, batch): a permutation per epoch, in whole batches.
 
-    It depends on the seed alone, so a run meets its batches whatever runs beside it. Fewer samples
-    than a batch make one batch (CoOp and PTNL drop the rest only where N >= batch).
+    Samples that do not fill a batch are left out of the epoch; fewer samples than a batch form one
+    batch, as in CoOp and PTNL. The order depends only on the seed, so a run has the same batches
+    alone and beside others.
     """
     size = min(batch_size, samples)
     steps = samples // size
@@ -65,9 +66,9 @@ def batch_order(seed: int, samples: int, batch_size: int, epochs: int) -> np.nda
 
 
 def shared_batches(seeds: Sequence[int], labels: Tensor, settings: Mapping[str, Any]) -> Tensor:
-    """The batches of runs that take equally many steps: images (epochs, steps, R, batch).
+    """The batches of runs that all take the same number of steps: (epochs, steps, R, batch).
 
-    labels : (R, N), for their number and device
+    labels : (R, N), which give the number of images and the device
     settings : batch_size, epochs
     """
     samples = labels.shape[1]
@@ -89,21 +90,21 @@ def plain_step(images: Tensor, labels: Tensor, loss: Loss, score: Score) -> Step
 
 
 def whole_batches(images: np.ndarray, size: int) -> np.ndarray:
-    """Images (n) in batches (n // size, size); what fills no batch is dropped."""
+    """Images (n) in batches (n // size, size); those that do not fill a batch are dropped."""
     return images[: len(images) // size * size].reshape(-1, size)
 
 
 def side_by_side(sequences: Sequence[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Steps of runs of different lengths, aligned at their first.
+    """The batches of runs with different numbers of steps, aligned at the first step.
 
     Parameters
     ----------
-    sequences : of each of R runs, its batches (steps, size)
+    sequences : the batches (steps, size) of each of R runs
 
     Returns
     -------
-    Images (S, R, size), S the most steps of a run, and whether a run takes a step (S, R). Where it
-    does not, its images are 0.
+    Images (S, R, size), where S is the largest number of steps, and whether a run takes a step
+    (S, R). If it does not, its images are 0.
     """
     steps = max(map(len, sequences))
     images = np.zeros((steps, len(sequences), size), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""The history of methods that are fitted in one go: one row, for the solution."""
+"""The history of methods that are fitted in one go: a single row, for the solution."""
 
 import pandas as pd
 import torch
@@ -23,7 +23,7 @@ def fitted_histories(
     logits : (R, N, C), of the training images
     labels, labels_clean : (R, N), what training sees and what is true
     loss : (R)
-    iterations, gradient_norm : (R), or the same for all
+    iterations, gradient_norm : (R), or one value for all runs
     """
     guess, clean = logits.argmax(dim=-1), labels == labels_clean
     seen = (guess == labels).double()

@@ -1,4 +1,4 @@
-"""How strongly wrong and right labels pull at the parameters (paper, section 4.4, Figure 4)."""
+"""Gradient norms of samples with wrong and with right labels (paper, section 4.4, Figure 4)."""
 
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -11,16 +11,16 @@ from torch import Tensor
 from ptnl.training.losses import Loss
 
 MEASURED_EPOCHS = 12  # of a training, at most
-SAMPLES_TOGETHER = 16  # of each run, whose gradients are computed at once
+SAMPLES_TOGETHER = 16  # samples of each run whose gradients are computed at once
 
 Parameters = TypeVar("Parameters", Tensor, dict[str, Tensor])
 
 
 def measured_epochs(epochs: int, warmup_epochs: int) -> list[int]:
-    """The epochs, from 0, that begin with a measurement.
+    """The epochs, counted from 0, at whose start gradients are measured.
 
-    They are spread evenly over the epochs after warm-up, first and last included. At the warm-up
-    rate the parameters hardly move, so its epochs would repeat one measurement.
+    They are spread evenly over the epochs after warm-up, first and last included. During warm-up
+    the parameters hardly change, so all its epochs would give the same measurement.
     """
     count = min(MEASURED_EPOCHS, epochs - warmup_epochs)
     if count <= 0:
@@ -38,13 +38,13 @@ def gradient_norms(
 ) -> Tensor:
     """Gradient norms (4, R) of wrong and of right labels, with respect to all parameters together.
 
-    The rows are the norm of the gradient summed over the samples whose label is wrong, the same
-    over the others, and the means of the norms of the samples' own gradients over the same two
-    parts. The first two tend to the same value wherever training comes to rest, because there the
-    two sums cancel; the means do not. NaN where a run has no sample of a part.
+    The first two rows are norms of sums: of the gradients of all samples with a wrong label, and of
+    all with a right one. The last two are means of norms: over single samples of the same two
+    kinds. Where training converges, the two sums cancel, so their norms become equal; the means do
+    not. A run without samples of a kind has NaN there.
 
-    Every sample is treated as a run of its own, with a copy of its run's parameters, so one
-    backward pass gives the gradient of each.
+    Every sample is treated as a separate run with a copy of its run's parameters, so one backward
+    pass gives the gradients of all.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def gradient_norms(
     class_logits : (parameters (X, ...), features (X, B, D)) -> logits (X, B, C), for any number X
     features : (R, N, D), all training samples
     labels, labels_clean : (R, N), what training sees and what is true
-    loss : one value a sample
+    loss : one value per sample
     """
     runs, samples = labels.shape
     named: Mapping[str, Tensor]

@@ -1,8 +1,8 @@
 """L-BFGS for many independent problems of one shape at once.
 
-`torch.optim.LBFGS` sees its parameters as one problem: the steps of two runs would be mixed. Here
-every run has its own line search, curvature history and end, so that its solution is the one that
-it has alone; only the evaluations of the objective are shared.
+`torch.optim.LBFGS` treats its parameters as one problem, so it would mix the steps of several runs.
+Here every run has its own line search, its own curvature history and its own end, so its solution
+is the same as alone; only the evaluations of the objective are shared.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-HISTORY = 10  # pairs of steps and gradient changes that stand for the Hessian
-# Wolfe conditions: what a step must at least gain, and how flat the slope must have become.
+HISTORY = 10  # pairs of steps and gradient changes that approximate the Hessian
+# Wolfe conditions: how much a step must gain, and how flat the slope must become.
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9
-MAX_TRIALS = 40  # step lengths tried along a direction; then no step gains more than rounding loses
+MAX_TRIALS = 40  # step lengths tried along a direction; shorter steps are lost in rounding
 
 # Points (R, P) and each run's own data (R, ...) -> values (R).
 Objective = Callable[..., Tensor]
@@ -22,18 +22,18 @@ Objective = Callable[..., Tensor]
 
 @dataclass
 class _State:
-    """R runs, each at a point of its own, with the step that it tries next."""
+    """Where each of R runs is, and the step that it tries next."""
 
-    run: Tensor  # (R), which of the runs asked for
+    run: Tensor  # (R), numbers of the runs that have not ended
     point: Tensor  # (R, P)
     value: Tensor  # (R)
     direction: Tensor  # (R, P)
-    length: Tensor  # (R), the length tried, between the longest too short and shortest too long
-    too_short: Tensor  # (R)
-    too_long: Tensor  # (R)
-    trials: Tensor  # (R), lengths tried along this direction
-    iterations: Tensor  # (R), directions followed to an accepted step
-    basis: Tensor  # (R, 2 H + 1, P): last H steps, gradient's changes over them, gradient
+    length: Tensor  # (R), the step length that is tried
+    too_short: Tensor  # (R), the longest that was too short
+    too_long: Tensor  # (R), the shortest that was too long
+    trials: Tensor  # (R), how many lengths were tried along this direction
+    iterations: Tensor  # (R), how many steps were accepted
+    basis: Tensor  # (R, 2 H + 1, P): the last H steps, gradient changes over them, the gradient
 
     @property
     def gradient(self) -> Tensor:
@@ -52,7 +52,7 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
 def _evaluate(
     objective: Objective, point: Tensor, data: tuple[Tensor, ...]
 ) -> tuple[Tensor, Tensor]:
-    """Values (R) and gradients (R, P): the sum's gradient is each run's own."""
+    """Values (R) and gradients (R, P); runs are independent, so the sum's gradient has each own."""
     point = point.detach().requires_grad_()
     value = objective(point, *data)
     (gradient,) = torch.autograd.grad(value.sum(), point)
@@ -84,11 +84,11 @@ def _newton_direction(basis: Tensor, iterations: Tensor) -> Tensor:
     In the compact form of Byrd, Nocedal and Schnabel (1994, theorem 2.2): with steps S, changes Y,
     the upper triangle T of S'Y and its diagonal E, and scale r, the product with g is
     r g + S w - r Y u, where u = T^-1 S'g and w = T^-T ((E + r Y'Y) u - r Y'g).
-    A pair that is not there yet is zero and changes nothing.
+    Pairs that do not exist yet are zero, and change nothing.
     """
     products = basis @ basis.mT
     ages = torch.arange(HISTORY, device=basis.device)
-    step = (iterations[:, None] + ages) % HISTORY  # oldest first: where each stands in the ring
+    step = (iterations[:, None] + ages) % HISTORY  # positions in the ring, the oldest first
     change = step + HISTORY
 
     def among(left: Tensor, right: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ def _newton_direction(basis: Tensor, iterations: Tensor) -> Tensor:
 
 
 def _accept(state: _State, accepted: Tensor, value: Tensor, gradient: Tensor) -> None:
-    """Move the accepted runs, remember their steps, and choose their next directions."""
+    """Take the steps of the accepted runs, remember them, and choose the next directions."""
     rows = torch.arange(len(state.point), device=state.point.device)
     slot = state.iterations % HISTORY
     here = accepted[:, None]
@@ -142,16 +142,16 @@ def minimise(
 ) -> tuple[Tensor, Tensor]:
     """Minimise R smooth functions of P numbers.
 
-    The line search is Lewis and Overton's (2013, algorithm 2.6): bisect, or double while nothing
-    is too long, until the weak Wolfe conditions hold. A run ends when no entry of its gradient
-    exceeds `tolerance`, after `max_iterations`, or where no step gains anything in floating point;
-    ended runs leave the batch.
+    The line search is Lewis and Overton's (2013, algorithm 2.6): it bisects, or doubles the length
+    while no length was too long, until the weak Wolfe conditions hold. A run ends when no entry of
+    its gradient exceeds `tolerance`, after `max_iterations`, or when no step gains anything in
+    floating point; ended runs leave the batch.
 
     Parameters
     ----------
-    objective : (points (R, P), *data) -> values (R); run r may depend on row r alone
-    start : (R, P), where the runs start, in the precision to work in
-    data : tensors (R, ...), what the objective needs of each run
+    objective : (points (R, P), *data) -> values (R); value r may depend only on row r
+    start : (R, P), where the runs start, in the precision to compute in
+    data : tensors (R, ...) that the objective needs
 
     Returns
     -------
@@ -176,7 +176,7 @@ def minimise(
             objective, state.point + state.length[:, None] * state.direction, data
         )
         slope = _dot(state.gradient, state.direction)
-        # Written so that a value that is not finite counts as too long a step.
+        # If the value is not finite, the comparison is false, and the step counts as too long.
         decreases = value <= state.value + SUFFICIENT_DECREASE * state.length * slope
         flattens = _dot(gradient, state.direction) >= CURVATURE * slope
         accepted = decreases & flattens

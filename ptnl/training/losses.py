@@ -1,7 +1,7 @@
-"""Training losses. Each maps logits and labels to one loss a sample; means are the caller's.
+"""Training losses. Each maps logits and labels to one loss per sample; callers take the mean.
 
-All are written with log-probabilities, so that a vanishing p neither underflows nor needs an
-epsilon: at the ends of CLIP's scale, logits of -100 and 100, losses and gradients are finite.
+All are written with log-probabilities, so a very small p neither underflows nor needs an epsilon:
+for logits of -100 and 100, the ends of CLIP's scale, losses and gradients are finite.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
-LOG_ZERO = math.log(1e-4)  # stands for log 0 in the reverse cross-entropy
+LOG_ZERO = math.log(1e-4)  # replaces log 0 in the reverse cross-entropy
 
 
 def _log_p(logits: Tensor, labels: Tensor) -> Tensor:
@@ -32,8 +32,9 @@ def generalised_cross_entropy(
 ) -> Tensor:
     """(1 - p(label)^q) / q (Zhang & Sabuncu 2018; paper, Eq. 3). logits (..., C) -> (...).
 
-    Near q = 0 it is the cross-entropy, at q = 1 the mean absolute error. p_epsilon is added to
-    p(label) first, as PTNL's code does; a label that is all but excluded then pulls less.
+    It approaches the cross-entropy for q -> 0, and is the mean absolute error for q = 1. p_epsilon
+    is added to p(label) first, as in PTNL's code; this limits the gradient of very improbable
+    labels.
     """
     log_p = _log_p(logits, labels)
     if p_epsilon:
@@ -44,8 +45,8 @@ def generalised_cross_entropy(
 def mean_absolute_error(logits: Tensor, labels: Tensor) -> Tensor:
     """MAE: 1 - p(label) (Ghosh et al. 2017). logits (..., C), labels (...) -> (...).
 
-    That is half the L1 distance between p and the one-hot label.
-    It is the generalised cross-entropy with q = 1, as NLPrompt has it (Pan et al. 2025).
+    This is half the L1 distance between p and the one-hot label, and the generalised cross-entropy
+    with q = 1, as in NLPrompt (Pan et al. 2025).
     """
     return generalised_cross_entropy(logits, labels, 1.0)
 
@@ -53,9 +54,8 @@ def mean_absolute_error(logits: Tensor, labels: Tensor) -> Tensor:
 def reverse_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """RCE: -sum_k p_k log onehot_k (Wang et al. 2019). logits (..., C), labels (...) -> (...).
 
-    The logarithm of the one-hot's zeros is that of 1e-4, as in the authors' code; what remains is
-    -log(1e-4) (1 - p(label)). Their second clip, of p at 1e-7, guards nothing in this form and is
-    left out.
+    As in the authors' code, zeros of the one-hot label are 1e-4 in the logarithm, which leaves
+    -log(1e-4) (1 - p(label)). Their code also clips p at 1e-7, which has no purpose in this form.
     """
     return -LOG_ZERO * mean_absolute_error(logits, labels)
 
@@ -64,7 +64,7 @@ def normalised_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """NCE: log p(label) / sum_k log p_k (Ma et al. 2020). logits (..., C) -> (...) in [0, 1]."""
     log_p = F.log_softmax(logits, dim=-1)
     of_label = log_p.gather(-1, labels[..., None])[..., 0]
-    # The mean and not the sum: a sum over 1,000 classes can leave float16's range.
+    # It divides by the mean, because a sum over 1,000 classes can leave float16's range.
     return of_label / log_p.mean(dim=-1) / logits.shape[-1]
 
 
@@ -84,13 +84,13 @@ def normalised_and_reverse_cross_entropy(
 def double_softmax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """-log softmax(p)(label), p = softmax(logits) (DSPT 2026). logits (..., C) -> (...).
 
-    Its gradient with respect to the logits is J (softmax(p) - onehot), J = diag(p) - p p', and
-    vanishes where p is sure of any class: a label that confidently contradicts it stops pulling.
+    Its gradient with respect to the logits is J (softmax(p) - onehot), J = diag(p) - p p'. It
+    vanishes if p is sure of any class, so a label that a sure p contradicts has no effect.
     """
     return cross_entropy(logits.softmax(dim=-1), labels)
 
 
-# Name -> function of a method's hyper-parameters that gives its loss.
+# Name -> function from a method's hyper-parameters to its loss.
 LOSSES: dict[str, Callable[[Mapping[str, Any]], Loss]] = {
     "ce": lambda settings: cross_entropy,
     "gce": lambda settings: (

@@ -1,4 +1,4 @@
-"""What the study knows of a method. Without torch, because the Snakefile imports it."""
+"""What the study knows of a method. It does not import torch, because the Snakefile reads it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ class Method:
 
     title: str  # in tables and figures
     module: str  # below `ptnl.methods`; offers `tune` (see `ptnl.methods.prompt.tune`)
-    loss: str  # name in `ptnl.training.losses.LOSSES`; empty where nothing is trained
+    loss: str  # name in `ptnl.training.losses.LOSSES`; empty if nothing is trained
     start: str = ""  # classifiers: where the weights start, "random" or "text"
-    # Where training labels come from: "noise" (each noise kind of the study), one of
-    # `ptnl.labels.pseudo_labels.SELECTIONS` (in paths, a kind of noise), or "none" where nothing
-    # is trained.
+    # Where training labels come from: "noise" (every noise kind of the study), one of
+    # `ptnl.labels.pseudo_labels.SELECTIONS` (which paths treat as a kind of noise), or "none" if
+    # nothing is trained.
     labels: str = "noise"
-    trains_on: str = "features"  # of the images, once encoded; or on "images" themselves
+    trains_on: str = "features"  # of encoded images, or the "images" themselves
     measures_gradients: bool = False  # whether Figure 4 compares its gradients
     splits: bool = False  # whether every epoch takes some labels as right (Figure 11)
     # Hyper-parameters: those of an entry of `$defs` in ptnl/study/config.schema.yaml (where none is

@@ -1,4 +1,4 @@
-"""Mixtures of two normal distributions of losses, one for each of R runs."""
+"""A mixture of two normal distributions, fitted to the losses of each of R runs."""
 
 import math
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# As DivideMix, and JoAPR after it, ask scikit-learn's GaussianMixture for them.
+# DivideMix, and JoAPR after it, call scikit-learn's GaussianMixture with these.
 MAX_ITERATIONS, TOLERANCE, LEAST_VARIANCE = 10, 1e-2, 5e-4
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Two components a run, that of the smaller mean first; each (R, 2)."""
+    """Two components per run, the one with the smaller mean first; each field is (R, 2)."""
 
     means: Tensor
     variances: Tensor
@@ -25,15 +25,15 @@ class Mixture:
         return log_density + self.weights.log()[:, None]
 
     def posterior(self, values: Tensor) -> Tensor:
-        """The probability (R, N) that a value comes from the component of the smaller mean."""
+        """The probability (R, N) that a value comes from the component with the smaller mean."""
         return self.log_joint(values).softmax(dim=-1)[..., 0]
 
 
 def fit_mixture(values: Tensor) -> Mixture:
     """Fit two normal distributions to the values (R, N) of each run, by EM, in float64.
 
-    scikit-learn's algorithm, but for its start: its k-means starts at random, this one at the
-    smallest and largest value, so that equal values give equal mixtures.
+    This is scikit-learn's algorithm with another start: its k-means starts at random, and this one
+    at the smallest and largest value, so that equal values give equal mixtures.
     """
     values = values.double()
     mixture = _maximise(values, _two_means(values))
@@ -62,7 +62,7 @@ def fit_mixture(values: Tensor) -> Mixture:
 
 
 def _maximise(values: Tensor, shares: Tensor) -> Mixture:
-    """The mixture that fits values (R, N) best, of which each component owns shares (R, N, 2)."""
+    """The mixture that fits values (R, N) best, given each component's shares of them (R, N, 2)."""
     owned = shares.sum(dim=1) + 10 * torch.finfo(values.dtype).eps
     means = (shares * values[..., None]).sum(dim=1) / owned
     deviations = (values[..., None] - means[:, None]).square()
@@ -71,7 +71,7 @@ def _maximise(values: Tensor, shares: Tensor) -> Mixture:
 
 
 def _two_means(values: Tensor) -> Tensor:
-    """Which of two means (R, N, 2), 0 or 1, a value belongs to, by Lloyd's algorithm."""
+    """Assign values to the nearer of two means by Lloyd's algorithm; one-hot (R, N, 2)."""
     centres = torch.stack([values.amin(dim=1), values.amax(dim=1)], dim=1)
     shares = torch.zeros(*values.shape, 2, dtype=values.dtype, device=values.device)
     while True:

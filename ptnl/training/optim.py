@@ -1,4 +1,4 @@
-"""SGD with CoOp's schedule, over many runs at once."""
+"""SGD with CoOp's schedule, for many runs at once."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-# The function behind torch.optim.SGD. The class imports torch's compiler at its first step, which
-# takes longer than many a sweep of small models.
+# torch.optim.SGD calls this function. The class itself imports torch's compiler at its first step,
+# which takes longer than many sweeps of small models.
 from torch.optim.sgd import sgd
 from tqdm import tqdm
 
@@ -25,9 +25,9 @@ from ptnl.training.steps import COUNTS, ReplayedSteps, evaluated
 def learning_rates(
     epochs: int, learning_rate: float, warmup_epochs: int, warmup_learning_rate: float
 ) -> list[float]:
-    """The rate of every epoch: constant warm-up, then a cosine, stepped once an epoch.
+    """The learning rate of every epoch: constant during warm-up, and then a cosine.
 
-    CoOp's trace: with T epochs and one of warm-up, epoch e >= 2 (from 1) has
+    As in CoOp, with T epochs and one of warm-up, epoch e >= 2 (counted from 1) has
     learning_rate (1 + cos(pi (e - 2) / T)) / 2.
     """
     return [
@@ -52,24 +52,24 @@ def train_sgd(
 ) -> list[pd.DataFrame]:
     """Train the parameters of R independent runs side by side, in place.
 
-    The runs share the steps and nothing else: the losses are summed over runs, so each run's
-    gradient is its own, and SGD works element by element.
+    Runs take their steps together but are independent: the losses are summed over runs, so each
+    run's gradient depends only on its own loss, and SGD works element by element.
 
     Parameters
     ----------
     parameters : (R, ...) leaf tensor that requires gradients, or several of them by name
     class_logits : (parameters, features (R, B, D)) -> logits (R, B, C)
-    features_at : epoch, from 0 -> features (R, N, D)
+    features_at : epoch, counted from 0 -> features (R, N, D)
     labels, labels_clean : (R, N), what training sees and what is true
     seeds : R seeds of the batch order
-    loss : one value a sample
+    loss : one value per sample
     settings : epochs, batch_size, learning_rate, momentum, weight_decay, warmup_epochs,
         warmup_learning_rate
     gradients_of : positions of the runs whose gradients of wrong and of right labels are measured,
-        at the epochs of `ptnl.training.gradients.measured_epochs`
-    plan_of : chooses what each epoch trains on (see `ptnl.training.epochs`), given the logits of
-        features under the present parameters; without it, every epoch is a permutation of all
-        images, and `loss` is that of every step
+        in the epochs of `ptnl.training.gradients.measured_epochs`
+    plan_of : chooses what each epoch trains on (see `ptnl.training.epochs`), given a function that
+        computes logits with the current parameters; by default, every epoch is a permutation of
+        all images with `loss`
 
     Returns
     -------
@@ -105,7 +105,7 @@ def train_sgd(
     decay = {name: settings[name] for name in ("momentum", "weight_decay")}
 
     def advance(step: Step, features: Tensor, rate: float) -> Tensor:
-        """Take a step; what it adds to the tally."""
+        """Take a step; returns what it adds to the tally."""
         gradients, counts = evaluated(step, features, leaves, labels, labels_clean)
         with torch.no_grad():
             still = _Still(leaves, buffers, step.moves)
@@ -122,7 +122,7 @@ def train_sgd(
             still.restore()
         return counts if step.moves is None else counts.where(step.moves, 0)
 
-    # Plans that choose what to train on differ from step to step, so they are not recorded.
+    # The steps of a plan differ from each other, so they are not recorded and replayed.
     replayed = None
     if device.type == "cuda" and plan_of is None:
         replayed = ReplayedSteps(step_of, leaves, labels, labels_clean, **decay)
@@ -164,7 +164,7 @@ def _of_runs(parameters: Parameters, runs: list[int]) -> Parameters:
 
 
 class _Still:
-    """A copy of the parameters and momentum of the runs that a step leaves out."""
+    """A copy of parameters and momentum, to restore those of runs that do not take a step."""
 
     def __init__(self, leaves: list[Tensor], buffers: list[Tensor | None], moves: Tensor | None):
         self._leaves, self._buffers, self._moves = leaves, buffers, moves
@@ -176,21 +176,21 @@ class _Still:
             ]
 
     def restore(self) -> None:
-        """Undo the step for those runs: their gradient, momentum and weight decay."""
+        """Undo the step for those runs: gradient, momentum and weight decay."""
         if self._moves is None:
             return
         for now, before in (
             *zip(self._leaves, self._before, strict=True),
             *zip(self._buffers, self._momentum, strict=True),
         ):
-            if now is not None:  # no momentum, no buffer
+            if now is not None:  # without momentum, there is no buffer
                 now[~self._moves] = before[~self._moves]
 
 
 def _split_row(taken: Tensor | None, right: Tensor) -> Tensor:
-    """What is taken as clean (3, R) in percent: share of the images, precision, recall.
+    """Quality of a split (3, R) in percent: share of images taken as clean, precision, recall.
 
-    taken, right : (R, N), images taken as rightly labelled (None: no split), and those that are
+    taken, right : (R, N), images whose label is taken as right (None: no split), or is right
     """
     if taken is None:
         return torch.full((3, len(right)), torch.nan, device=right.device)
@@ -201,7 +201,7 @@ def _split_row(taken: Tensor | None, right: Tensor) -> Tensor:
 
 
 def _epoch_row(tally: Tensor) -> Tensor:
-    """Means of an epoch (5, R) from its sums: loss, three accuracies in percent, gradient norm."""
+    """Means over an epoch (5, R) of loss, three accuracies in percent and gradient norm."""
     loss, right, clean_hits, clean, noisy_hits, noisy, norm, steps = tally
     return torch.stack(
         [
@@ -215,12 +215,12 @@ def _epoch_row(tally: Tensor) -> Tensor:
 
 
 def _histories(values: np.ndarray, steps: np.ndarray, rates: list[float]) -> list[pd.DataFrame]:
-    """One history a run, from its numbers (epochs, columns, R) and steps taken (epochs, R)."""
+    """One history per run, from values (epochs, columns, R) and steps taken (epochs, R)."""
     names = [name for name in HISTORY if name not in ("epoch", "learning_rate")]
     frames = []
     for run in range(values.shape[2]):
         frame = pd.DataFrame(values[:, :, run], columns=names)
-        # An epoch without a step of the run has no loss either.
+        # A run without a step in an epoch has no loss there, which does not mean divergence.
         diverged = ~np.isfinite(frame.loss) & (steps[:, run] > 0)
         if diverged.any():
             epoch = int(np.flatnonzero(diverged)[0]) + 1

@@ -34,7 +34,7 @@ from ptnl.training.tuning import TunedRun, top1_accuracy
 
 @dataclass(frozen=True)
 class LabelledDraw:
-    """The training images of one run, with the labels that it sees, and where they come from."""
+    """The training images of one run with the labels that it sees, and how they were made."""
 
     rows: pd.DataFrame  # see `ptnl.schemas.NOISY_SHOTS`
     noise: str
@@ -44,7 +44,7 @@ class LabelledDraw:
 
 
 def read_draw(path: Path) -> LabelledDraw:
-    """A draw with its labels, as `inject_noise` and `sample_pseudolabels` write it."""
+    """Read a labelled draw that `inject_noise` or `sample_pseudolabels` wrote."""
     asked = read_metadata(path)["settings"]
     origin = {name: asked[name] for name in ("noise", "fp", "seed", "shots")}
     return LabelledDraw(read_parquet(path, NOISY_SHOTS), **origin)
@@ -59,13 +59,13 @@ def class_names_of(manifest: pd.DataFrame) -> list[str]:
 
 
 def split_of(manifest: pd.DataFrame, split: str) -> tuple[Tensor, Tensor]:
-    """Which images of the manifest (N) stand in a split, and the labels of those that do."""
+    """Which images of the manifest (N) are in a split, and the labels of those."""
     member = torch.tensor((manifest.split == split).tolist())
     return member, torch.tensor(manifest.label.tolist())[member]
 
 
 def draw_rows(manifest: pd.DataFrame, draws: list[pd.DataFrame]) -> Tensor:
-    """Rows of the manifest (R, N) at which the N images of R draws stand."""
+    """Rows of the manifest (R, N) that hold the N images of R draws."""
     position = dict(zip(manifest.image, range(len(manifest)), strict=True))
     unknown = [image for draw in draws for image in draw.image if image not in position]
     if unknown:
@@ -74,7 +74,7 @@ def draw_rows(manifest: pd.DataFrame, draws: list[pd.DataFrame]) -> Tensor:
 
 
 def _mapped(path: Path, ndim: int, images: Sequence[str] | pd.Series) -> np.ndarray:
-    """Features (..., images, D) of images by name, as they lie on the disk."""
+    """Map features (..., images, D) from the disk; checks that they are of these images."""
     features = read_array(path, ndim, mapped=True)
     if features.shape[-2] != len(images):
         raise InputError(f"{path}: {features.shape[-2]} features for {len(images)} images")
@@ -84,11 +84,11 @@ def _mapped(path: Path, ndim: int, images: Sequence[str] | pd.Series) -> np.ndar
 
 
 def open_features(path: Path, images: Sequence[str] | pd.Series) -> Callable[[Tensor], Tensor]:
-    """Features of images by name, in the manifest's order: rows (...) -> (..., D) in float32.
+    """A function that reads features of images, in the manifest's order: rows (...) -> (..., D).
 
-    They stay on the disk but for the rows that are asked for: of ImageNet's 1.3 million images, a
-    training job needs 66,000. One that is not finite (an image encoder left float16's range) is an
-    `InputError`.
+    Features are float32. Only rows that are asked for are read from the disk: of ImageNet's 1.3
+    million images, a training job needs 66,000. Features that are not finite (the image encoder
+    left float16's range) are an `InputError`.
     """
     array = _mapped(path, 2, images)
 
@@ -112,10 +112,10 @@ def read_views(
     draws: Sequence[pd.DataFrame],
     device: torch.device,
 ) -> Callable[[int], Tensor]:
-    """Training features of R runs by epoch, from 0: epoch -> (R, N, D) in float32 on the device.
+    """A function that reads the training features of R runs: epoch, counted from 0 -> (R, N, D).
 
-    They stay on the disk but for the epoch that is asked for; after the last view the first comes
-    again.
+    Features are float32 and on the device. Only the epoch that is asked for is read from the disk;
+    after the last view, the first is used again.
 
     Parameters
     ----------
@@ -143,13 +143,13 @@ def read_views(
 
 
 def device_name(device: torch.device) -> str:
-    """The device as the run table names it."""
+    """The name of the device in the run table."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 @dataclass(frozen=True)
 class JobCost:
-    """What a job took, for all of its runs together."""
+    """Time and memory of a job, for all of its runs together."""
 
     job_runs: int
     job_seconds: float
@@ -159,7 +159,7 @@ class JobCost:
 
 
 def job_cost(runs: int, device: torch.device) -> JobCost:
-    """Time and memory of this process, a job of some runs, since it started; imports count too."""
+    """Time and memory of this process since its start, imports included."""
     on_gpu = device.type == "cuda"
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, else KiB
     return JobCost(
@@ -172,22 +172,22 @@ def job_cost(runs: int, device: torch.device) -> JobCost:
 
 
 def write_logits(logits: Tensor, folder: Path) -> None:
-    """Test logits (T, C) in float16."""
+    """Write test logits (T, C) in float16."""
     write_array(logits.half().cpu().numpy(), folder / "logits.npy")
 
 
 def read_logits(folder: Path) -> np.ndarray:
-    """Test logits (T, C) of a run, in float16."""
+    """Read the test logits (T, C) of a run, in float16."""
     return read_array(folder / "logits.npy", 2)
 
 
 def write_weights(weights: dict[str, Tensor], folder: Path) -> None:
-    """The trained tensors."""
+    """Write the trained tensors."""
     write_tensors(weights, folder / "weights.safetensors")
 
 
 def write_history(history: pd.DataFrame, folder: Path, made: dict[str, Any]) -> None:
-    """The history of a run, one row an epoch."""
+    """Write the history of a run, one row per epoch."""
     write_parquet(history, folder / "history.parquet", HISTORY, made)
 
 
@@ -204,7 +204,7 @@ def run_metrics(
     cost: JobCost,
     made: dict[str, Any],
 ) -> None:
-    """The run's row of the run table, and what made it; written last of a run's files."""
+    """Write the run's row of the run table, and what made it; this is the last file of a run."""
     metrics = {
         **vars(run),
         "shots": shots,
@@ -235,10 +235,10 @@ def write_runs(
     cost: JobCost,
     made: dict[str, Any],
 ) -> None:
-    """Every file of the runs of a job; says how good each run is.
+    """Write all files of the runs of a job, and print each run's accuracy.
 
     `sweep` is their data set, backbone and method. A model may have more outputs than the data set
-    has `classes`; an image that goes to one of the others is wrong.
+    has `classes`; a prediction of one of the others is wrong.
     """
     *_, method = sweep
     for folder, draw, run in zip(folders, draws, tuned, strict=True):

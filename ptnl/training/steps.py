@@ -8,16 +8,16 @@ from torch import Tensor
 from ptnl.training.epochs import Step
 
 COUNTS = 8  # numbers that a step adds to an epoch's tally (see `evaluated`)
-WARM_UP = 3  # steps before a graph is recorded: libraries choose their algorithms in them
+WARM_UP = 3  # steps before a graph is recorded, in which libraries choose their algorithms
 
 
 def evaluated(
     step: Step, features: Tensor, leaves: Sequence[Tensor], labels: Tensor, labels_clean: Tensor
 ) -> tuple[list[Tensor], Tensor]:
-    """Gradients of a step, as the leaves are, and what it adds to the epoch's tally (8, R).
+    """Gradients of a step, one for each leaf, and what it adds to the epoch's tally (8, R).
 
-    The tally: loss, share of right guesses, hits and number of rightly labelled images, the same of
-    wrongly labelled ones, gradient norm, number of steps.
+    The tally has loss, share of right predictions, hits and number of rightly labelled images, hits
+    and number of wrongly labelled ones, gradient norm, number of steps.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ def evaluated(
 
 
 class ReplayedSteps:
-    """Steps of SGD that differ in their images and rate alone, recorded once as a CUDA graph.
+    """Steps of SGD that differ only in images and learning rate, recorded once as a CUDA graph.
 
-    A step of a small model is some 2,000 short kernels, and the host needs longer to launch them
-    than a GPU to compute them: 25 ms instead of 4 for 16 fused runs of ViT-B/32's text tower on an
-    H200. A graph is launched at once. It reads and writes the same memory each time, so images,
-    features and rate are copied to where it expects them.
+    A step of a small model consists of some 2,000 short kernels. The host needs longer to launch
+    them than a GPU to compute them: for 16 fused runs of ViT-B/32's text tower on an H200, a step
+    takes 25 ms, and as a graph, which is launched as a whole, 4 ms. A graph reads and writes the
+    same memory each time, so images, features and rate are copied to where it expects them.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ReplayedSteps:
         momentum: float,
         weight_decay: float,
     ):
-        """`step_of` gives the step on images (R, B) as they are when it is evaluated."""
+        """`step_of` makes a step on images (R, B), which it reads when the step is evaluated."""
         self._step_of = step_of
         self._leaves = leaves
         self._labels, self._labels_clean = labels, labels_clean
@@ -81,7 +81,7 @@ class ReplayedSteps:
         self._taken = 0
 
     def epoch(self, steps: Sequence[Step], features: Tensor, rate: float) -> Tensor:
-        """Take the steps of an epoch on features (R, N, D); its tally (8, R)."""
+        """Take the steps of an epoch on features (R, N, D); returns its tally (8, R)."""
         if self._taken == 0:
             self._features, self._images = features.clone(), steps[0].images.clone()
             self._step = self._step_of(self._images)
@@ -99,7 +99,7 @@ class ReplayedSteps:
         return self._tally.clone()
 
     def _on_a_side_stream(self) -> None:
-        """A step as it comes. Recording wants its warm-up on another stream than the main one."""
+        """Take a step without a graph. Warm-up before recording must be on a side stream."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):

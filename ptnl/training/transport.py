@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 CHECK_EVERY = 10  # iterations between two looks at the error, as in POT's `ot.sinkhorn`
-# Largest logarithm of a scaling between two looks. Entries of the scaled kernel that are too small
-# for float64 (below exp(-745)) then add nothing that its rounding would show.
+# Largest logarithm of a scaling between two looks. Up to it, entries of the scaled kernel that
+# underflow in float64 (below exp(-745)) are too small to matter.
 LARGEST_LOG = 300.0
 
 
@@ -16,12 +16,12 @@ def sinkhorn(
 ) -> Tensor:
     """The coupling (R, N, C) of N images and C classes, both with uniform weights, in float64.
 
-    exp(-cost / regularisation) itself leaves float64's range where the regularisation is a
-    thousandth of the cost, and all of the coupling would be zero. So the potentials are kept as
-    logarithms, and only their changes between two looks at the error scale a kernel that holds
-    them already (Peyré & Cuturi 2019, section 4.4); where even these are too large, the iterations
-    are done on logarithms. A run stops where its marginal over classes is within `tolerance`
-    (Euclidean norm), so its coupling does not depend on what runs beside it.
+    If the regularisation is a thousandth of the cost, exp(-cost / regularisation) itself underflows
+    in float64, and the whole coupling would be zero. So the potentials are kept as logarithms. The
+    kernel is computed with the potentials included, and between two looks at the error, it is
+    scaled only by their changes (Peyré & Cuturi 2019, section 4.4). If even these are too large,
+    the iterations are done on logarithms. A run stops when its marginal over classes is within
+    `tolerance` (Euclidean norm), so its coupling is the same beside other runs.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def sinkhorn(
         largest = torch.maximum(
             more_image.abs().amax(dim=(1, 2)), more_class.abs().amax(dim=(1, 2))
         )
-        lost = ~(largest < LARGEST_LOG)  # where a sum was zero, they are not finite
+        lost = ~(largest < LARGEST_LOG)  # if a sum was zero, they are not finite
         by_image, by_class = by_image + more_image, by_class + more_class
         if lost.any():
             by_image[lost], by_class[lost] = _scale_logarithms(
@@ -59,7 +59,7 @@ def sinkhorn(
 
 
 def _scale(kernel: Tensor) -> tuple[Tensor, Tensor]:
-    """Iterate on a kernel (R, N, C); logarithms of the scalings of images and of classes."""
+    """Iterate on a kernel (R, N, C); returns logarithms of the scalings of images and classes."""
     _, images, classes = kernel.shape
     of_image = kernel.new_ones(len(kernel), images, 1)
     for _ in range(CHECK_EVERY):
@@ -69,7 +69,7 @@ def _scale(kernel: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _scale_logarithms(kernel: Tensor, by_image: Tensor) -> tuple[Tensor, Tensor]:
-    """The same iterations on the logarithm of a kernel, from the potentials of the images."""
+    """The same iterations on the logarithm of a kernel, starting at the images' potentials."""
     _, images, classes = kernel.shape
     for _ in range(CHECK_EVERY):
         by_class = -math.log(classes) - torch.logsumexp(kernel + by_image, dim=1, keepdim=True)

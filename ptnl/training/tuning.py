@@ -1,4 +1,4 @@
-"""The interface between the study and its methods: what a method receives and what it returns."""
+"""The interface between the study and its methods: what a method receives, and what it returns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,8 @@ from ptnl.training.optim import train_sgd
 class SweepData:
     """The runs of one (data set, backbone, method, noise), trained side by side.
 
-    R runs, N training images each, C classes, D feature dimensions; features are not normalised.
+    There are R runs with N training images each, C classes and D feature dimensions. Features are
+    not normalised.
     """
 
     method: Method
@@ -35,11 +36,11 @@ class SweepData:
     labels: Tensor  # (R, N), what training sees
     labels_clean: Tensor  # (R, N)
     test_features: Tensor  # (T, D)
-    views: Callable[[int], Tensor] | None = None  # epoch, from 0 -> augmented views (R, N, D)
+    views: Callable[[int], Tensor] | None = None  # epoch (first: 0) -> augmented views (R, N, D)
     gradients_of: Sequence[int] = ()  # positions of the runs whose gradients are measured
 
     def features_at(self, epoch: int) -> Tensor:
-        """What training meets in an epoch, from 0: augmented views where the study has them."""
+        """The training features of an epoch, counted from 0: augmented views, if there are any."""
         return self.features if self.views is None else self.views(epoch)
 
 
@@ -50,7 +51,7 @@ class TunedRun:
     weights: dict[str, Tensor]  # the trained tensors
     history: pd.DataFrame  # see `ptnl.schemas.HISTORY`
     test_logits: Tensor  # (T, C)
-    # What a model keeps beside them and no gradient changes: the statistics of batch norm.
+    # What a model also keeps, and what gets no gradient: the statistics of batch norm.
     buffers: dict[str, Tensor] = field(default_factory=dict)
 
     @property
@@ -66,10 +67,10 @@ def train_sweep(
     settings: Mapping[str, Any] | None = None,
     plan_of: PlanOf | None = None,
 ) -> list[pd.DataFrame]:
-    """Train what is learnable of a sweep's R runs, in place, by SGD; R histories.
+    """Train the parameters of a sweep's R runs by SGD, in place; returns R histories.
 
-    See `ptnl.training.optim.train_sgd` for the parameters, the logits and the plan of the epochs;
-    `settings` are the sweep's unless a method has its own.
+    See `ptnl.training.optim.train_sgd` for the parameters, the logits and the plan of the epochs.
+    `settings` are by default those of the sweep.
     """
     settings = sweep.settings if settings is None else settings
     return train_sgd(
@@ -87,7 +88,7 @@ def train_sweep(
 
 
 def cosine_logits(features: Tensor, class_embeddings: Tensor, logit_scale: float) -> Tensor:
-    """Logits of Eq. 1: scaled cosine similarities. (..., B, D) and (..., C, D) -> (..., B, C)."""
+    """Logits of Eq. 1, scaled cosine similarities. (..., B, D) and (..., C, D) -> (..., B, C)."""
     images = F.normalize(features, dim=-1)
     classes = F.normalize(class_embeddings, dim=-1)
     return logit_scale * images @ classes.transpose(-1, -2)
@@ -99,6 +100,6 @@ def top1_accuracy(logits: Tensor, labels: Tensor) -> float:
 
 
 def initial_normal(purpose: str, shape: tuple[int, ...], std: float, seed: int) -> Tensor:
-    """A normal draw that depends on its purpose and seed alone, the same on every machine."""
+    """A normal draw that depends only on its purpose and seed, and is the same on all machines."""
     drawn = random_stream(purpose, seed).normal(0, std, shape)
     return torch.from_numpy(drawn).float()

@@ -2,8 +2,8 @@
 
     python -m tests.faults [FAULT ...] [--kills 20] [--docs workflow/docs/faults.md]
 
-Needs root, which may mount small disks and may give up its right to ignore the modes of files.
-Ends with 1 where something was not survived.
+Needs root: only root may mount small disks, and give up its right to ignore the modes of files.
+The exit status is 1 if a fault was not survived.
 """
 
 import argparse
@@ -28,15 +28,15 @@ from tests.faults.together import from_one_folder, from_two_folders
 from tests.workflow.conftest import Study
 
 SEED = 1
-# Sizes of a disk, as shares of what an undisturbed study takes. What is made beside a file before
-# it takes its place needs room too, so the last one is generous.
+# Sizes of a disk, as shares of the room that an undisturbed study takes. A file is written beside
+# its place and then moved there, which takes more room, so the last size is generous.
 DISKS = (0.003, 0.1, 0.4, 0.8, 4)
 BEGIN, END = "<!-- faults: begin -->\n", "<!-- faults: end -->\n"
 
 
 @dataclass
 class Trials:
-    """Studies in a folder, and undisturbed ones that they are held against, run when needed."""
+    """Studies in a folder, and the undisturbed studies to compare them with, run when needed."""
 
     folder: Path
     kills: int
@@ -104,7 +104,7 @@ FAULTS: dict[str, Callable[[Trials], Iterable[Outcome]]] = {
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
-    """The table of the page, with when and where it was measured."""
+    """The table for the docs, with the date and the machine of the measurement."""
     machine = f"{os.cpu_count()} cores, Linux {platform.release()}, Python"
     lines = [
         f"Measured on {datetime.now(UTC):%d %B %Y} at commit {commit()}, on {machine} "
@@ -126,9 +126,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    arguments.add_argument("faults", nargs="*", metavar="FAULT", help=f"of {', '.join(FAULTS)}")
-    arguments.add_argument("--kills", type=int, default=20)
-    arguments.add_argument("--docs", type=Path, help="page whose table is replaced")
+    arguments.add_argument(
+        "faults", nargs="*", metavar="FAULT", help=f"all, or some of {', '.join(FAULTS)}"
+    )
+    arguments.add_argument("--kills", type=int, default=20, help="how often to kill a study")
+    arguments.add_argument("--docs", type=Path, help="page whose table of faults to replace")
     args = arguments.parse_args()
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="ptnl-faults-") as folder:

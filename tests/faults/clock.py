@@ -1,4 +1,4 @@
-"""A clock that is set back: files made before have times in the future."""
+"""A clock that is set back, so that earlier files have times in the future."""
 
 import os
 import time
@@ -11,7 +11,7 @@ DAY = 24 * 3600 * 10**9  # nanoseconds
 
 
 def give_time(folder: Path, nanoseconds: int) -> None:
-    """Give everything in a folder one time of change, since the epoch."""
+    """Set the time of change of everything in a folder."""
     for path in (folder, *folder.rglob("*")):
         os.utime(path, ns=(nanoseconds, nanoseconds), follow_symlinks=False)
 
@@ -19,8 +19,8 @@ def give_time(folder: Path, nanoseconds: int) -> None:
 def set_back(whole: Study, study: Study, *targets: str) -> Outcome:
     """A study whose first half was made before the clock was set back by a day.
 
-    Snakemake refuses to make files that are older than what they are made of. With the times of
-    the first half brought to now, as `touch` does, the study is finished.
+    Snakemake refuses to make files that are older than their inputs. Once the first half has the
+    present time, as `touch` sets it, the study can be finished.
     """
     finished(study, str(study.path("<results>/shots/symbols/seed-1.parquet")))
     give_time(study.folder, time.time_ns() + DAY)

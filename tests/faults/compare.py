@@ -1,4 +1,4 @@
-"""Comparing the files of two runs of a study, except for times and names of folders."""
+"""Compare the files of two runs of a study, except for times and names of folders."""
 
 import json
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
-# What a job took, and what of ptnl's files is computed from all their other bytes.
+# Keys that may differ: what a job took, and the checksum that depends on all other bytes of a file.
 TIMES = {"job_seconds", "memory_gib", "ptnl_seal"}
-# Files that say what jobs took, in words, numbers or pictures.
+# Files that show what jobs took.
 TIMED = ("cost.csv", "cost.md", "report.html", "runs.csv")
 
 
 def content(path: Path) -> Any:
-    """A file's bytes, or what it says without times and without where the study lies."""
+    """A file's bytes, or its content without times and without the paths of the study."""
     if path.name == "config.yaml":
         config = yaml.safe_load(path.read_text())
         return {key: value for key, value in config.items() if key != "pathvars"}
@@ -29,13 +29,13 @@ def content(path: Path) -> Any:
 
 
 def files(results: Path) -> set[str]:
-    """The files of a study, hidden ones too, but for its logs."""
+    """The files of a study except its logs, hidden files among them."""
     found = (path.relative_to(results) for path in results.rglob("*") if path.is_file())
     return {str(path) for path in found if path.parts[0] != "logs"}
 
 
 def differences(results: Path, other: Path) -> list[str]:
-    """The files that only one of two runs of a study has, or that differ."""
+    """The files that differ between two runs of a study, or that only one of them has."""
     ours, theirs = files(results), files(other)
     compared = sorted(name for name in ours & theirs if name not in TIMED)
     unequal = [name for name in compared if content(results / name) != content(other / name)]

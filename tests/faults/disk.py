@@ -12,7 +12,7 @@ from tests.workflow.conftest import Study
 
 @contextmanager
 def small_disk(folder: Path, kib: int) -> Iterator[Path]:
-    """A disk of its own in `folder`; only root may mount one."""
+    """Mount a small disk at `folder` for a while, which only root may do."""
     folder.mkdir(parents=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", folder], check=True)
     try:
@@ -22,7 +22,7 @@ def small_disk(folder: Path, kib: int) -> Iterator[Path]:
 
 
 def room_taken(folder: Path) -> int:
-    """KiB that the files of a folder take on a disk of blocks of 4 KiB, without the logs."""
+    """KiB that the files of a folder, except logs, take on a disk with blocks of 4 KiB."""
     logs = folder / "logs"
     files = [path for path in folder.rglob("*") if path.is_file() and logs not in path.parents]
     return sum(4 * -(-path.stat().st_size // 4096) for path in files)
@@ -33,9 +33,9 @@ def resize(disk: Path, kib: int) -> None:
 
 
 def filled_up(whole: Study, study: Study, sizes: Sequence[int], *targets: str) -> Outcome:
-    """A study whose results lie on a disk too small for them, made larger when it was full.
+    """Run a study whose results lie on too small a disk, and enlarge the disk when it is full.
 
-    sizes : of the disk, in KiB, growing; with the last one, there is room for all
+    sizes : growing sizes of the disk in KiB; the last one has room for all
     """
     named = []
     with small_disk(study.results, sizes[0]):
@@ -44,7 +44,7 @@ def filled_up(whole: Study, study: Study, sizes: Sequence[int], *targets: str) -
             said = study.snakemake(*targets)
             text = said.stdout + said.stderr
             found = re.findall(r"^error: (\S+?):? .*(?:full|space|free)", text, flags=re.M)
-            # Without room for the sentence itself, Snakemake shows which log is empty.
+            # Where the error message itself did not fit, Snakemake names the empty log.
             found = found or re.findall(r"^Logfile (\S+): empty file", text, flags=re.M)
             if not said.returncode or not found or "Traceback" in text:
                 raise NotSurvived(f"{size} KiB: {text}")

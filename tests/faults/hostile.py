@@ -1,15 +1,15 @@
-"""Hostile and damaged files: counts the cases that the test suite tries."""
+"""Hostile and damaged files: run the tests that try them, and count the cases."""
 
 import re
 import subprocess
 import sys
 from collections import Counter
 
-from tests.benchmarks.damaged_files import damaged
 from tests.faults.studies import NotSurvived, Outcome
+from tests.measurements.damaged_files import damaged
 from tests.workflow.conftest import ROOT
 
-# What is hostile -> the tests that try it, and what they have seen if they pass.
+# Kind of hostile input -> the tests that try it, and what they have shown if they pass.
 CASES = {
     "Archives: climbing names, links, devices, lies about sizes, cut or damaged": (
         ["tests/unit/test_extract.py"],
@@ -43,7 +43,7 @@ CASES = {
 
 
 def passed(files: list[str]) -> int:
-    """How many tests of the suite pass; all must."""
+    """Run some files of tests; how many tests passed, which must be all."""
     said = subprocess.run(
         [sys.executable, "-m", "pytest", *files],
         cwd=ROOT,
@@ -65,7 +65,7 @@ def hostile_inputs() -> list[Outcome]:
 
 
 def damaged_artefacts(count: int) -> Outcome:
-    """Artefacts of every kind, damaged at random."""
+    """Damage files of every kind that ptnl writes, at random."""
     outcomes = damaged(count)
     total = sum(outcomes.values(), Counter())
     survived = total["named"] + total["without effect"]

@@ -1,4 +1,4 @@
-"""Kills all processes of a study (SIGKILL) again and again, at moments drawn from a seed."""
+"""Kill all processes of a study (SIGKILL) again and again, at moments drawn from a seed."""
 
 import itertools
 import os
@@ -15,7 +15,7 @@ from tests.faults.log import Job, jobs_in
 from tests.faults.studies import NotSurvived, Outcome, finished, require_same
 from tests.workflow.conftest import Study
 
-# Stage -> how the names of its rules begin, in the order in which a study comes to them.
+# Stage -> how the names of its rules begin, in the order in which a study reaches the stages.
 STAGES = {
     "download": ("download_",),
     "index": ("index_",),
@@ -29,13 +29,13 @@ STAGES = {
     "figures": ("plot_",),
     "report": ("check_", "report_", "write_report"),
 }
-MOST_TRIES = 5  # at one moment, where the job ended before it was killed
+MOST_TRIES = 5  # for each moment, because a job may end before it is killed
 POLL = 0.005  # seconds
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When to kill: after a share of the time that the first job of a stage usually takes."""
+    """When to kill: at a share of the time that the first running job of a stage usually takes."""
 
     stage: str
     share: float
@@ -58,7 +58,7 @@ def of_stage(rule: str, stage: str) -> bool:
 
 @contextmanager
 def running(study: Study, log: Path) -> Iterator[subprocess.Popen]:
-    """A run of a study in a process group of its own, which is killed in the end."""
+    """Run a study in a process group of its own, and kill the group at the end."""
     with (
         log.open("w") as file,
         subprocess.Popen(
@@ -73,10 +73,10 @@ def running(study: Study, log: Path) -> Iterator[subprocess.Popen]:
 
 
 def at_work(study: Study, group: int) -> set[str]:
-    """The jobs that the job server of a process group works on, by their logs.
+    """The jobs that the job server of a process group is working on, named by their logs.
 
-    A job that waits for the server to start is not at work. The server forks for each job that it
-    begins, and the fork writes to the job's log.
+    The server forks for each job that it begins, and the fork writes to the job's log. A job that
+    still waits for the server does not count.
     """
     logs = f"{study.results}/logs/"
     found = set()
@@ -93,7 +93,7 @@ def at_work(study: Study, group: int) -> set[str]:
 
 
 def usual_seconds(study: Study, log: Path) -> dict[str, float]:
-    """Run a study to its end; the seconds that each job was at work, by its log."""
+    """Run a study to its end; log of a job -> the seconds that the job was at work."""
     first: dict[str, float] = {}
     last: dict[str, float] = {}
     with running(study, log) as process:
@@ -111,7 +111,8 @@ def usual_seconds(study: Study, log: Path) -> dict[str, float]:
 def killed(study: Study, moment: Moment, usual: Mapping[str, float], log: Path) -> list[Job]:
     """Run a study until a moment, then kill it; the jobs that this cut short.
 
-    usual : seconds that jobs are at work, by their logs; one that nobody saw is killed at once
+    usual : log of a job -> the seconds that it usually works; a job that is missing there is
+        killed at once
     """
     with running(study, log) as process:
         while process.poll() is None:
@@ -124,7 +125,7 @@ def killed(study: Study, moment: Moment, usual: Mapping[str, float], log: Path) 
 
 
 def reopen(study: Study, done: Sequence[Job]) -> None:
-    """Where all jobs of a stage are done, remove what one of them made: it is to be done again."""
+    """If all jobs of a stage are done, remove the output of one, so that it runs again."""
     outputs = [[study.folder / path for path in job.outputs] for job in done]
     if all(path.exists() for paths in outputs for path in paths):
         for path in outputs[-1]:
@@ -132,9 +133,10 @@ def reopen(study: Study, done: Sequence[Job]) -> None:
 
 
 def killed_again_and_again(whole: Study, study: Study, count: int, seed: int) -> Outcome:
-    """A study that was killed so often has the files of an undisturbed one.
+    """Kill a study `count` times; in the end it must have the files of an undisturbed study.
 
-    whole : not run yet, as the times that its jobs take are those at which the other's are killed
+    whole : the undisturbed study, not run yet: how long its jobs take decides when the other
+        study's jobs are killed
     """
     log = whole.folder / "whole.log"
     usual = usual_seconds(whole, log)

@@ -1,4 +1,4 @@
-"""What Snakemake's log says of the jobs that it began and finished."""
+"""Read from Snakemake's log which jobs it began and finished."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Job:
 
 
 def jobs_in(said: str) -> list[Job]:
-    """The jobs that a log tells of, in the order in which they began."""
+    """The jobs in a log, in the order in which they began."""
     ended = set(re.findall(r"Finished jobid: (\d+)", said))
     return [
         Job(rule, tuple(map(Path, files.split(", "))), number in ended)

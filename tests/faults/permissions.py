@@ -1,4 +1,4 @@
-"""Folders that may not be written, and files that may not be read."""
+"""Folders without permission to write, and files without permission to read."""
 
 import os
 import subprocess
@@ -10,14 +10,14 @@ from tests.faults.studies import NotSurvived, Outcome, finished, names_it, requi
 from tests.snapshot import snapshot
 from tests.workflow.conftest import Study
 
-# Root may read and write whatever a file's mode says, unless it lacks these two capabilities.
+# Root may read and write files of any mode, unless it lacks these two capabilities.
 OBEY = "--bounding-set=-dac_override,-dac_read_search"
 READ_ONLY, CLOSED = 0o555, 0
 
 
 @contextmanager
 def mode(path: Path, bits: int) -> Iterator[None]:
-    """A path that has another mode for a while."""
+    """Give a path another mode for a while."""
     before = path.stat().st_mode
     path.chmod(bits)
     try:
@@ -32,7 +32,7 @@ def bound_by_modes(command: Sequence[str]) -> list[str]:
 
 
 def snakemake(study: Study, *targets: str) -> str:
-    """What a study says to a user who is bound by the modes of files and may not run it."""
+    """Run a study as a user who must obey the modes of files; it must fail, and what it says."""
     said = subprocess.run(
         bound_by_modes(study.command(*targets)),
         cwd=study.folder,
@@ -46,7 +46,7 @@ def snakemake(study: Study, *targets: str) -> str:
 
 
 def refused(study: Study, path: Path, bits: int, *targets: str) -> None:
-    """A path of such a mode is named, and no file of the study is changed or lost."""
+    """A path with such a mode must be named, and no file of the study changed or lost."""
     before = snapshot(study.results)
     with mode(path, bits):
         said = snakemake(study, *targets)
@@ -59,9 +59,9 @@ def refused(study: Study, path: Path, bits: int, *targets: str) -> None:
 
 
 def forbidden(whole: Study, study: Study, *targets: str) -> Outcome:
-    """What may not be written or read, one after the other; then the study is finished.
+    """Forbid one path after the other; then finish the study.
 
-    targets : a study's draws with wrong labels, or all of it
+    targets : the study's draws with wrong labels; without them, the whole study
     """
     study.results.mkdir()
     draw = study.path("<results>/shots/symbols/seed-1.parquet")

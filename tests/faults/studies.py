@@ -1,4 +1,4 @@
-"""Studies that faults are tried on, and the comparison with an undisturbed study."""
+"""The studies that faults are tried on, and their comparison with an undisturbed study."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,13 @@ FEW = {
     "mini-rn": {"methods": ["zero_shot", "prompt_ce", "classifier_r", "linear_probe"]},
     "mini-vit": {"methods": ["zero_shot"]},
 }
-# Every stage up to the noise, in seconds.
+# The files with wrong labels: every stage up to these takes a few seconds.
 DRAWS = tuple(f"<results>/noise/symbols/symmetric/fp-8/seed-{seed}.parquet" for seed in (1, 2))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A line of the table of faults."""
+    """One row of the table of faults."""
 
     fault: str  # what was done to the study
     tried: int
@@ -26,11 +26,11 @@ class Outcome:
 
 
 class NotSurvived(AssertionError):
-    """What a fault left is not what an undisturbed run leaves."""
+    """After a fault, a study is not as an undisturbed run leaves it."""
 
 
 def finished(study: Study, *arguments: str) -> Study:
-    """A study once its run has ended without an error."""
+    """Run a study, which must end without an error."""
     said = study.snakemake(*arguments)
     if said.returncode:
         raise NotSurvived(said.stdout + said.stderr)
@@ -38,9 +38,9 @@ def finished(study: Study, *arguments: str) -> Study:
 
 
 def require_same(study: Study, whole: Study, *targets: str) -> None:
-    """A study that was hit must have an undisturbed one's files, and nothing left to do.
+    """A study must have the files of an undisturbed one, and nothing left to do.
 
-    targets : of both, where they are not whole studies
+    targets : what both have made; without them, the whole study
     """
     found = differences(study.results, whole.results)
     if found:
@@ -50,5 +50,5 @@ def require_same(study: Study, whole: Study, *targets: str) -> None:
 
 
 def names_it(said: str, path: Path) -> bool:
-    """Whether a log names a path, and shows no traceback of Python's."""
+    """Whether a log names a path and has no Python traceback."""
     return "Traceback (most recent call last)" not in said and str(path) in said

@@ -1,4 +1,4 @@
-"""Two Snakemakes on one study at once."""
+"""Two calls of Snakemake on one study at the same time."""
 
 import subprocess
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from tests.workflow.conftest import Study
 
 @dataclass(frozen=True)
 class Ended:
-    """How a Snakemake ended, and all that it said."""
+    """How a call of Snakemake ended, and what it printed."""
 
     status: int
     said: str
 
 
 def started(study: Study, name: str, locks: bool, *targets: str) -> subprocess.Popen:
-    """Snakemake on a study, called from a folder of its own unless it locks the study's."""
+    """Start Snakemake: with its lock from the study's folder, without it from another one."""
     folder = study.folder if locks else study.folder / name
     folder.mkdir(exist_ok=True)
     command = [word for word in study.command(*targets) if not (locks and word == "--nolock")]
@@ -26,14 +26,14 @@ def started(study: Study, name: str, locks: bool, *targets: str) -> subprocess.P
 
 
 def at_once(study: Study, locks: bool, *targets: str) -> list[Ended]:
-    """How two ended that were started at the same time."""
+    """Start two calls of Snakemake at the same time; how they ended."""
     both = [started(study, name, locks, *targets) for name in ("one", "other")]
     said = [process.communicate()[0] for process in both]
     return [Ended(process.returncode, text) for process, text in zip(both, said, strict=True)]
 
 
 def from_one_folder(whole: Study, study: Study, *targets: str) -> Outcome:
-    """The second is refused by Snakemake's lock, and the first is as if it were alone."""
+    """Snakemake's lock refuses one call, and the other runs as if it were alone."""
     ended = sorted(at_once(study, True, *targets), key=lambda one: one.status)
     if [one.status > 0 for one in ended] != [False, True] or "lock" not in ended[1].said:
         raise NotSurvived("\n".join(one.said for one in ended))
@@ -43,7 +43,7 @@ def from_one_folder(whole: Study, study: Study, *targets: str) -> Outcome:
 
 
 def from_two_folders(whole: Study, study: Study, *targets: str) -> Outcome:
-    """No lock stops the second; however the two end, a third call completes the right files."""
+    """No lock stops the second call. However the two end, a third call completes the study."""
     ended = at_once(study, False, *targets)
     failed = sum(one.status > 0 for one in ended)
     require_same(finished(study, *targets), whole, *targets)

@@ -1,11 +1,11 @@
-"""The device that the checks of this folder run on: a GPU, or the CPU to rehearse them."""
+"""The device that the tests of this folder run on: a GPU, or the CPU to rehearse them."""
 
 import os
 
 import pytest
 import torch
 
-# `make gpu-bench DEVICE=cpu` rehearses everything without a GPU.
+# `make gpu-bench DEVICE=cpu` sets it, to rehearse the tests without a GPU.
 NAME = os.environ.get("PTNL_TEST_DEVICE", "cuda")
 
 
@@ -24,7 +24,7 @@ def device() -> torch.device:
 
 @pytest.fixture(autouse=True)
 def exact_float32():
-    """Products in float32 proper: TF32 keeps ten bits of the mantissa."""
+    """Multiply in true float32: TF32 keeps only ten bits of the mantissa."""
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     yield

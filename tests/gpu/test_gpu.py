@@ -1,4 +1,4 @@
-"""A GPU gives what the CPU gives: towers, short trainings, the same bytes twice."""
+"""A GPU gives the CPU's results, for towers and short trainings, and the same bytes twice."""
 
 from dataclasses import replace
 from importlib import import_module
@@ -16,7 +16,7 @@ from tests.unit.test_methods import SETTINGS
 from tests.unit.test_precision import NEARLY, difference, embeddings_and_gradient
 
 CPU = torch.device("cpu")
-FLOAT32 = 1e-4  # relative difference of norms that comes from float32 sums in another order
+FLOAT32 = 1e-4  # relative difference of norms; sums in another order differ by less
 TRAINED = ("prompt_ce", "prompt_gce", "full_prompt", "cls_tuning", "text_finetune", "classifier_c")
 NAMES = ["dog", "cat", "yorkshire terrier", "golden retriever", "bus", "tabby cat"]
 
@@ -62,7 +62,7 @@ def weights(run: TunedRun) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("architecture", ["RN50", "ViT-B-32"])
-def test_image_towers(architecture, device):
+def test_image_towers_agree_with_the_cpu(architecture, device):
     model = random_model({**configuration(architecture, small=False), "quick_gelu": True})
     images = torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     exact = model.encode_image(images)
@@ -70,7 +70,7 @@ def test_image_towers(architecture, device):
     assert difference(found, exact) < FLOAT32
 
 
-def test_half_precision_features(device):
+def test_features_in_half_precision_are_nearly_exact(device):
     model = random_model({**configuration("ViT-B-32", small=False), "quick_gelu": True})
     images = torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     exact = model.encode_image(images)
@@ -80,7 +80,7 @@ def test_half_precision_features(device):
 
 
 @pytest.mark.parametrize("architecture", ["RN50", "ViT-B-32"])
-def test_text_towers_and_their_gradients(architecture, device):
+def test_text_towers_and_their_gradients_agree_with_the_cpu(architecture, device):
     model = random_model({**configuration(architecture, small=False), "quick_gelu": True})
     expected = embeddings_and_gradient(tower_of(model))
     model = model.to(device)
@@ -92,27 +92,27 @@ def test_text_towers_and_their_gradients(architecture, device):
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_a_short_training_is_the_cpus(name, device):
+def test_a_short_training_agrees_with_the_cpu(name, device):
     for ours, expected in zip(trained(name, device), trained(name, CPU), strict=True):
         assert ours.history.loss.to_numpy() == pytest.approx(expected.history.loss, rel=1e-3)
         assert difference(weights(ours), weights(expected)) < 1e-3
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_the_same_bytes_twice(name, device):
+def test_a_second_training_gives_the_same_bytes(name, device):
     for first, second in zip(trained(name, device), trained(name, device), strict=True):
         assert torch.equal(weights(first), weights(second))
         assert np.array_equal(first.test_logits.cpu(), second.test_logits.cpu())
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_fused_runs_are_the_runs_alone(name, device):
+def test_a_fused_run_agrees_with_the_run_alone(name, device):
     together, alone = trained(name, device, runs=4), trained(name, device, runs=1)
     assert difference(weights(together[0]), weights(alone[0])) < 1e-3
 
 
 @pytest.mark.parametrize("name", ["prompt_ce", "prompt_gce", "text_finetune"])
-def test_a_bfloat16_training_learns_what_a_float32_one_does(name, device):
+def test_a_bfloat16_training_follows_a_float32_one(name, device):
     rounded, exact = trained(name, device, torch.bfloat16), trained(name, device)
     for ours, expected in zip(rounded, exact, strict=True):
         assert ours.history.loss.to_numpy() == pytest.approx(expected.history.loss, rel=0.1)

@@ -17,7 +17,7 @@ FILES = {"set/a.txt": b"a" * 3000, "set/deep/b.txt": b"b"}
 
 
 def unpacked(place: Path, archive: Path) -> dict[str, bytes]:
-    """The files of an archive; of one that is refused, nothing may be left."""
+    """The files of an archive. If the archive is refused, nothing may be left."""
     try:
         extract(archive, place / "out")
     except InputError:
@@ -68,7 +68,7 @@ def zip_link() -> bytes:
 
 
 def bomb() -> bytes:
-    """A zip whose 5,000 members say that they hold 4 GB each."""
+    """A zip whose 5,000 members claim to hold 4 GB each."""
     data = bytearray(zipped(*((f"huge-{i}", b"x") for i in range(5000))))
     entry = data.index(b"PK\x01\x02")
     while entry >= 0:
@@ -88,7 +88,7 @@ def locked() -> bytes:
 
 
 def wrong_sum() -> bytes:
-    """One changed byte in a member that is stored as it is."""
+    """A zip in which one byte of an uncompressed member was changed."""
     data = zipped(how=zipfile.ZIP_STORED)
     return data.replace(b"a" * 3000, b"a" * 1500 + b"b" + b"a" * 1499)
 
@@ -133,7 +133,7 @@ ROWS: list[Row] = [
     ),
     refused("a zip with a wrong checksum", archive(wrong_sum), "not readable as an archive"),
     refused("a zip with a password", archive(locked), "not readable as an archive"),
-    refused("a zip that says that it holds 21 TB", archive(bomb), "bytes more"),
+    refused("a zip that claims to hold 21 TB", archive(bomb), "bytes more"),
     refused("gzip that holds no tar", archive(lambda: gzip.compress(b"text")), "not readable"),
     refused("xz that holds no tar", archive(lambda: lzma.compress(b"text")), "not readable"),
     refused("an empty file", archive(lambda: b""), "not readable as an archive"),

@@ -1,4 +1,4 @@
-"""Files of weights that users bring."""
+"""Files of weights, as users may bring them."""
 
 import io
 import json
@@ -43,7 +43,7 @@ def header(length: int, text: bytes = b"") -> bytes:
 
 
 class Runs:
-    """An object that runs a command when it is unpickled."""
+    """An object whose unpickling calls a function."""
 
     def __reduce__(self):
         return print, ("this must not run",)

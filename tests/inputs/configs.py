@@ -1,6 +1,6 @@
-"""Malformed configs: what is laid over config.yaml, and words of the sentence that refuses it.
+"""Malformed configs: changes to config.yaml, and words of the sentence that refuses them.
 
-The words name the key and, where there is one, the nearest right word.
+The sentence names the key and, where there is one, the right word that is nearest.
 """
 
 from typing import Any
@@ -8,11 +8,13 @@ from typing import Any
 NAN, INFINITE = float("nan"), float("inf")
 OWN = {"folder": "x", "template": "a {}."}
 
-Case = tuple[dict[str, Any], str, str]  # changes, the key, another part of the sentence
+Case = tuple[
+    dict[str, Any], str, str
+]  # changes, and two parts of the sentence: the key, and some words
 
 
 def at(path: str, value: Any) -> dict[str, Any]:
-    """A nested mapping of a value at a path of keys."""
+    """A nested mapping that holds a value at a path of keys."""
     *parents, key = path.split("/")
     changes: dict[str, Any] = {key: value}
     for parent in reversed(parents):
@@ -243,7 +245,7 @@ REFERENCES: list[Case] = [
     wrong("dataset_options", [OWN], "is not of type 'object'"),
 ]
 
-# A whole overlay as text: the key, another part of the sentence.
+# The text of a whole overlay, and two parts of the sentence: the key, and some words.
 TEXTS: list[tuple[str, str, str]] = [
     ("shots: 4\nseeds: [1]\nshots: 8\n", "shots", "stands twice, in lines 1 and 3"),
     ("methods:\n  prompt_ce: {epochs: 2, epochs: 3}\n", "epochs", "stands twice"),

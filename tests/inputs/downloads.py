@@ -1,4 +1,4 @@
-"""Servers that send wrong or broken files, and files that users put in place by hand."""
+"""Servers that send wrong or broken files, and files that users fetched by hand."""
 
 import hashlib
 from collections.abc import Callable
@@ -17,7 +17,7 @@ HASTY = Patience(attempts=2, pause=0.001, longest_pause=0.01, connect=2, read=0.
 
 
 def fetched(place: Path, made: dict) -> bytes:
-    """The file that a server gives, or that was dropped by hand; refused, it is not there."""
+    """The content of a file from a server or by hand. If it is refused, no file may be left."""
     with serving() as server:
         server.files = made.get("files", {"a.tar": CONTENT})
         server.faults = {"a.tar": list(made.get("faults", ()))}
@@ -59,11 +59,19 @@ ROWS: list[Row] = [
         right,
     ),
     read("a server that is busy once", server(faults=[Fault(status=503)]), "asked again", right),
-    read("a first URL that has nothing", server(urls=("none", "a.tar")), "the next URL", right),
     read(
-        "a server that tells no length", server(always=Fault(tells_length=False)), "fetched", right
+        "a first URL without the file",
+        server(urls=("none", "a.tar")),
+        "fetched from the next URL",
+        right,
     ),
-    read("a file that was dropped by hand", by_hand(CONTENT), "verified and taken", right),
+    read(
+        "a server that does not tell the length",
+        server(always=Fault(tells_length=False)),
+        "fetched",
+        right,
+    ),
+    read("a file that the user fetched by hand", by_hand(CONTENT), "verified and used", right),
     refused("a file that is not there", server(files={}), "a.tar: could not be fetched ("),
     refused("a server that refuses", server(always=Fault(status=403)), "could not be fetched ("),
     refused(
@@ -81,6 +89,8 @@ ROWS: list[Row] = [
         server(always=Fault(body=b"<html>Sign in</html>", headers={"Content-Type": "text/html"})),
         "could not be fetched (",
     ),
-    refused("a wrong file that was dropped by hand", by_hand(b"other"), "could not be fetched ("),
-    refused("no URL, and nothing dropped by hand", server(urls=()), "there is no URL for it"),
+    refused(
+        "a wrong file that the user fetched by hand", by_hand(b"other"), "could not be fetched ("
+    ),
+    refused("no URL, and no file by hand", server(urls=()), "there is no URL for it"),
 ]

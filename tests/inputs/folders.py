@@ -1,4 +1,4 @@
-"""Folders of images that users bring."""
+"""Folders of images, as users may bring them."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ CLASSES = ("cat", "dog")
 
 
 def folder(make: Callable[[Path], object]) -> Callable[[Path], dict]:
-    """The options of a data set in a folder that `make` fills; it may add options."""
+    """The options of a data set whose folder `make` fills; `make` may return further options."""
 
     def made(place: Path) -> dict:
         root = place / "own"
@@ -31,7 +31,7 @@ def splits(root: Path, *names: str, inside: tuple[str, ...] = CLASSES) -> None:
 
 
 def has(**wanted) -> Callable[[Indexed], None]:
-    """What must hold of a data set: its names, its sizes, words of its notes."""
+    """A check of a data set: its class names, its sizes, words of its notes."""
 
     def check(found: Indexed) -> None:
         for key, value in wanted.items():
@@ -94,7 +94,7 @@ def named(text: str) -> Callable[[Path], dict]:
 
 
 def equal(first: str, second: str) -> Callable[[Path], None]:
-    """Two equal images."""
+    """Write the same image at two paths."""
 
     def make(root: Path) -> None:
         classes(root, *CLASSES) if first.count("/") == 1 else splits(root, "train", "test")
@@ -105,7 +105,7 @@ def equal(first: str, second: str) -> Callable[[Path], None]:
 
 
 def twins(root: Path) -> None:
-    """Every image of a class twice."""
+    """Write every image of one class twice."""
     classes(root, *CLASSES, count=10)
     for image in sorted((root / "cat").iterdir()):
         shutil.copy(image, image.with_name(f"copy-{image.name}"))
@@ -167,7 +167,7 @@ ROWS: list[Row] = [
     read(
         "classes that are called train and car",
         folder(lambda r: classes(r, "train", "car")),
-        "split at random: no class folder lies in train",
+        "split at random, because no class folder lies in train",
         has(names=["car", "train"], sizes=EIGHT),
     ),
     refused(
@@ -209,12 +209,12 @@ ROWS: list[Row] = [
         "class 'bird' has no train images, but 4 test",
     ),
     refused(
-        "a class whose train images are all damaged, with on_bad_image: skip",
+        "a class whose train images are all damaged, with `on_bad_image: skip`",
         folder(all_damaged),
         "class 'cat' has no train images, but 2 test: the others were skipped as unreadable",
     ),
     read(
-        "a damaged image, with on_bad_image: skip",
+        "a damaged image, with `on_bad_image: skip`",
         folder(damaged),
         "left out, and named in the log",
         has(skipped=["cat/0.png"], said="cat/0.png: not readable as an image"),
@@ -248,7 +248,7 @@ ROWS: list[Row] = [
     read(
         "a class of two images",
         folder(lambda r: (classes(r, *CLASSES), classes(r, "eel", count=2, first=50))),
-        "one in train, one in test",
+        "one goes to train, one to test",
         has(sizes={"train": 5, "val": 2, "test": 3}),
     ),
     *(
@@ -279,7 +279,7 @@ ROWS: list[Row] = [
     read(
         "images whose endings are unknown or missing",
         folder(lambda r: (classes(r, *CLASSES), images(r, ["cat/a.odd", "dog/a"], 50))),
-        "read: what Pillow opens is an image",
+        "read if Pillow can open them",
         has(sizes={"train": 4, "val": 2, "test": 4}, silent=True),
     ),
     read(
@@ -332,7 +332,7 @@ ROWS: list[Row] = [
     read(
         "folders 0 to 11",
         folder(numbered),
-        "in numeric order, with a note that they carry no words",
+        "read in numeric order, with a note that these names carry no words",
         has(
             names=[str(i) for i in range(12)],
             said="class names such as 0, 1, 2, ... carry no words",
@@ -341,7 +341,7 @@ ROWS: list[Row] = [
     read(
         "folders 0 and 1 with `names: names.csv`",
         folder(named("folder,class_name\n1,dog\n0,cat\n")),
-        "the names of the table, in the order of the folders",
+        "named as in the table, in the order of the folders",
         has(names=["cat", "dog"], silent=True),
     ),
     refused(
@@ -385,7 +385,7 @@ ROWS: list[Row] = [
     read(
         "equal images in two classes",
         folder(equal("cat/a.png", "dog/b.png")),
-        "in one split, and noted with both paths",
+        "put into one split, and noted with both paths",
         has(said="cat/a.png and dog/b.png are equal, but of two classes: 'cat' and 'dog'"),
     ),
     read(

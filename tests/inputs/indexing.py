@@ -1,4 +1,4 @@
-"""Getting and indexing a data set of the user's by the workflow's own commands."""
+"""Get and index a user's data set by the workflow's own commands."""
 
 import contextlib
 import io
@@ -15,12 +15,12 @@ from ptnl.schemas import MANIFEST
 
 @dataclass(frozen=True)
 class Indexed:
-    """A data set as it was indexed."""
+    """What the commands found in a data set."""
 
     manifest: pd.DataFrame
-    notes: str  # what the command said
+    notes: str  # what the commands printed
     skipped: list[str]
-    images: Path  # the folder that paths start from
+    images: Path  # the folder in which the paths of the manifest start
 
     @property
     def names(self) -> list[str]:
@@ -32,7 +32,7 @@ class Indexed:
 
 
 def index(place: Path, options: dict) -> Indexed:
-    """Index what `options` say, below `place`; `on_bad_image` may stand among them."""
+    """Index the data set that `options` describe, below `place`; `on_bad_image` may be one."""
     options = dict(options)
     on_bad_image = options.pop("on_bad_image", "stop")
     receipt, table = place / "data/mine/receipt.json", place / "mine.parquet"

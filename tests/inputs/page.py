@@ -1,4 +1,4 @@
-"""The page "What is read, and what is refused", made from the table of inputs.
+"""Write the page "What is read, and what is refused" from the table of inputs.
 
 python -m tests.inputs.page
 """
@@ -12,12 +12,13 @@ PAGE = Path(__file__).parents[2] / "workflow/docs/inputs.md"
 INTRODUCTION = """\
 # What is read, and what is refused
 
-Data sets, images, archives and weights come from strangers. Each is read right, or refused in one
-sentence that names the file and what to do, before anything is computed; nothing outside ptnl's own
-folders is changed. What is passed over or converted stands in the log of the step that did it.
+Data sets, images, archives and weights come from strangers. ptnl reads each of them right, or
+refuses it in one sentence that names the file and what to do, before anything is computed. It
+changes nothing outside its own folders. What it skips or converts is listed in the log of the step
+that did so.
 
-This page is made from the table that the tests run (`tests/inputs`, `python -m tests.inputs.page`):
-every row is made, read and checked.
+Every row of these tables is a test (`tests/inputs`), and `python -m tests.inputs.page` writes the
+page from the tests.
 """
 TITLES = {
     "folders": "Folders of your own images",
@@ -56,7 +57,7 @@ def _section(kind: str, rows: list[Row]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A text as one cell: a bar would end it."""
+    """A text as a cell of a Markdown table, in which a bar would end the cell."""
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 

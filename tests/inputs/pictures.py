@@ -1,4 +1,4 @@
-"""Image files that users bring: the pixels of each, as `ptnl.features.images` reads it."""
+"""Image files as users may bring them, and the pixels that `ptnl.features.images` must read."""
 
 import io
 import struct
@@ -17,7 +17,7 @@ SIZE = 40, 24  # width and height
 
 
 def pixels(place: Path, image: Path) -> np.ndarray:
-    """RGB (H, W, 3) of an image by both readers, which have to agree."""
+    """The RGB pixels (H, W, 3) of an image by both readers, which must agree."""
     fast = read_pixels(image).permute(1, 2, 0).numpy()
     assert np.array_equal(fast, np.asarray(read_image(image)))
     return fast
@@ -37,7 +37,7 @@ def see_through() -> Image.Image:
 
 
 def saved(name: str, mode: str = "RGB", image: Callable = photograph, **options):
-    """Save an image in a mode under a name; the format is that of the ending."""
+    """Save an image in a mode; the ending of the name gives the format."""
 
     def make(place: Path) -> Path:
         (image().convert(mode) if mode else image()).save(place / name, **options)
@@ -51,7 +51,7 @@ def content(name: str, data: Callable[[], bytes]) -> Callable[[Path], Path]:
 
 
 def as_pillow(name: str, mode: str = "RGB", **options) -> tuple:
-    """A file and its pixels by Pillow's conversion alone."""
+    """A file, and a check that its pixels are those that Pillow alone gives."""
     make = saved(name, mode, **options)
 
     def check(found: np.ndarray) -> None:
@@ -88,7 +88,7 @@ def turned(value: int) -> tuple:
 
 
 def values(name: str, dtype: str, low: float, high: float) -> Callable[[Path], Path]:
-    """An image of values from `low` to `high`, in rising order."""
+    """An image whose values rise from `low` to `high`."""
 
     def make(place: Path) -> Path:
         rising = np.linspace(low, high, SIZE[0] * SIZE[1]).reshape(SIZE[::-1]).astype(dtype)
@@ -99,7 +99,7 @@ def values(name: str, dtype: str, low: float, high: float) -> Callable[[Path], P
 
 
 def from_to(low: int, high: int) -> Callable[[np.ndarray], None]:
-    """Grey that rises evenly from a level to another."""
+    """A check for grey that rises evenly from one level to another."""
 
     def check(found: np.ndarray) -> None:
         expected = np.linspace(low, high, SIZE[0] * SIZE[1]).reshape(SIZE[::-1])
@@ -130,7 +130,7 @@ def raw_png(header: tuple[int, ...], rows: bytes, *chunks: bytes) -> bytes:
 
 
 def sixteen_bit_alpha() -> bytes:
-    """One row: clear, half and opaque, all of a full green."""
+    """A PNG with one row of three full green pixels: clear, half transparent, opaque."""
     row = b"".join(struct.pack(">HHHH", 0, 65535, 0, alpha) for alpha in (0, 32768, 65535))
     return raw_png((3, 1, 16, 6, 0, 0, 0), b"\0" + row)
 
@@ -242,7 +242,7 @@ ROWS: list[Row] = [
     read(
         "CMYK without Adobe's marker, JPEG",
         without_adobe,
-        "as Pillow converts it: as if it had the marker",
+        "read as if it had the marker, as Pillow does",
         inks,
     ),
     *(

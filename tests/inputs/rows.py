@@ -14,10 +14,10 @@ from PIL import Image
 class Row:
     """An input: how it is made, and what must happen when it is read."""
 
-    what: str  # is given, for the page
-    make: Callable[[Path], Any]  # in an empty folder; its result goes to the reader of the kind
-    happens: str  # for the page; of a refused input, words of the sentence
-    check: Callable[[Any], None] | None = None  # of what was read; None: it is refused
+    what: str  # the input in words, for the page
+    make: Callable[[Path], Any]  # makes the input in an empty folder; its result goes to the reader
+    happens: str  # what happens, for the page; if it is refused, words of the sentence
+    check: Callable[[Any], None] | None = None  # of what was read; None where the input is refused
 
     @property
     def is_read(self) -> bool:
@@ -25,7 +25,7 @@ class Row:
 
 
 def read(what: str, make: Callable, happens: str, check: Callable[[Any], None]) -> Row:
-    """An input that is read, and what must hold then."""
+    """An input that is read, with a check of what was read."""
     return Row(what, make, happens, check)
 
 
@@ -35,7 +35,7 @@ def refused(what: str, make: Callable, words: str) -> Row:
 
 
 def png(number: int = 0) -> bytes:
-    """A small image of its own: no two numbers give the same bytes."""
+    """A small image; every number gives other bytes."""
     data = io.BytesIO()
     pixels = np.random.default_rng(number).integers(0, 255, (4, 4, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(data, "PNG")
@@ -43,19 +43,19 @@ def png(number: int = 0) -> bytes:
 
 
 def write(path: Path, content: bytes | str) -> Path:
-    """A file with its folders."""
+    """Write a file, and make its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
 
 
 def images(folder: Path, names: Iterable[str], first: int = 0) -> None:
-    """Images that all differ, the n-th with the number `first` + n."""
+    """Write images that all differ: the n-th has the number `first` + n."""
     for number, name in enumerate(names, start=first):
         write(folder / name, png(number))
 
 
 def classes(folder: Path, *names: str, count: int = 4, first: int = 0) -> Path:
-    """A folder a class with `count` images."""
+    """Write a folder with `count` images for each class."""
     images(folder, (f"{name}/{i}.png" for name in names for i in range(count)), first)
     return folder

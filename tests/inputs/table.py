@@ -1,4 +1,4 @@
-"""The table of hostile and odd inputs, by kind, and what reads each kind."""
+"""The table of odd and hostile inputs by kind, and the function that reads each kind."""
 
 from tests.inputs import archives, checkpoints, downloads, folders, pictures, tables
 from tests.inputs.indexing import index

@@ -1,4 +1,4 @@
-"""Tables of images and classes that users bring, as pandas, Excel, Spark and others write them."""
+"""Tables of images and classes, as pandas, Excel, Spark and others write them."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ RIGHT = has(names=["cat", "dog"], sizes=SIZES)
 
 
 def table(name: str, fill: Callable[[Path], object], images: bool = True) -> Callable[[Path], dict]:
-    """The options of a data set from a table that `fill` writes, beside its images."""
+    """The options of a data set: a table that `fill` writes, and its images."""
 
     def made(place: Path) -> dict:
         classes(place / "own", *CLASSES)
@@ -38,7 +38,7 @@ def text(content: str | bytes, name: str = "table.csv") -> Callable[[Path], dict
 
 
 def lines(header: str, row: Callable[[str, str], str], end: str = "\n") -> str:
-    """A CSV with a row an image, of its name and its class."""
+    """A CSV with one row for each image, made of its name and its class."""
     return header + end + "".join(row(n, c) + end for n, c in zip(NAMES, OF, strict=True))
 
 
@@ -46,12 +46,12 @@ PLAIN = lines("image,class_name", lambda n, c: f"{n},{c}")
 
 
 def frame(write_frame: Callable[[pd.DataFrame, Path], object], name: str = "table.csv", **columns):
-    """A table that pandas writes."""
+    """A table that `write_frame` writes with pandas."""
     return table(name, lambda path: write_frame(FRAME.assign(**columns), path))
 
 
 def parquet(data: dict, metadata: dict | None = None, images: bool = True):
-    """A Parquet file of Arrow's own."""
+    """A Parquet file that Arrow writes."""
 
     def fill(path: Path) -> None:
         pq.write_table(pa.table(data).replace_schema_metadata(metadata), path)
@@ -69,7 +69,7 @@ HUGGING_FACE = {
 
 
 def unpacked(found: Indexed) -> None:
-    """The bytes of the table are the files of the manifest, row by row."""
+    """The images of the manifest hold the bytes of the table, row by row."""
     RIGHT(found)
     by_name = found.manifest.sort_values("image").image
     assert [(found.images / name).read_bytes() for name in by_name] == BYTES
@@ -125,39 +125,39 @@ ROWS: list[Row] = [
     ),
     read("lines that end as on Windows", text(PLAIN.replace("\n", "\r\n")), "read", RIGHT),
     read("lines that end as on old Macs", text(PLAIN.replace("\n", "\r")), "read", RIGHT),
-    read("no line end behind the last row", text(PLAIN.rstrip()), "read", RIGHT),
+    read("no line end after the last row", text(PLAIN.rstrip()), "read", RIGHT),
     read(
         "empty lines, and rows that were emptied",
         text(PLAIN.replace("dog/0", "\n,\ndog/0")),
-        "passed over",
+        "skipped",
         RIGHT,
     ),
     read(
         "a column of row numbers, as pandas writes it",
         frame(lambda f, p: f.to_csv(p)),
-        "passed over",
+        "skipped",
         RIGHT,
     ),
     read(
         "row names without a header, as R writes them",
         text(
-            "image class_name\n".replace(" ", ",")
+            "image,class_name\n"
             + "".join(f"{i},{n},{c}\n" for i, (n, c) in enumerate(zip(NAMES, OF, strict=True)))
         ),
-        "passed over",
+        "skipped",
         RIGHT,
     ),
     read("an index of images", frame(lambda f, p: f.set_index("image").to_csv(p)), "read", RIGHT),
     read(
-        "a separator behind every row",
+        "a separator at the end of every row",
         text(lines("image,class_name", lambda n, c: f"{n},{c},")),
-        "passed over",
+        "skipped",
         RIGHT,
     ),
     read(
         "other columns",
         frame(lambda f, p: f.to_csv(p, index=False), width=4, note='a "b", c'),
-        "passed over",
+        "skipped",
         RIGHT,
     ),
     read(
@@ -169,13 +169,13 @@ ROWS: list[Row] = [
     read(
         "blanks around names and cells",
         text(lines(" image , class_name ", lambda n, c: f" {n} ,  {c} ")),
-        "left out",
+        "read without the blanks",
         RIGHT,
     ),
     read(
         "blanks before quotes",
         text(lines("image, class_name", lambda n, c: f'{n}, "{c}"')),
-        "left out",
+        "read without the blanks",
         RIGHT,
     ),
     read(
@@ -208,37 +208,37 @@ ROWS: list[Row] = [
     read(
         "names such as None, NA and 007",
         text(lines("image,label", lambda n, c: f"{n},{'None' if c == 'cat' else '007'}")),
-        "names, not gaps",
+        "read as names, not as gaps",
         has(names=["007", "None"]),
     ),
     read(
         "labels 0 and 1 without names",
         text(lines("image,label", lambda n, c: f"{n},{CLASSES.index(c)}")),
-        "names, with a note that they carry no words",
+        "read as names, with a note that these carry no words",
         has(names=["0", "1"], said="class names such as 0, 1 carry no words"),
     ),
     read(
         "labels 0.0 and 1.0, as pandas writes them after a gap",
         text(lines("image,label", lambda n, c: f"{n},{CLASSES.index(c)}.0")),
-        "0 and 1",
+        "read as 0 and 1",
         has(names=["0", "1"]),
     ),
     read(
         "labels 2 and 10",
         text(lines("image,label", lambda n, c: f"{n},{2 if c == 'cat' else 10}")),
-        "in numeric order",
+        "read in numeric order",
         has(names=["2", "10"]),
     ),
     read(
-        "labels beside names",
+        "labels beside class names",
         text(lines("image,label,class_name", lambda n, c: f"{n},{1 - CLASSES.index(c)},{c}")),
-        "the given labels",
+        "read with these labels",
         has(names=["dog", "cat"]),
     ),
     read(
-        "paths that begin with `./`, or with detours",
+        "paths that begin with `./` or take detours",
         text(PLAIN.replace("cat/", "./cat/").replace("dog/", "cat/../dog//")),
-        "the same images",
+        "read as the same images",
         RIGHT,
     ),
     read("paths with Windows' backslashes", text(PLAIN.replace("/", "\\")), "read", RIGHT),
@@ -279,13 +279,13 @@ ROWS: list[Row] = [
     read(
         "true and false as labels",
         with_labels([bool(n) for n in NUMBERS]),
-        "names",
+        "read as names",
         has(names=["False", "True"]),
     ),
     read(
         "Hugging Face's labels, whose names the file knows",
         with_labels(NUMBERS, metadata=HUGGING_FACE),
-        "those names",
+        "read with those names",
         has(names=["cat", "dog"]),
     ),
     read(
@@ -301,9 +301,9 @@ ROWS: list[Row] = [
         unpacked,
     ),
     read(
-        "classes stored as bytes, as Spark can",
+        "classes stored as bytes, as Spark may do",
         parquet({"image": NAMES, "class_name": pa.array([c.encode() for c in OF])}),
-        "text",
+        "read as text",
         RIGHT,
     ),
     refused(
@@ -465,7 +465,7 @@ ROWS: list[Row] = [
         "cat/33.png: missing",
     ),
     refused(
-        "a split of another name",
+        "a split with another name",
         text(split_words(["train", "dev", "val", "test"])),
         "row 2: split is 'dev', not one of train, val, test",
     ),
@@ -484,7 +484,7 @@ ROWS: list[Row] = [
         "row 4: class 'cat' has several labels, 0 and 1",
     ),
     refused(
-        "a label that is a word beside names",
+        "a label that is a word, beside class names",
         text(lines("image,label,class_name", lambda n, c: f"{n},{c},{c}")),
         "row 1: label 'cat' stands beside a class name",
     ),
@@ -494,7 +494,7 @@ ROWS: list[Row] = [
         "labels are 1, 2 instead of 0 to 1",
     ),
     refused(
-        "class names that differ in case alone",
+        "class names that differ only in case",
         text(PLAIN.replace(",dog", ",Cat")),
         "classes 'Cat' and 'cat' have the same name in a prompt",
     ),

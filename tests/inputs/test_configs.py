@@ -1,4 +1,4 @@
-"""Malformed configs: each is refused in one sentence that names the key and the nearest word."""
+"""Every malformed config is refused in one sentence with the key and the nearest right word."""
 
 import pytest
 
@@ -33,6 +33,6 @@ def test_a_malformed_file_is_refused_in_one_sentence(root, tmp_path, case):
     assert sentence.isprintable()
 
 
-def test_there_are_enough_of_them():
+def test_there_are_at_least_150_cases_and_no_case_twice():
     assert len(CASES) + len(TEXTS) >= 150
     assert len({repr(changes) for changes, *_ in CASES}) == len(CASES)

@@ -1,12 +1,11 @@
-"""Every row of the table of hostile and odd inputs: read right, or refused in one sentence."""
-
-from pathlib import Path
+"""Every row of the table of odd and hostile inputs is read right, or refused in one sentence."""
 
 import pytest
 
 from ptnl.errors import InputError
 from tests.inputs.page import PAGE, page
 from tests.inputs.table import KINDS, READERS
+from tests.snapshot import snapshot
 
 ROWS = [
     pytest.param(kind, row, id=f"{kind}-{number}")
@@ -15,23 +14,13 @@ ROWS = [
 ]
 
 
-def state(folder: Path) -> dict[str, tuple]:
-    """Of every file and link below a folder: bytes, time of change, target."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        status = path.lstat()
-        target = str(path.readlink()) if path.is_symlink() else ""
-        found[str(path)] = (status.st_size, status.st_mtime_ns, target)
-    return found
-
-
 @pytest.mark.parametrize(("kind", "row"), ROWS)
 def test_an_input_is_read_right_or_refused_in_one_sentence(kind, row, tmp_path):
     given, place = tmp_path / "given", tmp_path / "place"
     given.mkdir()
     place.mkdir()
     made = row.make(given)
-    before = state(given)
+    before = snapshot(given)
     if row.is_read:
         row.check(READERS[kind](place, made))
     else:
@@ -40,11 +29,11 @@ def test_an_input_is_read_right_or_refused_in_one_sentence(kind, row, tmp_path):
         sentence = str(caught.value)
         assert row.happens in sentence
         assert sentence.isprintable()
-    assert state(given) == before
+    assert snapshot(given) == before
     assert not list(place.rglob("*.partial"))
 
 
-def test_there_are_enough_rows():
+def test_there_are_at_least_120_rows_and_no_row_twice():
     assert sum(map(len, KINDS.values())) >= 120
     for rows in KINDS.values():
         assert len({row.what for row in rows}) == len(rows)

@@ -1,4 +1,4 @@
-"""Properties of random folders and tables: no image is lost silently, and nothing is changed."""
+"""Random folders and tables: no image is lost without a word, and nothing is changed."""
 
 import csv
 import io
@@ -18,8 +18,9 @@ from ptnl.data.own_manifest import index as index_table
 from ptnl.data.table_files import read_table
 from ptnl.errors import InputError
 from tests.inputs.rows import classes, png, write
+from tests.snapshot import snapshot
 
-# Names that people, systems and mischief give: hidden, with line breaks, quotes, other scripts.
+# Names as people, systems and attackers give them: hidden, with line breaks, in other scripts.
 ODD = st.sampled_from(
     [
         *("train", "Test", "val", "valid", "0", "1", "10", "n01440764", ".hidden", "Thumbs.db"),
@@ -40,7 +41,7 @@ LINKS = st.lists(st.tuples(PATH, PATH), max_size=4)
 
 
 def made(root: Path, files: dict, links: list) -> None:
-    """A tree of files and links; one whose path is taken already is left out."""
+    """Write a tree of files and links; those whose path is taken already are left out."""
     for path, content in files.items():
         try:
             write(root.joinpath(*path), content)
@@ -55,28 +56,15 @@ def made(root: Path, files: dict, links: list) -> None:
             continue
 
 
-def state(root: Path) -> dict[str, tuple]:
-    """Name, kind, bytes, time, content or target of all that lies below a folder."""
-    found = {}
-    for folder, folders, files in os.walk(root):
-        for name in (*folders, *files):
-            path = Path(folder, name)
-            status = path.lstat()
-            what = str(path.readlink()) if path.is_symlink() else ""
-            content = path.read_bytes() if path.is_file() and not what else b""
-            found[str(path)] = (status.st_mode, status.st_size, status.st_mtime_ns, what, content)
-    return found
-
-
 @settings(max_examples=60, deadline=None)
 @given(files=TREES, links=LINKS)
-def test_every_file_of_a_tree_is_an_image_or_passed_over_once(files, links):
+def test_every_file_is_listed_once_as_an_image_or_as_skipped(files, links):
     with TemporaryDirectory() as folder:
         root = Path(folder)
         made(root, files, links)
-        before = state(root)
+        before = snapshot(root)
         tree = scan(root, ".")
-        assert state(root) == before
+        assert snapshot(root) == before
         listed = Counter([*tree.images, *(p for paths in tree.passed_over.values() for p in paths)])
         assert set(listed.values()) <= {1}
         there = {
@@ -85,7 +73,7 @@ def test_every_file_of_a_tree_is_an_image_or_passed_over_once(files, links):
             for name in names
         }
         assert there <= set(listed)
-        for name in set(listed) - there:  # by way of a link, or a link that is not followed
+        for name in set(listed) - there:  # reached by a link, or a link that is not followed
             assert any((root / place).is_symlink() for place in (name, *Path(name).parents))
         for image in tree.images:
             assert has_image_ending(image) or is_image(root / image)
@@ -99,7 +87,7 @@ def test_a_tree_is_indexed_or_refused_in_one_sentence(files, links, complete):
         if complete:  # most random trees are no data sets
             classes(root, "cat", "dog", first=100)
         made(root, files, links)
-        before = state(root)
+        before = snapshot(root)
         try:
             manifest = index_folder("mine", root, {"folder": str(root)})
         except InputError as error:
@@ -109,7 +97,7 @@ def test_a_tree_is_indexed_or_refused_in_one_sentence(files, links, complete):
             assert all(has_image_ending(i) or is_image(root / i) for i in manifest.image)
             assert set(manifest.split) <= {"train", "val", "test"}
             assert (manifest.groupby("label").class_name.nunique() == 1).all()
-        assert state(root) == before
+        assert snapshot(root) == before
 
 
 CELL = st.text(
@@ -128,7 +116,7 @@ CELL = st.text(
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     index=st.booleans(),
 )
-def test_a_csv_comes_back_cell_by_cell(rows, separator, quoting, end, encoding, index):
+def test_every_cell_of_a_csv_is_read_back(rows, separator, quoting, end, encoding, index):
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, quoting=quoting, lineterminator=end)
     writer.writerow([*([""] if index else []), "image", "class_name"])
@@ -142,15 +130,15 @@ def test_a_csv_comes_back_cell_by_cell(rows, separator, quoting, end, encoding, 
 
 @settings(max_examples=100, deadline=None)
 @given(content=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
-def test_any_bytes_are_a_table_or_refused_in_one_sentence(content):
+def test_any_bytes_are_read_as_a_table_or_refused_in_one_sentence(content):
     with TemporaryDirectory() as folder:
         path = write(Path(folder) / "a.csv", b"image,class_name\n" + content)
         options = {"manifest": str(path), "images": folder}
-        before = state(Path(folder))
+        before = snapshot(Path(folder))
         try:
             manifest = index_table("mine", Path(folder), options)
         except InputError as error:
             assert str(error).isprintable()
         else:
             assert not manifest.image.duplicated().any()
-        assert state(Path(folder)) == before
+        assert snapshot(Path(folder)) == before

@@ -1,4 +1,4 @@
-"""A SLURM cluster of one node and two fake GPUs, for this session's tests."""
+"""A SLURM cluster of one node with two fake GPUs, which runs while the tests do."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ PLUGIN = "snakemake_executor_plugin_slurm"
 class Record:
     """SLURM's record of a job."""
 
-    comment: str  # the rule and its wildcards, or the group
+    comment: str  # the rule and its wildcards, or the group of jobs
     state: str
     gpus: int
     mem_mb: int
@@ -45,7 +45,7 @@ class Record:
 
 
 def megabytes(amount: str) -> int:
-    """SLURM's own way to write memory: 4000M, 4G."""
+    """An amount of memory as SLURM writes it: 4000M, 4G."""
     unit = {"M": 1, "G": 1024}[amount[-1]]
     return round(float(amount[:-1]) * unit)
 
@@ -77,7 +77,7 @@ class Cluster:
 
 
 def free_ports(count: int) -> list[str]:
-    """Ports of the loopback that nobody listens on."""
+    """Free ports on the loopback interface."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [str(one.getsockname()[1]) for one in sockets]
     for one in sockets:
@@ -87,7 +87,7 @@ def free_ports(count: int) -> list[str]:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory) -> Iterator[Cluster]:
-    where = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])  # of the daemons
+    where = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])  # where the daemons are
     missing = [name for name in PROGRAMS if not shutil.which(name, path=where)]
     missing += [PLUGIN] * (find_spec(PLUGIN) is None)
     if missing:

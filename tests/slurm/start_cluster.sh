@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# A SLURM cluster of one node on loopback with fake GPUs, for tests.
+# Start a SLURM cluster for tests: one node on the loopback interface, with fake GPUs.
 # usage: start_cluster.sh FOLDER SLURMCTLD_PORT SLURMD_PORT
-# Leaves FOLDER/env.sh, which a shell or a test reads to talk to the cluster.
+# Writes FOLDER/env.sh: source it to talk to the cluster.
 set -euo pipefail
 BASE=$(mkdir -p "$1" && cd "$1" && pwd)
 CTLD_PORT=$2 SLURMD_PORT=$3 GPUS=2 CPUS=16 MEM=64000
 ME=$(id -un)
-# The daemons bind to the address of the node's name, which must be loopback. A machine whose own
-# name resolves to something else is called localhost, which does.
+# The daemons bind to the address of the node's name, which must be a loopback address. Where the
+# machine's name has another address, the node is called localhost.
 HOST=$(hostname -s)
 case "$(getent ahostsv4 "$HOST" | awk 'NR==1{print $1}')" in
 127.*) ;;
@@ -20,7 +20,7 @@ chmod 700 "$BASE"/{state,spool}
 [ -s "$BASE/munge/munge.key" ] ||
   (umask 077 && head -c 1024 /dev/urandom >"$BASE/munge/munge.key")
 
-# A GPU is a character device that SLURM looks at but never opens: /dev/null will do.
+# SLURM checks that a GPU is a character device, but never opens it: /dev/null will do.
 for i in $(seq 0 $((GPUS - 1))); do ln -sfn /dev/null "$BASE/gpus/gpu$i"; done
 cat >"$BASE/etc/gres.conf" <<CONF
 AutoDetect=off
@@ -48,13 +48,13 @@ StateSaveLocation=$BASE/state
 SlurmdSpoolDir=$BASE/spool
 SlurmctldLogFile=$BASE/log/slurmctld.log
 SlurmdLogFile=$BASE/log/slurmd.log
-# Containers let nobody make cgroups.
+# Inside a container, cgroups cannot be made.
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 MpiDefault=none
 SwitchType=switch/none
-# No database: Snakemake asks squeue, so ended jobs stay in memory for a day.
+# There is no database, so Snakemake asks squeue: keep ended jobs in memory for a day.
 AccountingStorageType=accounting_storage/none
 MinJobAge=86400
 JobCompType=jobcomp/none
@@ -68,24 +68,24 @@ KillWait=5
 MessageTimeout=10
 TCPTimeout=2
 ReturnToService=2
-# More CPUs than there are, so that the GPUs are what jobs wait for.
+# Claim more CPUs than there are, so that jobs wait for GPUs only.
 SlurmdParameters=config_overrides
 NodeName=$HOST NodeHostname=$HOST NodeAddr=127.0.0.1 CPUs=$CPUS RealMemory=$MEM Gres=gpu:$GPUS State=UNKNOWN
 PartitionName=gpu Nodes=$HOST Default=YES MaxTime=24:00:00 DefaultTime=30 State=UP
 CONF
 
-# The jobs' inner srun loses SLURM_CONF, which Snakemake's job step takes from the environment with
-# every other SLURM variable; a cluster has its file where srun looks for it.
+# Snakemake removes all SLURM variables inside a job, SLURM_CONF among them. A real cluster has its
+# configuration where srun looks for it; here this wrapper names it.
 printf '#!/bin/sh\nSLURM_CONF=%s exec /usr/bin/srun "$@"\n' "$BASE/etc/slurm.conf" >"$BASE/bin/srun"
 chmod 755 "$BASE/bin/srun"
 printf 'export SLURM_CONF=%s\nexport PATH=%s:$PATH\n' "$BASE/etc/slurm.conf" "$BASE/bin" >"$BASE/env.sh"
 export SLURM_CONF=$BASE/etc/slurm.conf
 
-launch() { # NAME COMMAND...: started in the foreground, so that the recorded pid is the daemon's own
+launch() { # NAME COMMAND...; the daemon stays in the foreground, so that the recorded pid is its own
   local name=$1
   shift
   setsid nohup "$@" >"$BASE/log/$name.out" 2>&1 </dev/null &
-  # With its start time, so that stop_cluster.sh never takes another process for it.
+  # With its start time, so that stop_cluster.sh never mistakes another process for it.
   echo "$! $(awk '{print $22}' "/proc/$!/stat")" >"$BASE/run/$name.started"
 }
 launch munged /usr/sbin/munged -F --force --key-file="$BASE/munge/munge.key" \

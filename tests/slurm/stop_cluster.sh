@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Stop what start_cluster.sh started in FOLDER, and nothing else: pid and start time must both match.
+# Stop only what start_cluster.sh started in FOLDER: both pid and start time must match.
 # usage: stop_cluster.sh FOLDER
 BASE=$1
 export SLURM_CONF=$BASE/etc/slurm.conf
 
-ours() { # NAME: whether the daemon still runs; sets PID
+ours() { # NAME: whether this daemon still runs; sets PID
   local began
   [ -r "$BASE/run/$1.started" ] || return 1
   read -r PID began <"$BASE/run/$1.started"

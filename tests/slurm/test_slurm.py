@@ -1,4 +1,4 @@
-"""The workflow on SLURM, through its profile: daemons, jobs and a killed controller, all real."""
+"""The workflow on a real SLURM, by its profile; Snakemake is killed in between."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from ptnl.schemas import RUNS
 from tests.slurm.conftest import Cluster, Record
 from tests.workflow.conftest import ROOT, Study
 
-# A cut of the smoke study: eight GPU jobs, of all but `finetune` and random prompts.
+# A part of the smoke study, without fine-tuning and random prompts: eight GPU jobs.
 METHODS = ["zero_shot", "prompt_ce", "linear_probe"]
 RUNS_IN_ALL = 2 + 2 * 2 * 2 + 2 * 2  # zero-shot, symmetric, confusion
 GPUS = 2
@@ -25,7 +25,7 @@ GPU_JOBS = 2 * 2 + 2 * 2  # encode and classify with both backbones; tune under 
 
 
 def command(study: Study, *arguments: str) -> list[str]:
-    """Snakemake with the slurm profile; without SLURM's database, so by squeue, and asked often."""
+    """Snakemake with the SLURM profile. It asks `squeue`, as there is no database, and often."""
     return [
         *("snakemake", "--profile", "profiles/slurm", "--nolock"),
         *arguments,
@@ -74,7 +74,7 @@ def study(cluster, tmp_path_factory) -> Study:
             assert cluster.queue()
         finally:
             os.killpg(controller.pid, signal.SIGKILL)
-    wait_until(lambda: not cluster.queue())  # SLURM ends what it has begun
+    wait_until(lambda: not cluster.queue())  # SLURM finishes the jobs that it has begun
     said = snakemake(cluster, study)
     assert said.returncode == 0, said.stdout + said.stderr
     return study
@@ -86,30 +86,30 @@ def records(cluster, study) -> list[Record]:
     return cluster.records()
 
 
-def test_the_study_is_whole(study):
+def test_the_study_is_complete(study):
     runs = read_parquet(study.results / "runs.parquet", RUNS)
     assert len(runs) == RUNS_IN_ALL
     assert (study.results / "report.html").is_file()
 
 
-def test_what_was_finished_before_the_kill_is_not_done_again(records):
+def test_jobs_finished_before_the_kill_do_not_run_again(records):
     assert {record.state for record in records} == {"COMPLETED"}
     assert set(Counter(record.comment for record in records).values()) == {1}
 
 
 def most_at_once(records: list[Record]) -> int:
-    """The most jobs that ran in the same second, the last of each not counted."""
+    """The most jobs that ran in the same second; the last second of a job does not count."""
     return max(sum(one.start <= other.start < one.end for one in records) for other in records)
 
 
 def device(record: Record) -> str:
-    """CUDA_VISIBLE_DEVICES as the command of a GPU job logged it."""
+    """The value of CUDA_VISIBLE_DEVICES that a GPU job wrote to its log."""
     (log,) = set(re.findall(r"\S+/logs/\S+\.log", record.output.read_text()))
     return re.search(r"CUDA_VISIBLE_DEVICES: (.*)\)", Path(log).read_text())[1]
 
 
-def test_gpu_jobs_are_two_at_once_each_on_a_device_of_its_own(records):
-    assert len(records) == GPU_JOBS  # what needs no GPU ran beside Snakemake
+def test_two_gpu_jobs_run_at_once_each_on_its_own_gpu(records):
+    assert len(records) == GPU_JOBS  # jobs without a GPU ran beside Snakemake, not on SLURM
     assert {record.gpus for record in records} == {1}
     assert most_at_once(records) == GPUS
     devices = {record.comment: device(record) for record in records}
@@ -119,7 +119,7 @@ def test_gpu_jobs_are_two_at_once_each_on_a_device_of_its_own(records):
             assert devices[one.comment] != devices[other.comment]
 
 
-def test_a_failing_job_is_tried_with_more_memory_and_reported(cluster, study, tmp_path):
+def test_a_failing_job_is_retried_with_more_memory_and_reported(cluster, study, tmp_path):
     broken = Study.create(tmp_path)
     for folder in ("data", "results"):
         shutil.copytree(study.folder / folder, tmp_path / folder)

@@ -1,4 +1,4 @@
-"""A small study's results, made up: files as the workflow leaves them, in a second."""
+"""Writes made-up results of a small study, in the files that the workflow leaves."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ SHARES = {"prompt_ce": (0.9, 0.7), "linear_probe": (0.9, 0.4)}
 
 
 def metrics_of(run: Run, accuracy: float) -> dict:
-    """What a run's `metrics.json` says."""
+    """The content of a run's `metrics.json`."""
     return {
         **vars(run),
         **{"shots": 16, "rate": 100 * run.fp / 16, "rate_realised": 100 * run.fp / 16},
@@ -37,6 +37,19 @@ def metrics_of(run: Run, accuracy: float) -> dict:
     }
 
 
+def metrics(
+    method: str,
+    fp: int,
+    seed: int,
+    accuracy: float,
+    dataset: str = "icons",
+    noise: str = "symmetric",
+    backbone: str = "mini-rn",
+) -> dict:
+    """The metrics of a run of this method, by default on icons under symmetric noise."""
+    return metrics_of(Run(dataset, backbone, method, noise, fp, seed), accuracy)
+
+
 def history() -> pd.DataFrame:
     """Three epochs, the same for every run."""
     epochs = pd.DataFrame(dict.fromkeys(HISTORY, 0.5), index=range(3))
@@ -44,7 +57,7 @@ def history() -> pd.DataFrame:
 
 
 def study(folder: Path, dataset: str = "icons", seeds=(1, 2, 3, 4), fps=(0, 8)) -> Path:
-    """Results of zero-shot CLIP and of two methods at some rates; returns the study's folder."""
+    """Write results of zero-shot CLIP and of two methods at some rates; returns the folder."""
     labels = np.arange(IMAGES) % len(CLASSES)
     manifest = pd.DataFrame(
         {
@@ -66,7 +79,8 @@ def study(folder: Path, dataset: str = "icons", seeds=(1, 2, 3, 4), fps=(0, 8)) 
     for run in [Run(dataset, "mini-rn", "zero_shot", "none", 0, 0), *runs]:
         share = SHARES.get(run.method, (0.6, 0.6))[run.fp > 0]
         scores = np.eye(len(CLASSES))[labels] * (rng.random(IMAGES) < share)[:, None]
-        scores[-1] = np.eye(len(CLASSES))[(labels[-1] + 1) % len(CLASSES)]  # misleads all methods
+        # All methods get the last image wrong.
+        scores[-1] = np.eye(len(CLASSES))[(labels[-1] + 1) % len(CLASSES)]
         logits = (scores + 0.5 * rng.random(scores.shape)).astype(np.float16)
         where = folder / "runs" / run.path
         write_array(logits, where / "logits.npy")

@@ -1,4 +1,4 @@
-"""The report of a made-up study, written by the workflow's own commands in a few seconds."""
+"""Writes the report of a made-up study by the workflow's own commands, in a few seconds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ ORIGIN = {"study": "toy", "protocol": "paper", "backbone": "mini-rn"}
 
 
 def call(command, folder: Path, **options) -> None:
-    """Call a command; paths are below the study's folder, several in a list."""
+    """Call a command; a `Path` is taken from the study's folder, a list is several values."""
     words = []
     for name, value in options.items():
         values = value if isinstance(value, list) else [value]
@@ -35,7 +35,7 @@ def call(command, folder: Path, **options) -> None:
 
 
 def pictures(folder: Path) -> Path:
-    """The images of the made-up study; returns the receipt that lies beside them."""
+    """Write the images of the made-up study; returns the path of their receipt."""
     (folder / "images").mkdir(parents=True)
     rng = np.random.default_rng(0)
     for number in range(IMAGES):
@@ -46,7 +46,7 @@ def pictures(folder: Path) -> Path:
 
 
 def reported(folder: Path, fps=(0, 8)) -> Path:
-    """A study's folder with its report, and everything that the report is made of."""
+    """Write a study, everything that its report needs, and the report; returns the folder."""
     dataset = "icons"
     study(folder, dataset, fps=fps)
     runs = [path.parent for path in sorted(folder.glob("runs/**/metrics.json"))]
@@ -74,8 +74,9 @@ def reported(folder: Path, fps=(0, 8)) -> Path:
 def written(folder: Path, datasets: Sequence[str]) -> Path:
     """A study's folder with its report, made of run table, details, manifests and hard images."""
     figures = {"confusion": [], "learning": [], "class": []}
+    names = {"class": "classes"}  # of files, where they differ
     for dataset in datasets:
-        drawn = {kind: Path(f"figures/{kind}_{dataset}.svg") for kind in figures}
+        drawn = {kind: Path(f"figures/{names.get(kind, kind)}_{dataset}.svg") for kind in figures}
         details = Path("details") / dataset
         call(
             plot_details,
@@ -99,10 +100,10 @@ def written(folder: Path, datasets: Sequence[str]) -> Path:
     sizes = {
         name: read_parquet(folder / f"manifests/{name}.parquet", MANIFEST) for name in datasets
     }
-    said = data_report.markdown(
+    page = data_report.markdown(
         data_report.data_table(sizes, {name: [] for name in datasets}), {}, "toy"
     )
-    (folder / "datasets.md").write_text(said)
+    (folder / "datasets.md").write_text(page)
     records = pd.DataFrame({"stage": [], "seconds": [], "memory_gib": []})
     took = cost.cost_table(read_parquet(folder / table, RUNS), records, {})
     (folder / "cost.md").write_text(cost.markdown(took, "toy"))

@@ -1,4 +1,4 @@
-"""Pictures for tests."""
+"""Makes pictures for tests."""
 
 import numpy as np
 import torch
@@ -6,7 +6,7 @@ from PIL import Image
 
 
 def photograph(seed: int = 0, height: int = 60, width: int = 90) -> Image.Image:
-    """Smooth colours with a few edges, unlike noise: interpolation has something to do."""
+    """Smooth colours with a few edges: unlike noise, they show how an image is interpolated."""
     y, x = np.mgrid[:height, :width] / 10
     stream = np.random.default_rng(seed)
     phases = stream.uniform(0, 6, (3, 1, 1))
@@ -16,5 +16,5 @@ def photograph(seed: int = 0, height: int = 60, width: int = 90) -> Image.Image:
 
 
 def tensor(image: Image.Image) -> torch.Tensor:
-    """Its pixels (3, H, W) in uint8."""
+    """The pixels of an image, (3, H, W) in uint8."""
     return torch.from_numpy(np.array(image)).movedim(-1, 0)

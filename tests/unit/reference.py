@@ -1,4 +1,7 @@
-"""What plain references of the later methods share: one run, torch's optimiser, batch by batch."""
+"""What the plain references of the later methods share.
+
+A reference trains one run at a time, batch by batch, with torch's own optimiser.
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -29,7 +32,7 @@ PROMPT = {**SGD, "context_length": 4}
 def noisy_toy(name: str, backbone, **settings) -> SweepData:
     """Three runs of 24 images of four classes; none, a quarter and half of the labels are wrong.
 
-    Features are noisy copies of the classes' texts, so that prompts know something of them.
+    Features are noisy copies of the embedded class names, so that prompts can tell them apart.
     """
     stream = torch.Generator().manual_seed(0)
     texts = encode_texts(backbone.tower, CLASSES)
@@ -54,7 +57,7 @@ def noisy_toy(name: str, backbone, **settings) -> SweepData:
 
 
 def single(sweep: SweepData, run: int) -> SweepData:
-    """One run of a sweep, alone."""
+    """A sweep with only one of the runs."""
     part = slice(run, run + 1)
     return replace(
         sweep,
@@ -69,8 +72,18 @@ def tune(sweep: SweepData) -> list[TunedRun]:
     return import_module(f"ptnl.methods.{sweep.method.module}").tune(sweep)
 
 
+def rates_of(settings: dict) -> list[float]:
+    """The learning rate of every epoch."""
+    return learning_rates(
+        settings["epochs"],
+        settings["learning_rate"],
+        settings["warmup_epochs"],
+        settings["warmup_learning_rate"],
+    )
+
+
 class PlainPrompt:
-    """Prompt tuning of one run by torch's own optimiser."""
+    """Prompt tuning of one run with torch's own optimiser."""
 
     def __init__(self, sweep: SweepData):
         self.settings = sweep.settings
@@ -90,14 +103,8 @@ class PlainPrompt:
         return cosine_logits(features, self.encoder(self.context[None])[0], self.scale)
 
     def epochs(self) -> Iterable[int]:
-        """The epochs, each at its learning rate."""
-        rates = learning_rates(
-            self.settings["epochs"],
-            self.settings["learning_rate"],
-            self.settings["warmup_epochs"],
-            self.settings["warmup_learning_rate"],
-        )
-        for epoch, rate in enumerate(rates):
+        """Yield every epoch, with the optimiser set to its learning rate."""
+        for epoch, rate in enumerate(rates_of(self.settings)):
             self.optimiser.param_groups[0]["lr"] = rate
             self.losses.append([])
             yield epoch

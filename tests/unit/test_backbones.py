@@ -1,4 +1,4 @@
-"""Backbones by name: what a config may say, which models can be used, how they are loaded."""
+"""Backbones: what a config may say of them, which models can be used, how they are loaded."""
 
 import open_clip
 import pytest
@@ -33,20 +33,20 @@ def test_a_config_changes_the_registry_and_adds_to_it():
     backbones = backbones_of(config)
     assert backbones.keys() == BACKBONES.keys() | {"mine"}
     assert backbones["mini-rn"] == BACKBONES["mini-rn"]
-    # OpenAI's activation and transform, which the tag decides, stay with other weights.
+    # With other weights the tag stays, because activation and transform depend on it.
     assert backbones["RN50"].source == OpenClip("RN50", "openai", "w.pt")
     assert backbones["RN50"].image_encoder == BACKBONES["RN50"].image_encoder
     assert backbones["mine"] == Backbone("mine", OpenClip("RN101", "openai"), "mini-resnet")
 
 
-def test_a_model_replaces_the_registry_s():
+def test_a_model_replaces_that_of_the_registry():
     config = {"backbones": {"RN50": {"model": "RN50x4", "weights": "w.pt", "sha256": "0" * 64}}}
     assert backbones_of(config)["RN50"] == Backbone(
         "RN50", OpenClip("RN50x4", "", "w.pt", "0" * 64), BACKBONES["RN50"].image_encoder
     )
 
 
-def test_titles_and_order():
+def test_backbones_have_titles_and_an_order():
     assert (title_of("ViT-B-32"), title_of("mine")) == ("ViT-B/32", "mine")
     names = iter(["mine", "mini-rn", "yours", "ViT-B-32", "RN50", "mine"])
     assert in_order(names) == ["RN50", "ViT-B-32", "mini-rn", "mine", "yours"]
@@ -65,17 +65,17 @@ def test_the_tag_decides_which_gelu(model, tag, quick):
     built = outline(configuration_of(OpenClip(model, tag)))
     gelus = [m for m in built.modules() if isinstance(m, (QuickGELU, torch.nn.GELU))]
     assert {isinstance(gelu, QuickGELU) for gelu in gelus} == {quick}
-    assert len(gelus) == 12 if model == "RN50" else 24
+    assert len(gelus) == (12 if model == "RN50" else 24)
 
 
-def test_weights_of_one_s_own_have_the_gelu_of_their_model():
+def test_own_weights_use_the_gelu_of_their_model():
     for model, quick in {"ViT-B-32": False, "ViT-B-32-quickgelu": True}.items():
         config = configuration_of(OpenClip(model, weights="w.pt"))
         assert config["model_cfg"].get("quick_gelu", False) is quick
 
 
 @pytest.mark.parametrize("name", ["RN50", "ViT-B-32"])
-def test_the_registry_s_backbones_can_be_used(name):
+def test_backbones_of_the_registry_can_be_used(name):
     config = configuration_of(BACKBONES[name].source)
     assert config["model_cfg"]["quick_gelu"] is True
     assert config["preprocess_cfg"]["resize_mode"] == "shortest"
@@ -83,7 +83,7 @@ def test_the_registry_s_backbones_can_be_used(name):
     assert len(tag["url"].split("/")[-2]) == 64  # the checksum is in the URL
 
 
-def test_other_text_towers_of_clip_s_kind_can_be_used():
+def test_a_causal_text_tower_of_another_model_can_be_used():
     assert isinstance(
         outline(configuration_of(OpenClip("EVA02-B-16", "merged2b_s8b_b131k"))), open_clip.CLIP
     )
@@ -100,7 +100,7 @@ def test_other_text_towers_of_clip_s_kind_can_be_used():
         ("ViT-B-33", "openai", "open_clip has no such model"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_name(model, tag, reason):
+def test_a_model_that_cannot_be_used_is_refused_by_name(model, tag, reason):
     with pytest.raises(InputError, match=reason) as caught:
         configuration_of(OpenClip(model, tag))
     assert str(caught.value).startswith(f"{model}: ")
@@ -121,7 +121,7 @@ def test_what_cannot_be_used_is_refused_by_name(model, tag, reason):
         ({"colour": "red"}, "a text tower with colour"),
     ],
 )
-def test_a_configuration_of_one_s_own_is_checked(tmp_path, changes, reason):
+def test_an_own_configuration_is_checked(tmp_path, changes, reason):
     config = configuration("ViT-B-32", small=True)
     path = tmp_path / "own.json"
     write_json({**config, "text_cfg": {**config["text_cfg"], "pool_type": "argmax"}}, path)
@@ -132,7 +132,7 @@ def test_a_configuration_of_one_s_own_is_checked(tmp_path, changes, reason):
         configuration_of(OpenClip(str(path), weights="w"))
 
 
-def test_a_model_that_is_no_clip_is_refused(tmp_path):
+def test_a_model_that_is_not_a_clip_is_refused(tmp_path):
     path = tmp_path / "own.json"
     config = configuration("ViT-B-32", small=True)
     write_json({**config, "init_logit_bias": -10}, path)
@@ -143,7 +143,7 @@ def test_a_model_that_is_no_clip_is_refused(tmp_path):
         configuration_of(OpenClip(str(path), weights="w"))
 
 
-def test_a_configuration_file_has_no_tag_and_is_whole(tmp_path):
+def test_a_configuration_file_takes_no_tag_and_must_be_complete(tmp_path):
     write_json({"embed_dim": 3}, tmp_path / "own.json")
     with pytest.raises(InputError, match=r"own.json: a model of your own has no tag 'openai'"):
         configuration_of(OpenClip(str(tmp_path / "own.json"), "openai"))
@@ -151,8 +151,11 @@ def test_a_configuration_file_has_no_tag_and_is_whole(tmp_path):
         configuration_of(OpenClip(str(tmp_path / "own.json"), weights="w"))
 
 
+CHECKPOINT = ("open_clip_config.json", "open_clip_model.safetensors", "receipt.json")
+
+
 def fetch(folder, *options) -> tuple:
-    """The paths of configuration, weights and receipt that `fetch_backbone` leaves."""
+    """Call `fetch_backbone`; returns the paths of the configuration, weights and receipt."""
     left = [folder / name for name in CHECKPOINT]
     names = ("--config", "--weights", "--receipt")
     places = [word for option in zip(names, map(str, left), strict=True) for word in option]
@@ -161,11 +164,8 @@ def fetch(folder, *options) -> tuple:
     return tuple(left)
 
 
-CHECKPOINT = ("open_clip_config.json", "open_clip_model.safetensors", "receipt.json")
-
-
 @pytest.mark.parametrize("model", ["RN50", "ViT-B-32"])
-def test_what_is_fetched_is_loaded_as_open_clip_loads_it(tmp_path, model):
+def test_a_fetched_backbone_computes_what_open_clip_computes(tmp_path, model):
     config = configuration(model, small=True)
     config["quick_gelu"] = True
     squashed = {"mean": list(INCEPTION_MEAN), "resize_mode": "squash", "interpolation": "bilinear"}
@@ -194,7 +194,7 @@ def test_what_is_fetched_is_loaded_as_open_clip_loads_it(tmp_path, model):
     assert {p.dtype for p in ours.model.parameters()} == {torch.float32}
 
 
-def test_normalised_pixels_are_the_transform_s(tmp_path):
+def test_normalise_does_what_the_transform_does(tmp_path):
     config = {
         "model_cfg": configuration("ViT-B-32", small=True),
         "preprocess_cfg": {"std": [1, 2, 4]},

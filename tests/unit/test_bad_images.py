@@ -1,4 +1,4 @@
-"""Images that cannot be read: found beforehand, left out, and listed."""
+"""Images that cannot be read are found before training, left out, and listed."""
 
 import json
 
@@ -26,6 +26,7 @@ def index(receipt, out, *options: str):
 
 
 def spoil(receipt, images: list[str]) -> None:
+    """Cut the first image short, and replace the second by a web page."""
     first, second = (receipt.parent / "images" / image for image in images)
     first.write_bytes(first.read_bytes()[:-40])
     second.write_text("<html>not found</html>")
@@ -40,9 +41,9 @@ def test_bad_images_are_left_out_and_listed(receipt, tmp_path, capsys):
     rest, skipped = index(receipt, out, "--on-bad-image", "skip", "--threads", "2")
     assert skipped == bad
     assert rest.image.tolist() == [image for image in whole.image if image not in bad]
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 2
-    for line, image in zip(said, bad, strict=True):
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) == 2
+    for line, image in zip(printed, bad, strict=True):
         assert line.startswith(f"skipped {receipt.parent / 'images' / image}: not readable")
 
     files = {kind: tmp_path / f"datasets.{kind}" for kind in ("csv", "md")}
@@ -63,14 +64,14 @@ def test_without_bad_images_skipping_changes_nothing(receipt, tmp_path):
     assert same.equals(whole)
 
 
-def test_a_missing_image_is_an_error_all_the_same(receipt, tmp_path):
+def test_a_missing_image_is_an_error_even_if_bad_ones_are_skipped(receipt, tmp_path):
     whole, _ = index(receipt, tmp_path / "whole.parquet")
     (receipt.parent / "images" / whole.image[3]).unlink()
     with pytest.raises(InputError, match="missing"):
         index(receipt, tmp_path / "rest.parquet", "--on-bad-image", "skip")
 
 
-def test_the_table_without_skipped_images(receipt, tmp_path):
+def test_the_data_report_says_nothing_if_no_image_was_skipped(receipt, tmp_path):
     whole, _ = index(receipt, tmp_path / "whole.parquet")
     table = data_table({"symbols": whole}, {"symbols": []})
     assert json.loads(table.to_json(orient="records"))[0]["skipped"] == 0

@@ -1,4 +1,7 @@
-"""What a step costs is measured whole and said openly; how fast it is, no test can say."""
+"""`ptnl bench` measures every cost of a step, and marks what it scales.
+
+No test checks how fast a step is: that depends on the machine.
+"""
 
 import numpy as np
 import pandas as pd
@@ -6,28 +9,27 @@ import pytest
 import torch
 
 from ptnl.analysis.figures.cost import cost_over_classes_and_runs
-from ptnl.bench import measure as bench
-from ptnl.bench.measure import Setting, as_table, bench_backbone, class_names, fastest, measure
+from ptnl.bench import step_cost as bench
+from ptnl.bench.step_cost import Setting, as_table, bench_backbone, class_names, fastest, measure
 from ptnl.cli.bench import main
 from ptnl.io import read_metadata, read_parquet
 from ptnl.schemas import BENCH
 from ptnl.text import context_prompts
 
 
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch):
-    """Every work is called once, and the product that sets the peak is small."""
-    monkeypatch.setattr(bench, "SHORTEST", 0.0)
-    monkeypatch.setattr(bench, "PEAK_SIDE", {"cpu": 64, "cuda": 64})
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """Measure each piece of work once, and the peak with a small matrix product."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench, "SHORTEST", 0.0)
+        patch.setattr(bench, "PEAK_SIDE", {"cpu": 64, "cuda": 64})
+        yield
 
 
 @pytest.fixture(scope="module")
 def measured(tiny_backbone) -> pd.DataFrame:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench, "SHORTEST", 0.0)
-        patch.setattr(bench, "PEAK_SIDE", {"cpu": 64, "cuda": 64})
-        setting = Setting(reference_classes=3, repeats=1, batch_size=2)
-        parts = [measure(tiny_backbone, classes, [1, 2], setting) for classes in (3, 6)]
+    setting = Setting(reference_classes=3, repeats=1, batch_size=2)
+    parts = [measure(tiny_backbone, classes, [1, 2], setting) for classes in (3, 6)]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -53,7 +55,7 @@ def test_a_reference_on_fewer_classes_is_scaled_and_marked(measured):
     assert [line.count("~") for line in as_table(measured).splitlines()[2:]] == [0, 0, 2, 2]
 
 
-def test_only_text_is_scaled(tiny_backbone, monkeypatch):
+def test_of_the_reference_only_the_text_step_is_scaled(tiny_backbone, monkeypatch):
     seconds = {"plain text": 3.0, "plain whole": 5.0}
     monkeypatch.setattr(
         bench, "fastest", lambda device, repeats, work: dict.fromkeys(work, 1.0) | seconds
@@ -61,18 +63,18 @@ def test_only_text_is_scaled(tiny_backbone, monkeypatch):
     row = measure(tiny_backbone, 6, [2], Setting(reference_classes=2, batch_size=2)).iloc[0]
     assert row.text_seconds_reference == 9
     assert row.step_seconds_reference == 11
-    assert row.step_seconds == 0.5  # two runs share it
+    assert row.step_seconds == 0.5  # two runs share one second
     assert row.step_ratio == 22
 
 
-def test_the_fastest_of_some_rounds_counts(monkeypatch):
+def test_the_fastest_round_counts(monkeypatch):
     times = iter([3.0, 1.0, 2.0, 4.0])
     monkeypatch.setattr(bench, "_seconds", lambda device, work: next(times))
     work = dict.fromkeys(["a", "b"], lambda: None)
     assert fastest(torch.device("cpu"), 2, work) == {"a": 2, "b": 1}
 
 
-def test_names_are_as_long_as_those_of_oxford_pets(tokenizer):
+def test_class_names_are_as_long_as_those_of_oxford_pets(tokenizer):
     names = class_names(tokenizer, 37)
     assert len(set(names)) == 37
     suffixes = [len(p.tokens) - 17 for p in context_prompts(tokenizer, names, 16)]
@@ -89,7 +91,7 @@ def test_a_backbone_that_is_not_shipped_has_open_clips_shape(monkeypatch):
     assert not any(parameter.requires_grad for parameter in backbone.model.parameters())
 
 
-def test_the_figure_shows_both_and_marks_what_is_scaled(measured):
+def test_the_figure_shows_both_paths_and_marks_scaled_points(measured):
     over_classes, over_runs = cost_over_classes_and_runs(measured).axes
     ours, reference, scaled = over_classes.lines
     assert list(ours.get_xdata()) == list(reference.get_xdata()) == [3, 6]
@@ -108,13 +110,13 @@ def test_the_command_leaves_numbers_and_a_figure(tmp_path, capsys):
     assert read_parquet(out, BENCH).runs.tolist() == [1, 2]
     assert read_metadata(out)["settings"]["repeats"] == 1
     assert {path.name for path in tmp_path.iterdir()} == {"bench.parquet", "cost.svg", "cost.png"}
-    said = capsys.readouterr()
-    assert said.err.endswith("\nmini-rn, 3 classes\n")  # behind the device
-    assert len(said.out.splitlines()) == 4
+    captured = capsys.readouterr()
+    assert captured.err.endswith("\nmini-rn, 3 classes\n")  # after a line on the device
+    assert len(captured.out.splitlines()) == 4
 
 
 @pytest.mark.parametrize("number", ["0", "-1"])
-def test_no_classes_are_refused(tmp_path, capsys, number):
+def test_fewer_than_one_class_is_refused(tmp_path, capsys, number):
     with pytest.raises(SystemExit):
         main(["--classes", number, "--out", str(tmp_path / "bench.parquet")])
     assert "less than 1" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A configuration that no model can be built from is refused, before one is built."""
+"""A configuration from which no model can be built is refused before one is built."""
 
 import copy
 import json
@@ -11,8 +11,8 @@ from ptnl.errors import InputError
 from tests.conftest import TINY
 
 
-def told(path, change) -> OpenClip:
-    """A file with the tiny model's configuration, changed."""
+def written(path, change) -> OpenClip:
+    """Write the tiny model's configuration with a change; returns the model of that file."""
     config = {"model_cfg": copy.deepcopy(TINY), "preprocess_cfg": {"mean": [0.5] * 3}}
     path.write_text(json.dumps(change(config) or config))
     return OpenClip(str(path), weights="w.pt")
@@ -42,19 +42,19 @@ def told(path, change) -> OpenClip:
         (lambda c: {"model_cfg": 3}, "model_cfg is 3, and not a table"),
     ],
 )
-def test_what_cannot_be_built_is_refused(tmp_path, change, sentence):
+def test_a_configuration_that_cannot_be_built_is_refused(tmp_path, change, sentence):
     with pytest.raises(InputError, match=sentence) as caught:
-        configuration_of(told(tmp_path / "c.json", change))
+        configuration_of(written(tmp_path / "c.json", change))
     assert "c.json" in str(caught.value)
 
 
-def test_a_folder_keeps_how_its_images_are_prepared(tmp_path):
-    told(tmp_path / "open_clip_config.json", lambda config: None)
+def test_a_local_folder_keeps_its_preprocessing(tmp_path):
+    written(tmp_path / "open_clip_config.json", lambda config: None)
     config = configuration_of(OpenClip(f"local-dir:{tmp_path}", weights="w.pt"))
     assert list(preprocessing(config).mean) == [0.5] * 3
     assert build(config).visual.image_size in (32, (32, 32))
 
 
-def test_a_repository_is_refused_with_the_way(tmp_path):
+def test_a_hugging_face_repository_is_refused_with_advice(tmp_path):
     with pytest.raises(InputError, match="say model: local-dir:FOLDER"):
         configuration_of(OpenClip("hf-hub:owner/model", weights="w.pt"))

@@ -1,4 +1,4 @@
-"""`make check` runs the tests that an edit concerns."""
+"""`make check` runs the tests that an edit concerns, and no others."""
 
 from tests.changed import concerned
 
@@ -15,6 +15,6 @@ def test_a_module_concerns_the_tests_that_import_it():
     assert concerned(TESTS, ["ptnl/labels/sampling.py"]) == ["tests/unit/test_c.py"]
 
 
-def test_a_changed_test_concerns_itself_and_other_files_nobody():
+def test_a_changed_test_concerns_itself_and_a_file_that_no_test_imports_none():
     assert concerned(TESTS, ["tests/unit/test_c.py"]) == ["tests/unit/test_c.py"]
     assert concerned(TESTS, ["README.md", "ptnl/fetch/disk.py"]) == []

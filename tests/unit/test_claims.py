@@ -1,4 +1,4 @@
-"""The paper's claims: judged right where the truth is known, and not judged where runs miss."""
+"""The paper's claims are judged correctly on made-up runs, and not judged where runs miss."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ from ptnl.study.config import read_study
 
 RATES = (0.0, 12.5, 25.0, 50.0)
 
-# Accuracy at 0 %, and points lost from 0 to 50 %: a world in which the paper is right.
+# Method -> accuracy at 0 % and points lost from 0 to 50 %, such that all claims of the paper hold.
 AS_IN_THE_PAPER = {
     "prompt_ce": (80, 20),
     "prompt_gce": (80, 5),
@@ -47,13 +47,13 @@ AS_IN_THE_PAPER = {
     "cls_tuning": (80, 28),
     "finetune": (80, 55),
 }
-OWN_LABELS = {"upl": 70, "robust_upl_ce": 72, "robust_upl_gce": 74}
+ON_PSEUDO_LABELS = {"upl": 70, "robust_upl_ce": 72, "robust_upl_gce": 74}
 ZERO_SHOT = 50
 
 
 def run_table(
     methods=AS_IN_THE_PAPER,
-    own_labels=OWN_LABELS,
+    on_pseudo_labels=ON_PSEUDO_LABELS,
     *,
     confusion: float = 6,
     backbones=("mini-rn", "mini-vit"),
@@ -61,7 +61,10 @@ def run_table(
     seeds=(1, 2, 3, 4),
     noise: float = 0.4,
 ) -> pd.DataFrame:
-    """A run table with known effects: what a seed adds is shared, `noise` is a run's own (sd)."""
+    """A run table with known effects.
+
+    All methods share what a seed adds; each run also has its own noise, of this standard deviation.
+    """
     rng = np.random.default_rng(0)
     rows = []
     for place, dataset in enumerate(datasets):
@@ -78,7 +81,7 @@ def run_table(
                     for method in ("prompt_ce", "linear_probe")
                     if method in methods
                 ]
-                own = [(method, "none", 0.0, mean) for method, mean in own_labels.items()]
+                own = [(method, "none", 0.0, mean) for method, mean in on_pseudo_labels.items()]
                 rows += [
                     (
                         dataset,
@@ -99,7 +102,7 @@ def run_table(
 
 
 def with_run_columns(runs: pd.DataFrame) -> pd.DataFrame:
-    """Made-up values for the columns of a run table on which no claim depends."""
+    """The runs with made-up values in the columns on which no claim depends."""
     made_up = {
         **{"shots_per_class": 16.0, "epochs": 1, "parameters": 1, "device": "cpu"},
         **{"commit": "abc", "torch": "2", "job_runs": 1, "job_seconds": 1.0},
@@ -116,7 +119,7 @@ def gradient_table(
     backbone: str = "mini-rn",
     fp: int = 8,
 ) -> pd.DataFrame:
-    """Both kinds of ratio: those of sums are a tenth of the others' distance from 1."""
+    """Both kinds of gradient ratio; those of sums are ten times closer to 1 than those of means."""
     rng = np.random.default_rng(1)
     rows = [
         (dataset, backbone, method, seed, epoch, ratio + 0.02 * rng.normal())
@@ -149,7 +152,7 @@ def test_every_claim_holds_where_the_paper_is_right():
     assert found == dict.fromkeys(CLAIMS_OF_THE_PAPER, HOLDS)
 
 
-def test_the_estimate_is_the_effect():
+def test_the_estimate_is_the_known_effect():
     findings = {f.name: f for f in check_claims(run_table(), gradient_table(), "mini-rn")}
     effects = {
         "prompt_loses_less": 10,  # at 25 %
@@ -201,8 +204,8 @@ def changed(**methods) -> dict:
         ("context_lengths", changed(prompt_ctx32=(80, 45))),
         ("confusion_is_harder", {"confusion": -3}),
         ("prompts_best_under_confusion", changed(linear_probe=(82, 15))),
-        ("unsupervised_beats_zero_shot", {"own_labels": {**OWN_LABELS, "upl": 30}}),
-        ("robust_upl_is_best", {"own_labels": {**OWN_LABELS, "upl": 80}}),
+        ("unsupervised_beats_zero_shot", {"on_pseudo_labels": {**ON_PSEUDO_LABELS, "upl": 30}}),
+        ("robust_upl_is_best", {"on_pseudo_labels": {**ON_PSEUDO_LABELS, "upl": 80}}),
     ],
 )
 def test_the_opposite_does_not_hold(name, changes):
@@ -246,7 +249,7 @@ def test_a_verdict_says_what_was_found(name, changes, sentence):
     assert finding_of(name, run_table(noise=0.0, **changes)).sentence == sentence
 
 
-def test_gradients_as_large_as_the_probes_do_not_hold():
+def test_gradient_claims_fail_where_the_probes_ratio_is_smaller():
     gradients = gradient_table(probe=0.5)
     for name in ("noisy_gradients_suppressed", "noisy_gradient_sums_suppressed"):
         finding = finding_of(name, run_table(), gradients)
@@ -256,7 +259,7 @@ def test_gradients_as_large_as_the_probes_do_not_hold():
 
 
 def test_both_readings_of_the_gradient_ratio_are_judged():
-    """The mean of the images' norms and the norm of their sum may disagree."""
+    """The mean of the images' gradient norms and the norm of their sum may disagree."""
     gradients = gradient_table()
     opposite = gradients.assign(ratio=2 - gradients.ratio)
     found = verdicts(run_table(), opposite)
@@ -265,7 +268,7 @@ def test_both_readings_of_the_gradient_ratio_are_judged():
 
 
 def scattered(runs: pd.DataFrame, method: str, by: float) -> pd.DataFrame:
-    """The method's accuracies pushed up and down by turns, from seed to seed."""
+    """The runs with a method's accuracy moved down for odd seeds and up for even ones."""
     return runs.assign(accuracy=runs.accuracy + by * (-1) ** runs.seed * (runs.method == method))
 
 
@@ -281,8 +284,8 @@ def test_no_effect_is_undecided():
     )
 
 
-def test_the_opposite_of_one_in_several_must_be_clearer_to_refute():
-    """Any of four comparisons can refute a claim, so each is held to a stricter level."""
+def test_one_comparison_of_several_must_be_clearer_to_refute_a_claim():
+    """Any of four comparisons can refute a claim, so each is judged at a stricter level."""
     same = {**AS_IN_THE_PAPER, "classifier_c": (74, 40)}
     runs = scattered(run_table(same, noise=0.0), "classifier_c", 0.45)
     finding = finding_of("text_start_helps", runs)
@@ -308,16 +311,16 @@ def test_one_backbone_of_two_is_enough_to_fail():
     assert found["prompt_loses_less"] == HOLDS
 
 
-def test_pairs_are_compared_and_not_averages():
-    """Seeds differ by far more than the methods do; shared by both, that is no uncertainty."""
+def test_methods_are_compared_seed_by_seed():
+    """Seeds differ far more than methods; both methods share them, so the interval is narrow."""
     runs = run_table(noise=0.1)
     runs = runs.assign(accuracy=runs.accuracy + 10 * runs.seed)
     _, low, high = finding_of("text_encoder_overfits", runs).weakest.overall
     assert high - low < 1
 
 
-def test_data_sets_that_go_together_give_no_narrower_interval():
-    """A seed decides the same start on both data sets: two that agree are no two observations."""
+def test_data_sets_that_vary_together_give_no_narrower_interval():
+    """A seed gives both data sets the same start, so they do not count as two observations."""
     runs = scattered(run_table(noise=0.0), "text_finetune", 2)
     both = finding_of("text_encoder_overfits", runs).weakest
     for dataset in ("icons", "symbols"):
@@ -353,7 +356,7 @@ def test_what_is_missing_is_named(dropped, name, reason):
     assert finding.sentence == f"Not enough runs: {reason}."
 
 
-def test_a_data_set_without_a_method_by_design_is_left_out():
+def test_a_data_set_on_which_a_method_never_runs_is_left_out():
     runs = run_table().query("not (method == 'finetune' and dataset == 'symbols')")
     finding = finding_of("prompt_loses_less_than_finetuning", runs)
     assert finding.verdict == HOLDS
@@ -393,7 +396,7 @@ def test_a_second_backbone_needs_no_linear_probe():
 
 
 def test_claims_follow_the_studys_noise_and_rates():
-    """Rates are those that were run, and so are the labels: 75 % is not "50 %"."""
+    """Comparisons use, and name, the rates that were run: 75 % in place of the paper's 50 %."""
     runs = run_table()
     renamed = runs.noise.replace("symmetric", "symmetric_global")
     rates = runs.rate.map({0.0: 0.0, 12.5: 12.5, 25.0: 37.5, 50.0: 75.0})
@@ -425,17 +428,19 @@ def test_a_study_of_zero_shot_alone_judges_nothing():
 
 @pytest.fixture(scope="module")
 def paper(root) -> dict:
-    """The paper's study, with all that its protocol lays under it."""
+    """The config of the paper's study, its protocol included."""
     return read_study(root, [root / "workflow/studies/paper.yaml"], {})
 
 
 def made_up_runs(config: dict) -> pd.DataFrame:
-    """Every run of a study, with accuracies of the world in which the paper is right."""
+    """Every run of a study, with accuracies such that all claims of the paper hold."""
     rng = np.random.default_rng(0)
     rows = []
     for run in grid.runs(config):
         rate = 100 * run.fp / config["shots"]
-        clean, lost = AS_IN_THE_PAPER.get(run.method, (OWN_LABELS.get(run.method, ZERO_SHOT), 0))
+        clean, lost = AS_IN_THE_PAPER.get(
+            run.method, (ON_PSEUDO_LABELS.get(run.method, ZERO_SHOT), 0)
+        )
         mean = clean - lost * rate / 50 - 6 * (run.noise == "confusion")
         rows.append({**vars(run), "rate": rate, "shots": 16, "accuracy": mean + rng.normal(0, 0.2)})
     return with_run_columns(pd.DataFrame(rows))
@@ -456,7 +461,7 @@ def test_every_claim_is_judged_on_the_papers_study(paper):
     assert on["backbones"] == [name for name in on["robust_upl_is_best"] if name != "imagenet"]
 
 
-def test_numbers_that_are_none_are_an_error():
+def test_not_a_number_is_an_error():
     gradients = gradient_table()
     gradients.loc[3, "ratio_mean"] = np.nan
     with pytest.raises(InputError, match=r"prompt_ce.*: not a number on"):
@@ -479,8 +484,8 @@ def test_the_order_of_the_runs_does_not_matter():
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_a_null_effect_rarely_holds(together):
-    """Under no effect at all, a claim of one comparison holds in about 2.5 % of studies."""
+def test_a_claim_without_an_effect_is_rarely_decided(together):
+    """Without any effect, a claim of one comparison holds in about 2.5 % of studies."""
     rng = np.random.default_rng(5)
     methods = {"prompt_ce": (80, 0), "text_finetune": (80, 0)}
     runs = run_table(methods, {}, backbones=("mini-rn",))
@@ -498,6 +503,7 @@ IN_THE_PAPER = Setting("symmetric", RATES, "RN50", ("RN50", "ViT-B-32"))
 
 
 def printed_numbers() -> dict[str, tuple[float, int]]:
+    """Comparison -> difference in the paper's tables, and over how many data sets."""
     numbers = published()
     printed = {
         comparison.label: printed_difference(comparison, numbers, "symmetric", [])
@@ -508,8 +514,8 @@ def printed_numbers() -> dict[str, tuple[float, int]]:
     return {label: own for label, own in printed.items() if own}
 
 
-def test_the_papers_own_numbers_bear_the_claims_out():
-    """A sign the wrong way round in a comparison would show here."""
+def test_the_papers_own_numbers_support_its_claims():
+    """This would show a comparison whose sign is the wrong way round."""
     known = printed_numbers()
     assert all(difference > 0 for difference, _ in known.values())
     assert {label: datasets for label, (_, datasets) in known.items()} == {
@@ -531,7 +537,7 @@ def test_the_papers_own_numbers_bear_the_claims_out():
 
 
 def test_the_papers_number_is_the_same_statistic_or_none():
-    """Table 5 prints ensembles and this study has single prompts; rates must be equal."""
+    """Table 5 prints ensembles, but this study has single prompts; rates must be equal, too."""
     numbers = published()
     claims = CLAIMS_OF_THE_PAPER
     for name in ("robust_upl_is_best", "unsupervised_beats_zero_shot", "prompt_loses_less"):
@@ -548,7 +554,7 @@ def test_the_papers_number_is_the_same_statistic_or_none():
     assert printed_difference(comparison, numbers, "fp_swap", ["dtd"]) == on_dtd
 
 
-def test_markdown():
+def test_the_markdown_page_lists_every_claim():
     runs = run_table().query("method != 'text_finetune'")
     findings = check_claims(runs, None, "mini-rn")
     text = claims_markdown(findings, published(), "toy", "mini-rn", "symmetric")
@@ -568,7 +574,7 @@ def test_markdown():
     assert " +10.43 (7) |" in text  # prompt tuning over the linear probe in Table 9
 
 
-def test_the_command(tmp_path):
+def test_the_command_writes_all_formats(tmp_path):
     runs, gradients = tmp_path / "runs.parquet", tmp_path / "gradients.parquet"
     write_parquet(run_table().query("method != 'upl'"), runs, RUNS)
     write_parquet(gradient_table(), gradients, GRADIENTS)

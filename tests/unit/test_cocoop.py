@@ -1,4 +1,4 @@
-"""CoCoOp against a plain network and encoder, one image at a time."""
+"""CoCoOp, compared with a plain network and encoder that take one image at a time."""
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ def encoder_of(backbone) -> PromptEncoder:
 
 
 def plain_network(weights: dict, run: int) -> nn.Sequential:
-    """torch's own layers with the weights of a run."""
+    """The meta-network of a run, made of torch's own layers."""
     own = {name: value[run] for name, value in weights.items()}
     hidden, dimensions = own["meta.first.weight"].shape
     network = nn.Sequential(
@@ -36,11 +36,11 @@ def plain_network(weights: dict, run: int) -> nn.Sequential:
 def plain_logits(backbone, encoder, context, network, feature) -> torch.Tensor:
     """Logits (C) of one image."""
     image = F.normalize(feature, dim=-1)
-    tokens = context + network(image)  # one shift for every token
+    tokens = context + network(image)  # the same shift for every token
     return cosine_logits(image[None], encoder(tokens[None])[0], backbone.logit_scale)[0]
 
 
-def test_fused_runs_are_the_plain_ones(tiny_backbone):
+def test_fused_runs_equal_the_plain_ones(tiny_backbone):
     sweep = noisy_toy("cocoop", tiny_backbone, **SETTINGS)
     start = cocoop.initial_weights(sweep)
     encoder = encoder_of(tiny_backbone)
@@ -78,18 +78,18 @@ def test_fused_runs_are_the_plain_ones(tiny_backbone):
         torch.testing.assert_close(trained.test_logits, expected, rtol=1e-4, atol=1e-3)
 
 
-def test_it_starts_as_a_photo_of_a(tiny_backbone):
+def test_the_context_starts_as_a_photo_of_a(tiny_backbone):
     weights = cocoop.initial_weights(noisy_toy("cocoop", tiny_backbone, **SETTINGS))
     tokens = tiny_backbone.tokenizer.encode("a photo of a")
     expected = tiny_backbone.model.token_embedding.weight[tokens]
     assert torch.equal(weights["context"], expected.expand(3, -1, -1))
-    bound = 16**-0.5  # of 16 inputs; the hidden layer has one unit
+    bound = 16**-0.5  # the layer has 16 inputs
     assert weights["meta.first.weight"].abs().max() <= bound
     assert not torch.equal(weights["meta.first.weight"][0], weights["meta.first.weight"][1])
 
 
-def test_without_a_shift_it_is_prompt_tuning(tiny_backbone):
-    """If the last layer is zero, every image has the same prompts."""
+def test_without_a_shift_all_images_share_the_context(tiny_backbone):
+    """A zero last layer makes CoCoOp plain prompt tuning."""
     sweep = noisy_toy("cocoop", tiny_backbone, **SETTINGS)
     weights = cocoop.initial_weights(sweep)
     for name in ("meta.second.weight", "meta.second.bias"):

@@ -1,4 +1,4 @@
-"""The files of `.github/` name what is there, and CI on GitHub runs what CI runs."""
+"""The files of `.github/` name only what exists, and GitHub runs the same checks as `.ci/run`."""
 
 import re
 
@@ -7,7 +7,7 @@ import yaml
 
 
 @pytest.mark.parametrize("name", ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"])
-def test_what_they_name_is_there(root, name):
+def test_files_that_they_name_exist(root, name):
     text = (root / ".github" / name).read_text()
     links = re.findall(r"\]\((?!https:)([^)]+)\)", text)
     files = re.findall(r"`((?:tests|ptnl|workflow|envs)/[\w./-]+)`", text)
@@ -15,7 +15,7 @@ def test_what_they_name_is_there(root, name):
     assert missing + [file for file in files if not (root / file).exists()] == []
 
 
-def test_targets_that_they_name_are_makes(root):
+def test_make_targets_that_they_name_exist(root):
     targets = re.findall(r"^(\w+):.*##", (root / "Makefile").read_text(), re.MULTILINE)
     texts = [path.read_text() for path in (root / ".github").rglob("*.*") if path.is_file()]
     named = {target for text in texts for target in re.findall(r"\bmake (\w+)(?=[ `\n])", text)}

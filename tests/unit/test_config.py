@@ -1,4 +1,4 @@
-"""Every kind of bad config gets one sentence that names the key."""
+"""Every mistake in a config is refused with one sentence that names the key."""
 
 import copy
 
@@ -127,7 +127,7 @@ def test_a_mistake_is_named(config, rules, path, value, sentence):
 
 
 @pytest.mark.parametrize(
-    ("said", "cure", "on_the_command_line"),
+    ("given", "remedy", "on_the_command_line"),
     [
         ("fuse=false", "fuse: false", "fuse=False"),
         ("seeds=[1]", "seeds: [1]", None),
@@ -139,20 +139,20 @@ def test_a_mistake_is_named(config, rules, path, value, sentence):
         ),
     ],
 )
-def test_the_cure_of_what_snakemake_reads_as_text_works(
-    config, rules, said, cure, on_the_command_line
+def test_the_advice_for_values_that_snakemake_reads_as_text_works(
+    config, rules, given, remedy, on_the_command_line
 ):
     with pytest.raises(InputError, match="it is text") as caught:
-        study_config(merged(config, parse_config([said])), rules)
-    study_config(merged(config, yaml.safe_load(cure)), rules)
-    value = cure.rsplit(" ", 1)[1].strip("[]{}")
+        study_config(merged(config, parse_config([given])), rules)
+    study_config(merged(config, yaml.safe_load(remedy)), rules)
+    value = remedy.rsplit(" ", 1)[1].strip("[]{}")
     assert f"write {value}, without quotes" in str(caught.value)
     assert (on_the_command_line or "in a file for --configfile") in str(caught.value)
     if on_the_command_line:
         study_config(merged(config, parse_config([on_the_command_line])), rules)
 
 
-def test_data_sets_of_ones_own_are_part_of_a_study(config, rules):
+def test_a_study_may_use_own_data_sets(config, rules):
     own = {
         "my_birds": {"folder": "birds", "template": "a photo of a {}, a type of bird."},
         "signs": {"manifest": "s.csv", "images": "s", "template": "{}.", "flips": False},
@@ -184,9 +184,9 @@ def test_every_key_is_described_and_typed(schema):
         walk(node, name)
 
 
-def test_hyper_parameters_are_closed_and_have_one_value(schema, rules):
-    """The protocol's, or the default that the schema has from the method's own authors."""
-    spoken_of = {path for preset in rules.protocols.values() for path, _ in statements(preset)}
+def test_every_hyper_parameter_has_exactly_one_value(schema, rules):
+    """It comes from the protocol or, as a default of the schema, from the method's own authors."""
+    in_protocols = {path for preset in rules.protocols.values() for path, _ in statements(preset)}
     for method, known in schema["properties"]["methods"]["properties"].items():
         node = known
         if "$ref" in known:
@@ -195,12 +195,12 @@ def test_hyper_parameters_are_closed_and_have_one_value(schema, rules):
         for key, child in node.get("properties", {}).items():
             if "$ref" in child:
                 child = {**schema["$defs"][child["$ref"].rsplit("/", 1)[1]], **child}
-            said = {f"settings.{key}", f"methods.{method}.{key}"} & spoken_of
-            assert said or "default" in child, f"{method}.{key}"
-            assert f"methods.{method}.{key}" not in said or "default" not in child, method
+            set_by = {f"settings.{key}", f"methods.{method}.{key}"} & in_protocols
+            assert set_by or "default" in child, f"{method}.{key}"
+            assert f"methods.{method}.{key}" not in set_by or "default" not in child, method
 
 
-def test_defaults_complete_what_is_there_and_add_nothing(schema):
+def test_defaults_complete_sections_but_add_none(schema):
     study = {"study": "mine", "methods": {"prompt_gce": {"q": 0.5}}}
     full = with_defaults(study, schema)
     assert full["methods"] == {"prompt_gce": {"q": 0.5}}
@@ -211,13 +211,13 @@ def test_defaults_complete_what_is_there_and_add_nothing(schema):
 def test_a_method_that_the_protocol_does_not_know_needs_its_values(config, rules):
     protocols = copy.deepcopy(dict(rules.protocols))
     del protocols["paper"]["methods"]["prompt_sce"]["alpha"]
-    poorer = Rules(rules.schema, protocols)
+    without_alpha = Rules(rules.schema, protocols)
     with pytest.raises(
         InputError, match=r"methods.prompt_sce: neither the config nor the protocol"
     ):
-        study_config(config, poorer)
+        study_config(config, without_alpha)
     config["methods"]["prompt_sce"] = {"alpha": 3.0}
-    assert study_config(config, poorer)["methods"]["prompt_sce"]["alpha"] == 3.0
+    assert study_config(config, without_alpha)["methods"]["prompt_sce"]["alpha"] == 3.0
 
 
 def test_a_method_of_the_registry_has_shared_settings_and_its_own():
@@ -225,8 +225,8 @@ def test_a_method_of_the_registry_has_shared_settings_and_its_own():
     kinds = {"prompt": {"type": "object", "properties": {"epochs": {"type": "integer"}}}}
     schema = {"properties": {"methods": {"type": "object"}}, "$defs": kinds}
 
-    def settings(**said) -> dict:
-        whole = with_methods(schema, {"mine": Method("Mine", "prompt", "ce", **said)})
+    def settings(**given) -> dict:
+        whole = with_methods(schema, {"mine": Method("Mine", "prompt", "ce", **given)})
         return whole["properties"]["methods"]["properties"]["mine"]
 
     assert settings() == kinds["prompt"]
@@ -241,28 +241,28 @@ def test_a_method_of_the_registry_has_shared_settings_and_its_own():
     }
 
 
-def test_an_overlay_takes_out_what_a_null_names(config, rules):
-    """Also what the protocol put in."""
-    nothing = {
+def test_null_in_an_overlay_removes_an_entry(config, rules):
+    """This includes entries that the protocol added."""
+    removals = {
         "backbones": {"mini-vit": None},
         "methods": {"upl": None},
         "noise": {"confusion": None},
     }
-    left = study_config(merged(config, nothing), rules)
+    left = study_config(merged(config, removals), rules)
     assert list(left["backbones"]) == ["mini-rn"]
     assert "upl" not in left["methods"]
     assert list(left["noise"]) == ["symmetric"]
     assert left["methods"].keys() | {"upl"} == config["methods"].keys()
 
 
-def test_a_forgotten_value_is_no_null_to_drop(config, rules):
+def test_a_required_key_without_a_value_is_an_error(config, rules):
     with pytest.raises(InputError, match="seeds: None is not of type 'array'"):
         study_config({**config, "seeds": None}, rules)
 
 
-def test_confusion_noise_concerns_the_backbone_whose_predictions_it_follows(root):
-    def backbones(said) -> set[str]:
-        config = read_study(root, [], {"noise": {"confusion": said}})
+def test_confusion_noise_is_for_the_backbone_that_made_its_predictions(root):
+    def backbones(options) -> set[str]:
+        config = read_study(root, [], {"noise": {"confusion": options}})
         return {sweep.backbone for sweep in sweeps(config) if sweep.noise == "confusion"}
 
     assert backbones({}) == {"mini-rn"}
@@ -279,20 +279,20 @@ def test_confusion_noise_concerns_the_backbone_whose_predictions_it_follows(root
         ("a: !!python/object/apply:os.system [true]\n", "not readable as YAML"),
     ],
 )
-def test_a_yaml_file_that_is_wrong_is_named(tmp_path, text, sentence):
+def test_a_broken_yaml_file_is_named(tmp_path, text, sentence):
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(InputError, match=sentence) as caught:
         read_yaml(tmp_path / "a.yaml")
     assert str(tmp_path / "a.yaml") in str(caught.value)
 
 
-def test_what_another_mapping_holds_may_be_replaced(tmp_path):
+def test_a_merged_yaml_mapping_may_replace_keys(tmp_path):
     text = "a: &a {x: 1, y: 2}\nb: &b\n  <<: *a\n  x: 3\nc: {<<: *b, y: 4}\n"
     (tmp_path / "a.yaml").write_text(text)
     assert read_yaml(tmp_path / "a.yaml")["c"] == {"x": 3, "y": 4}
 
 
-def test_what_a_study_cannot_fill_is_named_once(config, rules):
+def test_tables_and_figures_that_a_study_cannot_fill_are_named(config, rules):
     assert unfilled(study_config(config, rules)) == []
     changes = {
         "methods": {"prompt_gce": None, "random_prompt": None},
@@ -328,7 +328,7 @@ def only(config, *methods: str, **changes) -> dict:
     return {**config, **changes, "methods_only": list(methods)}
 
 
-def test_methods_only_says_in_a_line_what_runs(config, rules):
+def test_methods_only_chooses_the_methods_that_run(config, rules):
     study = study_config(only(config, "zero_shot", "prompt_ce"), rules)
     assert list(study["methods"]) == ["zero_shot", "prompt_ce"]
     assert {sweep.method for sweep in sweeps(study)} == {"zero_shot", "prompt_ce"}
@@ -344,6 +344,6 @@ def test_methods_only_says_in_a_line_what_runs(config, rules):
     assert study_config(of_dataset, rules)["dataset_methods"] == {"icons": ["prompt_ce"]}
 
 
-def test_methods_only_refuses_what_the_study_has_not(config, rules):
+def test_methods_only_refuses_a_method_that_the_study_lacks(config, rules):
     with pytest.raises(InputError, match="methods_only: 'promt_ce' is not in the study; choose"):
         study_config(only(config, "promt_ce"), rules)

@@ -1,4 +1,4 @@
-"""What a study has cost."""
+"""The table of a study's cost, and the records of jobs that it is made of."""
 
 import itertools
 import signal
@@ -18,22 +18,22 @@ from ptnl.errors import InputError
 from ptnl.schemas import COST
 from ptnl.study.job_records import read_records
 from ptnl.training.run_files import job_cost
+from tests.unit.made_up import metrics
 from tests.unit.markdown import unpadded
-from tests.unit.test_results import metrics
 
-# Two jobs of two runs each, an hour a job, and a zero-shot job of half an hour.
+# Two jobs of two runs each take an hour each; a zero-shot job takes half an hour.
 RUNS = runs_table(
     [metrics(method, fp, 1, 70) for method in ("linear_probe", "prompt_ce") for fp in (0, 8)]
     + [{**metrics("zero_shot", 0, 0, 60, noise="none"), "job_runs": 1, "job_seconds": 1800.0}]
 )
-BENCHMARKS = pd.DataFrame(
+RECORDS = pd.DataFrame(
     [("encode_images", 1800.0, 2.5), ("encode_images", 1800.0, 1.5), ("tune_method", 9e9, 9.0)],
     columns=["stage", "seconds", "memory_gib"],
 )
 
 
 def test_a_jobs_time_counts_once():
-    table = cost_table(RUNS, BENCHMARKS, {"prompt_ce": 1})
+    table = cost_table(RUNS, RECORDS, {"prompt_ce": 1})
     assert list(table.columns) == list(COST)
     counted = ["stage", "method", "jobs", "runs", "hours", "memory_gib"]
     assert table[counted].to_numpy().tolist() == [
@@ -49,11 +49,11 @@ def test_a_jobs_time_counts_once():
 
 def test_devices_are_kept_apart():
     runs = RUNS.assign(device=["cpu", "H100", "cpu", "H100", "cpu"])
-    assert len(cost_table(runs, BENCHMARKS[:0], {})) == 5
+    assert len(cost_table(runs, RECORDS[:0], {})) == 5
 
 
-def test_markdown_sums_up():
-    text = unpadded(markdown(cost_table(RUNS, BENCHMARKS, {"prompt_ce": 1}), "toy"))
+def test_the_last_row_of_the_markdown_table_sums_up():
+    text = unpadded(markdown(cost_table(RUNS, RECORDS, {"prompt_ce": 1}), "toy"))
     assert "| tune_method | Linear probe | cpu | 1 | 2 | 1:00:00 | 1800.00 |  | 0.50 |" in text
     assert text.endswith("| All |  |  | 5 | 5 | 3:30:00 |  |  | 2.50 |")
     assert "Device memory" not in text  # all of these ran on a CPU
@@ -111,7 +111,7 @@ def test_a_record_that_cannot_be_written_leaves_what_is_there(tmp_path, capsys):
     assert [path.name for path in tmp_path.rglob("*")] == ["a.tsv", "mine"]
 
 
-def test_a_clock_that_is_set_back_makes_no_job_negative(tmp_path, monkeypatch):
+def test_a_clock_that_is_set_back_gives_no_job_a_negative_time(tmp_path, monkeypatch):
     clock = itertools.count(2e9, -1e6)
     monkeypatch.setattr("ptnl.cli.job.time.time", lambda: next(clock))
     with pytest.raises(SystemExit):
@@ -120,7 +120,7 @@ def test_a_clock_that_is_set_back_makes_no_job_negative(tmp_path, monkeypatch):
     assert record.seconds >= 0
 
 
-def test_a_process_knows_what_it_took(monkeypatch):
+def test_a_process_knows_its_time_and_memory(monkeypatch):
     begun = psutil.Process().create_time()
     monkeypatch.setattr("ptnl.training.run_files.time.time", lambda: begun + 12.5)
     cost = job_cost(3, torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""A user's own data set is counted as the index splits it."""
+"""The quick count of an own data set, for `ptnl plan`, equals the sizes of its index."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ptnl.data.own_manifest import index as index_table
 
 
 def draw(folder: Path, count: int, other: int = 0) -> None:
-    """So many images, no two of them equal."""
+    """Write `count` images, all of them different."""
     folder.mkdir(parents=True)
     shade = sum(map(ord, folder.name))
     for number in range(count):
@@ -26,7 +26,7 @@ def size_of(manifest: pd.DataFrame) -> Size:
     return Size(manifest.label.nunique(), images)
 
 
-def test_class_folders(tmp_path):
+def test_images_in_class_folders_are_counted(tmp_path):
     for name, count in (("owl", 11), ("robin", 6), ("wren", 3)):
         draw(tmp_path / name, count)
     (tmp_path / "owl/notes.txt").write_text("no image")
@@ -35,7 +35,7 @@ def test_class_folders(tmp_path):
     assert counted.whole == 20
 
 
-def test_folders_of_splits(tmp_path):
+def test_images_in_folders_of_splits_are_counted(tmp_path):
     for split, count in (("train", 4), ("test", 2)):
         for name in ("owl", "wren"):
             draw(tmp_path / split / name, count, len(split))
@@ -45,7 +45,7 @@ def test_folders_of_splits(tmp_path):
 
 
 @pytest.mark.parametrize("has_splits", [True, False])
-def test_a_table(tmp_path, has_splits):
+def test_rows_of_a_table_are_counted(tmp_path, has_splits):
     draw(tmp_path / "images", 10)
     table = pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Files that rot are found, and named, whatever bit of them it is."""
+"""Damaged files are detected and named, whichever of their bits has changed."""
 
 import json
 import random
@@ -19,7 +19,7 @@ def made(tmp_path_factory):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_damage_is_read_as_something_else(made, way):
+def test_damage_never_changes_what_is_read(made, way):
     stream = random.Random(1)
     found = [
         (a.path.name, outcome(a, way, stream)) for _ in range(20 // len(made) + 1) for a in made
@@ -30,15 +30,15 @@ def test_no_damage_is_read_as_something_else(made, way):
     assert sum(what == "named" for _, what in found) > 10
 
 
-def test_one_kind_in_place_of_another_is_named(made):
-    """Every artefact under the name of every other that is read by the same suffix."""
+def test_a_file_of_another_kind_is_named(made):
+    """Every artefact is read from each of the other files with the same suffix."""
     for artefact in made:
         content = artefact.path.read_bytes()
         for other in made:
             if other.path.suffix != artefact.path.suffix or other is artefact:
                 continue
             if artefact.path.name in ("receipt.json", "logits.npy", "weights.safetensors"):
-                continue  # whose readers cannot know what they should hold
+                continue  # their readers accept any content of the right format
             shutil.copyfile(other.path, artefact.path)
             with pytest.raises(InputError, match=artefact.path.name):
                 artefact.read(artefact.path)
@@ -61,8 +61,8 @@ def test_one_kind_in_place_of_another_is_named(made):
         (SUMMARY, "sd", -0.5, "sd is -0.5 in row 3"),
     ],
 )
-def test_values_that_cannot_be_are_refused(tmp_path, monkeypatch, schema, column, value, fault):
-    """By who writes them, and by who reads them from a file that another program wrote."""
+def test_impossible_values_are_refused(tmp_path, monkeypatch, schema, column, value, fault):
+    """Both when they are written and when they are read from another program's file."""
     frame = frame_of(schema)
     if value == "other":
         value = not frame.loc[2, column]
@@ -75,7 +75,7 @@ def test_values_that_cannot_be_are_refused(tmp_path, monkeypatch, schema, column
         read_parquet(tmp_path / "a.parquet", schema)
 
 
-def test_metrics_that_cannot_be_are_refused(made, tmp_path):
+def test_impossible_metrics_are_refused(made, tmp_path):
     whole = next(a for a in made if a.path.name == "metrics.json").path
     path = tmp_path / "metrics.json"
     for change, fault in (

@@ -1,4 +1,4 @@
-"""`ptnl data`, on archives that a server on this machine holds."""
+"""`ptnl data`, with archives from a server on this machine."""
 
 import hashlib
 
@@ -15,7 +15,7 @@ SPLIT = b"{}"
 
 @pytest.fixture
 def overlay(tmp_path):
-    """An overlay that leads to small archives; a.zip is there, b.json by hand, c.zip optional."""
+    """A table of sources: a.zip can be downloaded, b.json only by hand, and c.zip is optional."""
     with serving() as server:
         server.files = {"a.zip": IMAGES, "c.zip": IMAGES}
         path = tmp_path / "sources.yaml"
@@ -37,7 +37,7 @@ def overlay(tmp_path):
 
 @pytest.fixture
 def data(overlay, tmp_path, capsys):
-    """Call `ptnl data`; what it printed."""
+    """Call `ptnl data`; returns what it printed."""
 
     def call(action: str, *names: str) -> str:
         main([action, *names, "--data-root", str(tmp_path / "data"), "--sources", str(overlay)])
@@ -47,12 +47,12 @@ def data(overlay, tmp_path, capsys):
 
 
 def states(text: str) -> dict[str, str]:
-    """File -> state, of the table of `status`."""
+    """File -> state, from the table that `status` prints."""
     rows = [line.split("  ") for line in text.splitlines() if line.startswith("  ")]
     return {row[1]: next(filter(None, row[2:])).strip() for row in rows}
 
 
-def test_status_before_and_after(data, tmp_path):
+def test_status_says_what_is_missing_partial_or_there(data, tmp_path):
     nothing = {"a.zip": "missing", "b.json": "missing, by hand", "c.zip": "optional"}
     assert states(data("status", "tiny")) == nothing
     folder = tmp_path / "data/tiny/archives"
@@ -79,7 +79,7 @@ def test_optional_files_and_those_by_hand_are_fetched_by_name(data, tmp_path):
     }
 
 
-def test_a_file_that_fails_does_not_keep_the_others(data, tmp_path, capsys):
+def test_after_a_file_that_fails_the_others_are_fetched(data, tmp_path, capsys):
     with pytest.raises(InputError, match=r"1 of 2 files failed: b\.json"):
         data("fetch", "b.json", "a.zip")
     assert (tmp_path / "data/tiny/archives/a.zip").read_bytes() == IMAGES
@@ -98,7 +98,7 @@ def test_verify_names_bad_files(data, tmp_path):
     with pytest.raises(InputError, match=r"bad files: a\.zip, c\.zip; delete them, then"):
         data("verify", "tiny")
     with pytest.raises(InputError, match=r"1 of 1 files failed: a\.zip"):
-        data("fetch", "a.zip")  # it may be the user's: it is not as it was fetched
+        data("fetch", "a.zip")  # the file has changed, so the user may have put it there
     (tmp_path / "data/tiny/archives/a.zip").unlink()
     data("fetch", "a.zip")
     with pytest.raises(InputError, match=r"bad files: c\.zip;"):

@@ -1,4 +1,4 @@
-"""The paper's data sets from archives in their official layouts, and the user's own."""
+"""The paper's data sets, read from archives in their official layouts, and own data sets."""
 
 import io
 import json
@@ -27,6 +27,7 @@ from tests.archives import (
     GOLDEN,
     IMAGENET,
     Small,
+    class_folders,
     picture,
     ucf101_videos,
     video,
@@ -34,13 +35,13 @@ from tests.archives import (
 )
 
 EVERY_CLASS = Small(images=10)
-COOP = [name for name in GOLDEN if name in DATASETS]  # has names, order and a draw
+COOP = [name for name in GOLDEN if name in DATASETS]
 SPLIT_BY_COOP = [name for name in COOP if name != "fgvc_aircraft"]
 
 
 @pytest.fixture(scope="session")
 def archives(tmp_path_factory) -> Path:
-    """A folder a data set of all its classes' archives, and the table of sources for them."""
+    """Archives of all classes in a folder per data set, and the table of sources for them."""
     folder = tmp_path_factory.mktemp("archives")
     for dataset, build in BUILDERS.items():
         (folder / dataset).mkdir()
@@ -51,7 +52,7 @@ def archives(tmp_path_factory) -> Path:
 
 
 def get(dataset: str, out: Path, sources: Path, manual: Path, **options) -> pd.DataFrame:
-    """Download and index as the workflow does, the archives being dropped by hand."""
+    """Download and index as the workflow does; the archives are those in the folder `manual`."""
     receipt, table = out / dataset / "receipt.json", out / f"{dataset}.parquet"
     asked = ["--dataset", dataset, "--options", json.dumps(options)]
     download_dataset.main(
@@ -63,7 +64,7 @@ def get(dataset: str, out: Path, sources: Path, manual: Path, **options) -> pd.D
 
 @pytest.fixture(scope="session")
 def coop(archives, tmp_path_factory):
-    """The manifest of a data set as CoOp splits it, and the folder that it was got in."""
+    """Get a data set in CoOp's split; returns its manifest, and the folder that it lies in."""
     folder = tmp_path_factory.mktemp("coop")
 
     @cache
@@ -77,7 +78,7 @@ def coop(archives, tmp_path_factory):
 
 @pytest.fixture
 def fetch(archives, tmp_path):
-    """Get a data set from the archives, in the sizes that they have."""
+    """Get a data set from the archives, expecting the sizes that they were made with."""
 
     def fetched(dataset: str, **options) -> pd.DataFrame:
         if dataset in BUILDERS:
@@ -92,7 +93,7 @@ def names_of(manifest: pd.DataFrame) -> list[str]:
 
 
 @pytest.mark.parametrize("dataset", COOP)
-def test_labels_names_order_and_splits_are_coops(coop, archives, dataset):
+def test_labels_names_order_and_splits_are_those_of_coop(coop, archives, dataset):
     (manifest, folder), golden = coop(dataset), GOLDEN[dataset]
     assert names_of(manifest) == golden["classes"]
     order = golden.get("order", list(range(len(golden["classes"]))))
@@ -127,7 +128,7 @@ def test_native_splits_keep_names_order_and_sizes(coop, fetch, tmp_path, dataset
 @pytest.mark.parametrize(
     ("dataset", "root"), [("ucf101", "UCF-101-midframes"), ("oxford_pets", "images")]
 )
-def test_paths_are_spelt_as_in_coops_splits(coop, dataset, root):
+def test_image_paths_are_spelt_as_in_coops_splits(coop, dataset, root):
     def without_number(image: str) -> str:
         return re.sub(r"(_g\d+_c)?\d+\.jpg$", "", image)
 
@@ -136,8 +137,8 @@ def test_paths_are_spelt_as_in_coops_splits(coop, dataset, root):
 
 
 @pytest.mark.parametrize("dataset", COOP)
-def test_a_copy_as_coop_lays_it_out_will_do(coop, fetch, tmp_path, dataset):
-    """What one data root holds serves another, and stays where it is."""
+def test_a_copy_in_coops_layout_is_used_in_place(coop, fetch, tmp_path, dataset):
+    """A second data root uses the images of the first, which stay where they are."""
     manifest, folder = coop(dataset)
     copy = folder / dataset / "images"
     assert fetch(dataset, source=str(copy)).equals(manifest)
@@ -158,16 +159,16 @@ def test_without_coops_split_the_user_must_choose(archives, tmp_path, fetch):
     get("dtd", tmp_path, archives / "sources.yaml", without, splits="native", sizes=sizes)
 
 
-def reindexed(folder: Path, dataset: str, options: dict) -> None:
-    """Index what `coop` got again."""
+def index_again(folder: Path, dataset: str, options: dict) -> None:
+    """Index a data set again that `coop` got."""
     receipt = ["--receipt", str(folder / dataset / "receipt.json")]
     asked = ["--dataset", dataset, "--options", json.dumps(options)]
     index_dataset.main([*asked, *receipt, "--out", str(folder / "again.parquet")])
 
 
-def test_splits_are_never_mixed(coop, archives):
+def test_a_data_set_is_not_indexed_with_another_split_than_it_was_got_with(coop):
     with pytest.raises(InputError, match="made with other options"):
-        reindexed(coop("dtd")[1], "dtd", {"splits": "native"})
+        index_again(coop("dtd")[1], "dtd", {"splits": "native"})
 
 
 def test_other_sizes_than_the_official_ones_are_refused(fetch):
@@ -192,11 +193,11 @@ def test_a_broken_split_file_is_refused(tmp_path, broken):
         read_split(path, "images")
 
 
-def test_rules_of_splitting():
+def test_images_are_split_as_coop_splits_them():
     images = [f"{i:02d}" for i in range(25)]
     split = half_fifth_rest([(0, "a", images), (1, "b", images)])
     counts = split.groupby(["label", "split"]).size().unstack()
-    # Python rounds halves to even, as CoOp relies on: 12 of 25, not 13.
+    # CoOp relies on Python's rounding of halves to even: 12 of 25, not 13.
     assert counts.loc[0].to_dict() == {"train": 12, "val": 5, "test": 8}
     assert sorted(split[split.label == 1].image) == images
     train = split[split.split == "train"]
@@ -215,7 +216,7 @@ def test_rules_of_splitting():
         hold_out_fifth([(i, 0, "a") for i in images[:2]])
 
 
-def test_actions_are_separated_at_their_capitals():
+def test_names_of_actions_are_separated_at_capitals():
     assert separated("YoYo") == "Yo_Yo"
     assert separated("HandstandPushups") == "Handstand_Pushups"
 
@@ -224,7 +225,7 @@ def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path), float)
 
 
-def test_frames_cut_from_videos_are_those_in_the_middle(tmp_path):
+def test_the_middle_frame_is_cut_from_a_video(tmp_path):
     videos, label = tmp_path / "videos/UCF-101", 36
     videos.mkdir(parents=True)
     (videos / "v_HandStandPushups_g01_c01.avi").write_bytes(video(label, 0))
@@ -233,7 +234,7 @@ def test_frames_cut_from_videos_are_those_in_the_middle(tmp_path):
     expected = np.asarray(Image.open(io.BytesIO(picture("ucf101", label, 0))), float)
     for name in ("Handstand_Pushups/v_HandStandPushups", "Yo_Yo/v_YoYo"):
         found = pixels(tmp_path / f"frames/{name}_g01_c01.jpg")
-        assert np.abs(found - expected).mean() < 20  # of black frames, 100 or more
+        assert np.abs(found - expected).mean() < 20  # a black frame differs by 100 or more
     (videos / "v_Punch_g01_c01.avi").write_bytes(b"no video")
     with pytest.raises(InputError, match=r"v_Punch_g01_c01.avi: not readable as a video"):
         cut_frames(tmp_path / "videos", tmp_path / "frames")
@@ -241,7 +242,7 @@ def test_frames_cut_from_videos_are_those_in_the_middle(tmp_path):
         cut_frames(tmp_path / "frames", tmp_path / "none")
 
 
-def test_cut_frames_take_the_place_of_the_published_ones(tmp_path):
+def test_cut_frames_may_replace_the_published_ones(tmp_path):
     small, folder = Small(classes=2, images=10), tmp_path / "small" / "ucf101"
     folder.mkdir(parents=True)
     sizes = BUILDERS["ucf101"](folder, small)
@@ -257,7 +258,7 @@ def test_cut_frames_take_the_place_of_the_published_ones(tmp_path):
 
 
 def imagenet_folder(folder: Path, flat: bool) -> Path:
-    """An unpacked copy of two classes, its validation images in folders by wnid, or not."""
+    """An unpacked copy of two classes; validation images are `flat`, or in a folder per wnid."""
     for label, wnid in enumerate(list(IMAGENET)[:2]):
         for split, images in (("train", range(3)), ("val", range(2))):
             for number in images:
@@ -269,11 +270,11 @@ def imagenet_folder(folder: Path, flat: bool) -> Path:
     return folder
 
 
-def test_imagenet_from_its_archives(fetch, tmp_path, archives):
-    manifest = fetch("imagenet")  # dropped by hand, where nothing else is said
+def test_imagenet_is_read_from_its_archives(fetch, tmp_path, archives):
+    manifest = fetch("imagenet")  # without the option `source`, the archives lie in `manual`
     assert names_of(manifest) == list(IMAGENET.values())
     assert set(manifest.split) == {"train", "test"}
-    # The devkit numbers the classes in another order than their labels.
+    # The devkit does not number the classes in the order of their labels.
     for row in manifest[manifest.split == "test"].groupby("label").first().itertuples():
         expected = Image.open(io.BytesIO(picture("imagenet", row.Index, EVERY_CLASS.images)))
         found = Image.open(tmp_path / "imagenet/images" / row.image)
@@ -282,7 +283,9 @@ def test_imagenet_from_its_archives(fetch, tmp_path, archives):
 
 @pytest.fixture
 def two_classes(tmp_path):
-    """Get ImageNet's first two classes from a folder; its devkit and class names."""
+    """A function that gets ImageNet's first two classes from a folder, and the folder with their
+    devkit and class names.
+    """
     official = tmp_path / "table" / "imagenet"
     official.mkdir(parents=True)
     BUILDERS["imagenet"](official, Small(classes=2))
@@ -295,7 +298,7 @@ def two_classes(tmp_path):
     return got, official
 
 
-def test_imagenet_from_a_folder(two_classes, tmp_path):
+def test_imagenet_is_read_from_a_folder(two_classes, tmp_path):
     got, _ = two_classes
     folder = imagenet_folder(tmp_path / "ilsvrc", flat=False)
     manifest = got(folder)
@@ -336,7 +339,7 @@ def test_an_archive_of_imagenet_is_verified(fetch, archives, tmp_path):
         fetch("imagenet", source=str(copy))
 
 
-def test_without_imagenet_the_user_is_told_what_to_put_where(archives, tmp_path):
+def test_without_imagenet_the_user_is_told_which_files_to_put_where(archives, tmp_path):
     with pytest.raises(InputError) as caught:
         get("imagenet", tmp_path, archives / "sources.yaml", tmp_path)
     for words in ("register at image-net.org", "{imagenet: {source: FOLDER}}", "train/", ".tar"):
@@ -344,10 +347,9 @@ def test_without_imagenet_the_user_is_told_what_to_put_where(archives, tmp_path)
 
 
 def own_images(folder: Path, names=("cat", "big dog"), count: int = 10) -> Path:
-    for label, name in enumerate(names):
-        (folder / name).mkdir(parents=True)
-        for number in range(count):
-            (folder / name / f"{number}.JPG").write_bytes(picture("own", label, number))
+    """Write a user's folder of images, with a file among them that is not an image."""
+    class_folders(folder, names, count, ".JPG")
+    for name in names:
         (folder / name / "notes.txt").write_text("no image")
     return folder
 
@@ -355,17 +357,18 @@ def own_images(folder: Path, names=("cat", "big dog"), count: int = 10) -> Path:
 TEMPLATE = "a photo of a {}."
 
 
-def test_a_folder_of_ones_own_is_split(fetch, tmp_path):
+def test_an_own_folder_is_split(fetch, tmp_path):
     folder = own_images(tmp_path / "own")
     manifest = fetch("mine", folder=str(folder), template=TEMPLATE)
     assert names_of(manifest) == ["big dog", "cat"]
     assert manifest.split.value_counts().to_dict() == {"train": 10, "val": 4, "test": 6}
     assert fetch("mine", folder=str(folder), template=TEMPLATE).equals(manifest)
-    assert len(list(folder.rglob("*.JPG"))) == 20  # a link, which getting it anew removes
+    # Getting it again removed only the link, none of the user's images.
     assert (tmp_path / "mine/images").is_symlink()
+    assert len(list(folder.rglob("*.JPG"))) == 20
 
 
-def test_a_folder_of_ones_own_may_come_in_splits(fetch, tmp_path):
+def test_an_own_folder_may_have_a_folder_per_split(fetch, tmp_path):
     own_images(tmp_path / "own/train", count=3)
     own_images(tmp_path / "own/test", count=2)
     manifest = fetch("given", folder=str(tmp_path / "own"), template=TEMPLATE)
@@ -391,22 +394,22 @@ def test_a_folder_of_ones_own_may_come_in_splits(fetch, tmp_path):
         ),
     ],
 )
-def test_a_folder_that_is_no_data_set_is_refused(fetch, tmp_path, change, sentence):
+def test_a_folder_that_is_not_a_data_set_is_refused(fetch, tmp_path, change, sentence):
     folder = own_images(tmp_path / "mine")
     change(folder)
     with pytest.raises(InputError, match=sentence):
         fetch("own", folder=str(folder), template=TEMPLATE)
 
 
-def test_a_folder_that_would_hold_its_own_link_is_refused(fetch, tmp_path):
+def test_the_folder_in_which_the_link_would_lie_is_refused(fetch, tmp_path):
     own_images(tmp_path / "mine")
-    with pytest.raises(InputError, match="is the study's own place for it"):
+    with pytest.raises(InputError, match="is where ptnl puts this data set"):
         fetch("mine", folder=str(tmp_path / "mine"), template=TEMPLATE)
 
 
 @pytest.fixture
 def table(tmp_path):
-    """Write a manifest of the user's for the images of `own_images`, as text or Parquet."""
+    """Write a user's manifest (CSV, Parquet) of the images of `own_images`; returns options."""
     folder = own_images(tmp_path / "mine")
 
     def written(suffix: str = ".csv", **columns) -> dict:
@@ -433,13 +436,13 @@ def table(tmp_path):
         ),
     ],
 )
-def test_a_table_of_ones_own(fetch, table, suffix, columns, names):
+def test_an_own_table_gives_names_and_a_split(fetch, table, suffix, columns, names):
     manifest = fetch("tabled", **table(suffix, **columns))
     assert names_of(manifest) == names
     assert manifest.split.value_counts().to_dict() == {"train": 10, "val": 4, "test": 6}
 
 
-def test_a_table_may_say_the_splits(fetch, table):
+def test_an_own_table_may_give_the_splits(fetch, table):
     own = table(class_name={"cat": "cat", "big dog": "dog"}, split="test")
     rows = pd.read_csv(own["manifest"])
     rows.loc[::2, "split"] = "train"
@@ -467,12 +470,12 @@ def test_a_table_may_say_the_splits(fetch, table):
         ({"label": 0, "class_name": {"cat": "a", "big dog": "b"}}, "label 0 has several names"),
     ],
 )
-def test_a_table_that_is_wrong_is_refused(fetch, table, columns, sentence):
+def test_a_mistake_in_a_table_is_refused(fetch, table, columns, sentence):
     with pytest.raises(InputError, match=sentence):
         fetch("tabled", **table(**columns))
 
 
-def test_an_image_twice_is_refused(fetch, table):
+def test_an_image_that_is_listed_twice_is_refused(fetch, table):
     own = table(label="cat")
     path = Path(own["manifest"])
     path.write_text(path.read_text() + "cat/3.JPG,cat\n")
@@ -480,7 +483,7 @@ def test_an_image_twice_is_refused(fetch, table):
         fetch("tabled", **own)
 
 
-def test_an_image_that_is_not_there_is_named(fetch, table):
+def test_a_missing_image_is_named(fetch, table):
     own = table(label="cat")
     path = Path(own["manifest"])
     path.write_text(path.read_text().replace("cat/3.JPG", "cat/33.JPG"))
@@ -488,7 +491,7 @@ def test_an_image_that_is_not_there_is_named(fetch, table):
         fetch("tabled", **own)
 
 
-def test_titles_are_the_papers_and_its_data_sets_all_there():
+def test_all_data_sets_of_the_paper_are_there_under_its_titles():
     assert set(published().dataset) == set(EIGHT)
     assert [DATASETS[name].title for name in EIGHT] == [
         *("ImageNet", "Caltech101", "OxfordPets", "Flowers102", "Food101", "FGVCAircraft"),
@@ -509,8 +512,8 @@ def test_the_papers_data_sets_fill_its_layouts():
     assert set(FOUR) < set(SEVEN) < set(EIGHT)
 
 
-def test_templates_are_coops():
-    """Those of its zero-shot baseline (trainers/zsclip.py)."""
+def test_templates_are_those_of_coop():
+    """They are those of CoOp's zero-shot baseline (trainers/zsclip.py)."""
     assert {name: DATASETS[name].template for name in EIGHT} == {
         "imagenet": "a photo of a {}.",
         "caltech101": "a photo of a {}.",

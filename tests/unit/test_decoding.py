@@ -1,4 +1,4 @@
-"""Pixels of every kind of image file, against Pillow's own conversions."""
+"""Pixels of every kind of image file, compared with Pillow's own conversions."""
 
 import io
 import zlib
@@ -17,13 +17,13 @@ LEVELS = np.arange(64 * 64, dtype=np.uint32).reshape(64, 64) * 65535 // 4095  # 
 
 
 def pixels_of(path, background="white") -> np.ndarray:
-    """RGB (H, W, 3) of both readers, which have to agree."""
+    """RGB (H, W, 3); checks that both readers agree."""
     both = read_pixels(path, background).permute(1, 2, 0).numpy()
     assert np.array_equal(both, np.asarray(read_image(path, background)))
     return both
 
 
-def jpeg_tag(value: int) -> Image.Exif:
+def orientation_tag(value: int) -> Image.Exif:
     exif = Image.Exif()
     exif[0x112] = value
     return exif
@@ -33,7 +33,7 @@ def jpeg_tag(value: int) -> Image.Exif:
     "ending", ["jpg", "png", "bmp", "webp", "tif", "gif", "ppm", "jp2", "avif"]
 )
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_plain_images_are_what_pillow_converts(tmp_path, ending, mode):
+def test_plain_images_are_converted_as_by_pillow(tmp_path, ending, mode):
     path = tmp_path / f"a.{ending}"
     PHOTOGRAPH.convert(mode).save(path)
     expected = np.asarray(Image.open(path).convert("RGB"))
@@ -43,7 +43,7 @@ def test_plain_images_are_what_pillow_converts(tmp_path, ending, mode):
 
 @pytest.mark.parametrize("ending", ["png", "tif", "bmp", "gif"])
 @pytest.mark.parametrize("mode", ["1", "P"])
-def test_few_colours_are_what_pillow_converts(tmp_path, ending, mode):
+def test_black_and_white_and_palettes_are_converted_as_by_pillow(tmp_path, ending, mode):
     path = tmp_path / f"a.{ending}"
     PHOTOGRAPH.convert(mode).save(path)
     expected = np.asarray(Image.open(path).convert("RGB"))
@@ -51,8 +51,8 @@ def test_few_colours_are_what_pillow_converts(tmp_path, ending, mode):
 
 
 @pytest.mark.parametrize("ending", ["jpg", "tif"])
-def test_cmyk_is_what_pillow_converts(tmp_path, ending):
-    """With Adobe's marker, as Pillow writes a JPEG, the inks of the file are inverted."""
+def test_cmyk_is_converted_as_by_pillow(tmp_path, ending):
+    """Pillow writes a JPEG with Adobe's marker, which says that the inks are inverted."""
     path = tmp_path / f"a.{ending}"
     PHOTOGRAPH.convert("CMYK").save(path)
     assert np.array_equal(pixels_of(path), np.asarray(Image.open(path).convert("RGB")))
@@ -60,7 +60,7 @@ def test_cmyk_is_what_pillow_converts(tmp_path, ending):
     assert peculiarities(path) == ["CMYK colours, converted without a colour profile"]
 
 
-def test_cmyk_without_adobes_marker(tmp_path):
+def test_cmyk_without_adobes_marker_is_converted_as_by_pillow(tmp_path):
     data = io.BytesIO()
     PHOTOGRAPH.convert("CMYK").save(data, "JPEG")
     marker = data.getvalue().index(b"\xff\xee")
@@ -74,7 +74,7 @@ def test_cmyk_without_adobes_marker(tmp_path):
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif"])
 def test_an_orientation_tag_is_followed(tmp_path, ending, value):
     path = tmp_path / f"a.{ending}"
-    PHOTOGRAPH.save(path, exif=jpeg_tag(value))
+    PHOTOGRAPH.save(path, exif=orientation_tag(value))
     expected = np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
     assert np.array_equal(pixels_of(path), expected)
     assert expected.shape[:2] == ((61, 43) if value < 5 else (43, 61))
@@ -99,19 +99,19 @@ def test_an_orientation_in_xmp_is_followed(tmp_path):
 
 
 @pytest.mark.parametrize("value", [0, 9, 65535])
-def test_an_orientation_that_there_is_not_is_upright(tmp_path, value):
-    PHOTOGRAPH.save(tmp_path / "a.jpg", exif=jpeg_tag(value))
+def test_an_unknown_orientation_is_ignored(tmp_path, value):
+    PHOTOGRAPH.save(tmp_path / "a.jpg", exif=orientation_tag(value))
     assert pixels_of(tmp_path / "a.jpg").shape == (61, 43, 3)
 
 
-def test_damaged_metadata_leave_the_pixels(tmp_path):
+def test_damaged_metadata_do_not_change_the_pixels(tmp_path):
     PHOTOGRAPH.save(tmp_path / "plain.jpg")
     PHOTOGRAPH.save(tmp_path / "a.jpg", exif=b"Exif\0\0no TIFF")
     assert np.array_equal(pixels_of(tmp_path / "a.jpg"), pixels_of(tmp_path / "plain.jpg"))
 
 
 @pytest.mark.parametrize("ending", ["png", "tif"])
-def test_sixteen_bits_are_scaled_by_their_type(tmp_path, ending):
+def test_sixteen_bits_are_scaled_from_their_whole_range(tmp_path, ending):
     path = tmp_path / f"a.{ending}"
     Image.fromarray(LEVELS.astype(np.uint16)).save(path)
     found = pixels_of(path)
@@ -129,14 +129,14 @@ def test_sixteen_bits_of_either_byte_order_are_the_same(tmp_path):
     assert np.array_equal(pixels_of(big), pixels_of(little))
 
 
-def test_sixteen_bits_of_a_pgm(tmp_path):
+def test_sixteen_bits_of_a_pgm_are_scaled_too(tmp_path):
     path = tmp_path / "a.pgm"
     path.write_bytes(b"P5 64 64 65535\n" + LEVELS.astype(">u2").tobytes())
     assert np.array_equal(pixels_of(path)[..., 0], np.rint(LEVELS / 257))
 
 
-def test_sixteen_bit_colours_of_a_png(tmp_path):
-    """Pillow reads the high byte of each value, which differs by one level of 255 at most."""
+def test_sixteen_bit_colours_of_a_png_are_scaled(tmp_path):
+    """Pillow reads only the high byte of each value: an error of at most one level of 255."""
     values = np.stack([LEVELS, LEVELS[::-1], LEVELS.T], axis=2).astype(">u2")
     rows = b"".join(b"\0" + row.tobytes() for row in values)
 
@@ -175,7 +175,7 @@ def test_integers_of_32_bits_are_scaled_by_their_own_range(tmp_path):
     assert (np.diff(found.ravel().astype(int)) >= 0).all()
 
 
-def test_numbers_that_are_none_are_black_or_white(tmp_path):
+def test_infinite_values_and_nan_are_black_or_white(tmp_path):
     values = np.full((4, 4), 0.5, np.float32)
     values[0] = [np.nan, np.inf, -np.inf, 1]
     Image.fromarray(values).save(tmp_path / "a.tif")
@@ -185,12 +185,12 @@ def test_numbers_that_are_none_are_black_or_white(tmp_path):
         read_image(tmp_path / "b.tif")
 
 
-def test_a_constant_has_a_range_all_the_same():
+def test_a_constant_image_is_black():
     assert eight_bit(np.full((2, 2), 3000.0), (3000, 3000)).tolist() == [[0, 0], [0, 0]]
 
 
 def see_through() -> Image.Image:
-    """Colours that hide under an alpha of 0 to 255."""
+    """The photograph with an alpha that grows from 0 to 255."""
     alpha = Image.fromarray(np.linspace(0, 255, 61 * 43).astype(np.uint8).reshape(61, 43))
     image = PHOTOGRAPH.copy()
     image.putalpha(alpha)
@@ -198,6 +198,7 @@ def see_through() -> Image.Image:
 
 
 def blended(image: Image.Image, level: int) -> np.ndarray:
+    """The image on a background of this grey level."""
     rgba = np.asarray(image.convert("RGBA"), float)
     alpha = rgba[..., 3:] / 255
     return rgba[..., :3] * alpha + level * (1 - alpha)
@@ -206,7 +207,7 @@ def blended(image: Image.Image, level: int) -> np.ndarray:
 @pytest.mark.parametrize(("background", "level"), [("white", 255), ("black", 0), ("grey", 128)])
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 @pytest.mark.parametrize("ending", ["png", "webp", "tif"])
-def test_transparent_images_stand_on_a_background(tmp_path, ending, mode, background, level):
+def test_transparent_images_are_shown_on_a_background(tmp_path, ending, mode, background, level):
     path = tmp_path / f"a.{ending}"
     see_through().convert(mode).save(path, **({"lossless": True} if ending == "webp" else {}))
     expected = blended(Image.open(path), level)
@@ -214,7 +215,7 @@ def test_transparent_images_stand_on_a_background(tmp_path, ending, mode, backgr
     assert peculiarities(path, background) == [f"transparency, shown on {background}"]
 
 
-def test_a_transparent_colour_of_a_palette(tmp_path):
+def test_a_transparent_colour_of_a_palette_shows_the_background(tmp_path):
     palette = PHOTOGRAPH.quantize(8)
     for transparency in (3, bytes(range(0, 240, 30))):
         path = tmp_path / "a.png"
@@ -228,7 +229,7 @@ def test_a_transparent_colour_of_a_palette(tmp_path):
 
 
 @pytest.mark.parametrize(("mode", "key"), [("L", 17), ("RGB", (10, 20, 30))])
-def test_a_transparent_colour_of_a_png(tmp_path, mode, key):
+def test_a_transparent_colour_of_a_png_shows_the_background(tmp_path, mode, key):
     image = PHOTOGRAPH.convert(mode)
     image.putpixel((5, 6), key)
     image.save(tmp_path / "a.png", transparency=key)
@@ -240,7 +241,7 @@ def test_a_transparent_colour_of_a_png(tmp_path, mode, key):
 
 
 @pytest.mark.parametrize("ending", ["gif", "webp", "png", "tif"])
-def test_an_animation_is_its_first_frame(tmp_path, ending):
+def test_of_an_animation_the_first_frame_is_read(tmp_path, ending):
     path = tmp_path / f"a.{ending}"
     frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "blue", "green")]
     frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
@@ -249,7 +250,7 @@ def test_an_animation_is_its_first_frame(tmp_path, ending):
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG of a few bytes that says how large it is, and holds next to nothing."""
+    """A PNG of a few bytes whose header gives this size."""
     data = io.BytesIO()
     Image.new("L", (1, 1)).save(data, "PNG")
     png = bytearray(data.getvalue())
@@ -262,14 +263,14 @@ def bomb(width: int, height: int) -> bytes:
     ("size", "sentence"),
     [((100_000, 100_000), "exceeds limit"), ((1, 65_000), "one side over 200 times the other")],
 )
-def test_an_image_that_would_fill_the_memory_is_a_bad_one(tmp_path, size, sentence):
+def test_an_image_that_would_fill_the_memory_is_refused(tmp_path, size, sentence):
     (tmp_path / "a.png").write_bytes(bomb(*size))
     for read in (read_image, read_pixels):
         with pytest.raises(InputError, match=rf"a\.png: not readable as an image .*{sentence}"):
             read(tmp_path / "a.png")
 
 
-def test_a_jpeg_that_would_fill_the_memory_is_a_bad_one(tmp_path):
+def test_a_jpeg_that_would_fill_the_memory_is_refused(tmp_path):
     data = io.BytesIO()
     PHOTOGRAPH.save(data, "JPEG")
     jpeg = bytearray(data.getvalue())

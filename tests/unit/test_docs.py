@@ -1,6 +1,6 @@
-"""The pages of the documentation do what they say."""
+"""The examples on the documentation's pages work, and what the pages name exists."""
 
-# `compile` below inherits it, for code that is added to ptnl.labels.noise, which has it.
+# `compile` below inherits this import, which code for ptnl.labels.noise needs.
 from __future__ import annotations
 
 import copy
@@ -27,9 +27,10 @@ from ptnl.study.grid import sweeps
 from ptnl.study.method_schema import with_methods
 from ptnl.study.protocols import merged
 from ptnl.training import losses
-from ptnl.training.tuning import TunedRun, top1_accuracy
+from ptnl.training.tuning import top1_accuracy
 from tests.archives import write_zip
 from tests.unit import test_methods
+from tests.unit.reference import tune
 from tests.unit.test_methods import toy
 
 BLOCK = re.compile(r"^```(python|yaml)\n# (\S+)\n(.*?)^```", flags=re.M | re.S)
@@ -37,7 +38,10 @@ BLOCK = re.compile(r"^```(python|yaml)\n# (\S+)\n(.*?)^```", flags=re.M | re.S)
 
 @pytest.fixture
 def extended(root, monkeypatch) -> dict:
-    """The registries as the page on extending leaves them, and its config and schema."""
+    """Run the code of the page on extending; returns the config and the schema as it changes them.
+
+    The registries hold the additions until the test ends.
+    """
     registries = (losses.LOSSES, methods.METHODS, noise.NOISES, DATASETS)
     before = [copy.copy(registry) for registry in registries]
     documents = {
@@ -58,7 +62,7 @@ def extended(root, monkeypatch) -> dict:
         registry.update(old)
 
 
-def test_what_is_added_runs_in_a_study(extended):
+def test_additions_are_part_of_a_study(extended):
     schema = with_methods(extended["ptnl/study/config.schema.yaml"], methods.METHODS)
     rules = Rules(schema, Rules.shipped().protocols)
     full = study_config(extended["config.yaml"], rules)
@@ -69,24 +73,19 @@ def test_what_is_added_runs_in_a_study(extended):
     assert ("linear_probe", "lazy", (4, 8)) not in grid
 
 
-def tuned(name: str, backbone) -> list[TunedRun]:
-    sweep = toy(name, backbone, epsilon=0.2)
-    return import_module(f"ptnl.methods.{sweep.method.module}").tune(sweep)
-
-
 def test_the_method_that_is_added_learns(extended, tiny_backbone, monkeypatch):
     monkeypatch.setitem(test_methods.SETTINGS, "nearest_mean", {})
-    for run in tuned("nearest_mean", tiny_backbone):
+    for run in tune(toy("nearest_mean", tiny_backbone)):
         assert top1_accuracy(run.test_logits, torch.arange(4)) == 100  # one image a class
         assert list(run.history.columns) == list(HISTORY)
 
 
-def test_the_loss_that_is_added_falls(extended, tiny_backbone):
-    for run in tuned("prompt_smoothing", tiny_backbone):
+def test_training_lowers_the_loss_that_is_added(extended, tiny_backbone):
+    for run in tune(toy("prompt_smoothing", tiny_backbone, epsilon=0.2)):
         assert run.history.loss.iloc[-1] < run.history.loss.iloc[0]
 
 
-def test_the_noise_that_is_added_is_exact(extended):
+def test_the_noise_that_is_added_gives_every_class_its_wrong_labels(extended):
     images = pd.DataFrame(
         {"image": [f"{i}.png" for i in range(24)], "label": [0, 1, 2] * 8, "split": "train"}
     )
@@ -116,7 +115,7 @@ def test_the_data_set_that_is_added_is_read(extended, tmp_path):
     assert all((receipt.parent / "images" / image).is_file() for image in manifest.image)
 
 
-def test_the_tests_that_a_page_names_are_there(root):
+def test_the_tests_that_a_page_names_exist(root):
     named = set(re.findall(r"`(test_\w+)`", (root / "workflow/docs/fast-core.md").read_text()))
     code = "".join(path.read_text() for path in (root / "tests").rglob("test_*.py"))
     assert named

@@ -1,4 +1,4 @@
-"""Every block of code in the documentation is tested, or says what a test machine lacks for it."""
+"""Every code block of the documentation is tested, or says what a test machine lacks for it."""
 
 import re
 
@@ -13,7 +13,7 @@ from ptnl.study.protocols import merged
 from ptnl.training.losses import LOSSES
 from tests.blocks import DOCS, LACKS, Block, all_blocks, blocks_of, first_line
 
-# How a section says where it has its equation from.
+# A section of the page on equations names its source in one of these ways.
 SOURCE = r"https://|arXiv|CVPR|paper's|[Ss]ection|Figure"
 BLOCKS = all_blocks()
 CONFIGS = [block for block in BLOCKS if block.language == "yaml" and not block.note]
@@ -50,14 +50,14 @@ def test_a_block_is_found_with_its_note(tmp_path):
 
 
 @pytest.mark.parametrize("block", CONFIGS, ids=str)
-def test_every_config_is_that_of_a_study(root, block):
+def test_every_config_is_valid(root, block):
     assert first_line(block) == "config.yaml"
     config = yaml.safe_load((root / "config.yaml").read_text())
     study_config(merged(config, yaml.safe_load(block.code)), Rules.shipped())
 
 
 @pytest.mark.parametrize("block", PROFILES, ids=str)
-def test_every_profile_consists_of_options_of_snakemake(block):
+def test_every_profile_holds_only_options_of_snakemake(block):
     profile = yaml.safe_load(block.code)
     known = {
         option.removeprefix("--")
@@ -76,8 +76,8 @@ def test_every_method_loss_and_noise_has_its_equation_and_source():
         assert re.search(SOURCE, section), section
 
 
-def test_every_rule_has_its_files(root):
-    """The page on stages names every rule, and no other."""
+def test_the_page_on_stages_names_every_rule(root):
+    """It names no other rule, either."""
     rules = "".join(path.read_text() for path in sorted((root / "workflow/rules").glob("*.smk")))
     written = set(re.findall(r"^rule (\w+):", rules, flags=re.M))
     written |= {f"{name}_<noise>" for name in re.findall(r'f"(\w+)_\{noise\}"', rules)}
@@ -100,7 +100,7 @@ def anchors(text: str) -> set[str]:
 @pytest.mark.parametrize(
     "page", ["README.md", *(f"workflow/docs/{p.name}" for p in DOCS.glob("*.md"))]
 )
-def test_every_link_inside_the_repository_leads_somewhere(root, page):
+def test_every_link_inside_the_repository_has_a_target(root, page):
     text = (root / page).read_text()
     for link in links(text):
         if link.startswith(("http://", "https://")):
@@ -108,6 +108,6 @@ def test_every_link_inside_the_repository_leads_somewhere(root, page):
         path, _, anchor = link.partition("#")
         target = (root / page).parent / path if path else root / page
         assert target.exists(), f"{page}: {link}"
-        # The headings of columns.md are made when the pages are built, which checks links to them.
+        # The headings of a generated page exist only once it is built; the build checks such links.
         if anchor and "<!-- generated: " not in target.read_text():
             assert anchor in anchors(target.read_text()), f"{page}: {link}"

@@ -1,4 +1,4 @@
-"""The documentation builds without a warning, is whole, and asks no server for anything."""
+"""The documentation builds without warnings, is complete, and loads nothing from a server."""
 
 import re
 import subprocess
@@ -22,8 +22,8 @@ def built(root, tmp_path_factory) -> Path:
     options = re.search(r"sphinx-build (.*) workflow/docs results/docs", recipe).group(1).split()
     assert "--fail-on-warning" in options
     command = [sys.executable, "-m", "sphinx", *options, str(root / "workflow/docs"), str(pages)]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert said.returncode == 0, said.stderr
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     return pages
 
 
@@ -32,14 +32,14 @@ def html(built: Path, page: str) -> str:
 
 
 def test_every_page_is_in_the_index(root, built):
-    """A page that no index names is a warning, too; this says which pages there are."""
+    """The build warns of a page outside the index, too; this test says which page it is."""
     names = {path.stem for path in (root / "workflow/docs").glob("*.md")}
     index = html(built, "index")
     assert {name for name in names - {"index"} if f'href="{name}.html"' not in index} == set()
 
 
 def headings(built: Path, page: str) -> list[str]:
-    """Texts of a page's headings."""
+    """The texts of a page's headings."""
     found = re.findall(r"<h[1-4]>(.*?)</h[1-4]>", html(built, page), flags=re.S)
     return [unescape(re.sub(r"<a class=\"headerlink.*?</a>|<[^>]+>", "", text)) for text in found]
 
@@ -54,7 +54,7 @@ def test_every_command_key_and_table_has_a_section(built):
     assert {"MANIFEST", "RUNS", "CLAIMS"} <= tables & set(headings(built, "columns"))
 
 
-def test_options_and_columns_stand_in_their_sections(built):
+def test_options_and_columns_are_in_their_sections(built):
     adapt = html(built, "commands").split('id="ptnl-adapt"', 1)[1].split("<section", 1)[0]
     for option in ("--classes", "--labels", "--template", "--backbone", "~/.cache/ptnl/features"):
         assert f">{option}<" in adapt
@@ -79,19 +79,19 @@ def test_nothing_is_loaded_from_another_server(built):
         assert loads.findall(text) + styles.findall(text) == [], page
 
 
-def test_links_to_files_of_the_repository_lead_to_pages_with_them(built):
+def test_links_to_files_of_the_repository_lead_to_built_pages(built):
     links = set(re.findall(r'href="(files/[^"#]+)"', html(built, "datasets")))
     assert "files/ptnl/fetch/sources.yaml.html" in links
     assert [link for link in links if not (built / link).is_file()] == []
 
 
-def test_links_that_leave_the_pages_are_listed(built):
+def test_external_links_are_listed(built):
     listed = (built / "external-links.txt").read_text().splitlines()
     assert any(line.startswith("https://github.com/KaiyangZhou/CoOp  (") for line in listed)
     assert all(line.startswith(("http://", "https://")) for line in listed)
 
 
-def test_an_index_stands_beside_its_accented_letter(root, monkeypatch):
+def test_an_index_belongs_to_the_whole_accented_letter(root, monkeypatch):
     monkeypatch.syspath_prepend(str(root / "workflow/docs/_sphinx"))
     from mathml import mathml
 

@@ -1,4 +1,4 @@
-"""The two files of the environment: for pip, and for conda."""
+"""The two files that describe the environment, one for pip and one for conda."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What an epoch trains on: batches of parts, runs that do not move, losses of a step's own."""
+"""Epochs that a method plans: which images, in which steps, with which loss, for which runs."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def train(plan_of, runs: list[int] | None = None):
     return weights.detach(), histories
 
 
-def test_batches_of_parts():
+def test_parts_are_cut_into_whole_batches_side_by_side():
     assert whole_batches(np.arange(7), 3).tolist() == [[0, 1, 2], [3, 4, 5]]
     assert whole_batches(np.arange(2), 3).shape == (0, 3)
     images, moves = side_by_side([np.ones((2, 3), int), np.ones((0, 3), int)], 3)
@@ -62,19 +62,19 @@ def test_batches_of_parts():
     assert moves.tolist() == [[True, False], [True, False]]
 
 
-def test_permutations_are_those_of_the_batches():
+def test_batches_follow_the_permutations():
     order = permutations(7, 10, 2)
     assert sorted(order[0]) == list(range(10))
     np.testing.assert_array_equal(batch_order(7, 10, 4, 2).reshape(2, 8), order[:, :8])
 
 
-def test_a_run_takes_its_own_steps_only():
-    """Runs of different numbers of steps and losses: each as torch.optim.SGD on its steps alone."""
+def test_every_run_takes_only_its_own_steps():
+    """Runs differ in their steps and losses; each equals torch.optim.SGD on its steps alone."""
     features, labels, start = problem()
-    # Of each run and epoch: batches, and whether their loss is MAE.
+    # For each run and epoch, the batches, and whether their loss is MAE.
     taken = [
         [[([0, 1], False), ([2, 3], True)] for _ in range(5)],
-        [[([4, 5], True)] if epoch % 2 else [] for epoch in range(5)],  # no step in the first
+        [[([4, 5], True)] if epoch % 2 else [] for epoch in range(5)],  # epochs without a step
         [[([6, 7], False)] * 3 for _ in range(5)],
     ]
 
@@ -147,8 +147,8 @@ def test_a_run_without_steps_keeps_every_bit():
     ("rewritten", "precision", "recall"),
     [
         ([], 75, 50),
-        ([1], 100, pytest.approx(100 * 4 / 7)),  # the wrong label that is taken is set right
-        ([1, 2], 75, 50),  # and a right one is made wrong
+        ([1], 100, pytest.approx(100 * 4 / 7)),  # the wrong label among the taken is corrected
+        ([1, 2], 75, 50),  # and a right label is made wrong
     ],
 )
 def test_the_history_says_how_good_a_split_is(rewritten, precision, recall):
@@ -157,7 +157,7 @@ def test_the_history_says_how_good_a_split_is(rewritten, precision, recall):
     seen = clean.clone()
     seen[0, :2] = 1  # two of eight labels are wrong
     taken = torch.zeros(1, 8, dtype=bool)
-    taken[0, 1:5] = True  # one wrong, three right
+    taken[0, 1:5] = True  # one wrong label, three right ones
     labels = seen.clone()
     labels[0, rewritten] = 1 - labels[0, rewritten]
 

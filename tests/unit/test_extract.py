@@ -1,9 +1,10 @@
-"""Archives come out whole or not at all, and nothing comes out of their folder."""
+"""Archives are unpacked whole or not at all, and nothing is written outside their folder."""
 
 import io
 import tarfile
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -44,7 +45,7 @@ def found(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", ["tar", "tar.gz", "tar.bz2", "tar.xz", "zip"])
-def test_archives_of_every_kind(tmp_path, kind):
+def test_archives_of_every_kind_are_extracted(tmp_path, kind):
     path = tmp_path / f"archive.{kind}"
     if kind == "zip":
         zipped(path, ("set/empty/", b""), *FILES.items())
@@ -59,7 +60,7 @@ def test_archives_of_every_kind(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["tar", "zip"])
-def test_some_members(tmp_path, kind):
+def test_chosen_members_are_extracted(tmp_path, kind):
     path = (zipped if kind == "zip" else tar)(tmp_path / "archive", *FILES.items())
     extract(path, tmp_path / "out", ["set/list.txt"])
     assert found(tmp_path / "out") == {"set/list.txt": FILES["set/list.txt"]}
@@ -74,7 +75,7 @@ NAMES += ["\\\\host\\share\\out.txt", "a/..", ".."]
 
 @pytest.mark.parametrize("kind", ["tar", "zip"])
 @pytest.mark.parametrize("name", NAMES)
-def test_names_that_lead_out_write_nothing(tmp_path, kind, name):
+def test_member_names_that_lead_out_of_the_folder_write_nothing(tmp_path, kind, name):
     inside = tmp_path / "inside"
     inside.mkdir()
     members = [*FILES.items(), (name, b"x")]
@@ -118,7 +119,7 @@ def test_a_cut_archive_leaves_nothing(tmp_path_factory, cut, kind):
     else:
         tar(path, *FILES.items(), mode="w:" + kind.partition(".")[2])
     whole = path.read_bytes()
-    end = 11 * 512 if kind == "tar" else len(whole)  # behind it a tar has zeros that mean nothing
+    end = 11 * 512 if kind == "tar" else len(whole)  # a tar ends in zeros, which may be cut
     path.write_bytes(whole[: int(cut * end)])
     with pytest.raises(InputError, match="archive: not readable as an archive"):
         extract(path, folder / "out")
@@ -145,17 +146,17 @@ def test_a_wrong_checksum_of_gzip_leaves_nothing(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["archive"]
 
 
-def test_a_file_that_is_a_folder_too_leaves_nothing(tmp_path):
+def test_a_member_that_is_both_file_and_folder_leaves_nothing(tmp_path):
     path = tar(tmp_path / "archive", ("a", b"x"), ("a/b", b"y"))
     with pytest.raises(OSError, match="File exists"):
         extract(path, tmp_path / "out")
     assert [p.name for p in tmp_path.iterdir()] == ["archive"]
 
 
-def test_a_locked_zip_and_a_missing_file(tmp_path):
+def test_an_encrypted_zip_and_a_missing_file_are_refused(tmp_path):
     path = zipped(tmp_path / "archive", ("a", b"abc"))
     content = bytearray(path.read_bytes())
-    content[content.index(b"PK\x01\x02") + 8] |= 1  # encrypted, says the directory
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # the zip's directory says: encrypted
     content[6] |= 1
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"archive: not readable .* encrypted"):
@@ -165,7 +166,7 @@ def test_a_locked_zip_and_a_missing_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["archive"]
 
 
-def test_a_folder_that_is_there_stays(tmp_path):
+def test_an_existing_folder_is_not_replaced(tmp_path):
     path = tar(tmp_path / "archive", *FILES.items())
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError, match="out: is there already"):
@@ -180,7 +181,7 @@ def test_what_a_killed_process_left_is_replaced(tmp_path):
     assert not (tmp_path / ".out.partial").exists()
 
 
-def test_an_archive_larger_than_the_disk_is_not_begun(tmp_path, small_disk):
+def test_an_archive_that_does_not_fit_the_disk_is_not_unpacked(tmp_path, small_disk):
     path = tar(tmp_path / "archive.tar.gz", ("zeros", bytes(3 << 20)), mode="w:gz")
     with pytest.raises(InputError, match=r"small_disk: archive.tar.gz needs 3,145,728 bytes more"):
         extract(path, small_disk / "out")
@@ -188,17 +189,15 @@ def test_an_archive_larger_than_the_disk_is_not_begun(tmp_path, small_disk):
 
 
 def test_a_disk_that_fills_up_keeps_nothing(tmp_path, small_disk, monkeypatch):
-    monkeypatch.setattr(disk, "shutil", type("roomy", (), {"disk_usage": lambda _: ROOMY}))
+    plenty = SimpleNamespace(free=1 << 40)
+    monkeypatch.setattr(disk, "shutil", SimpleNamespace(disk_usage=lambda _: plenty))
     path = tar(tmp_path / "archive", ("a", bytes(1 << 19)), ("b", bytes(1 << 20)))
     with pytest.raises(InputError, match=r"small_disk: the disk is full, while .*archive"):
         extract(path, small_disk / "out")
     assert list(small_disk.iterdir()) == []
 
 
-ROOMY = type("usage", (), {"free": 1 << 40})
-
-
-def test_only_the_folder_that_is_asked_for_is_unpacked_and_nothing_is_replaced(tmp_path):
+def test_unpack_takes_one_folder_and_replaces_no_file(tmp_path):
     archive = zipped(tmp_path / "a.zip", *FILES.items(), ("notes.txt", b""))
     folder = tmp_path / "images"
     with pytest.raises(InputError, match=r"a\.zip: holds no folder other"):

@@ -1,4 +1,4 @@
-"""Norms of image features, beside what a probe's penalty makes of them."""
+"""The table of norms of image features, and of what they mean for a linear probe's penalty."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ C = 1000.0
 
 @pytest.fixture
 def features() -> dict[tuple[str, str], np.ndarray]:
-    """100 images whose norms are 1, 2, ..., 100, and some of norm 5; in float16, as on the disk."""
+    """100 images with norms 1, 2, ..., 100, and ten of norm 5; in float16, as on the disk."""
     directions = np.random.default_rng(0).normal(size=(100, 8))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     rising = directions * np.arange(1, 101)[:, None]
@@ -31,7 +31,7 @@ def test_norms_are_those_of_the_rows(features, monkeypatch, together):
     assert (second["dimensions"], second["mean"], second["unit_c"]) == (2, 5, 25 * C)
 
 
-def test_the_page_says_what_the_penalty_comes_to(features):
+def test_the_page_gives_the_penalty_for_features_of_norm_1(features):
     text = markdown(norms_table(features, C), C, "toy")
     assert "C = 1000 on features as they come" in text
     assert "| DTD" in text

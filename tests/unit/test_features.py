@@ -1,7 +1,10 @@
+"""Image features: the same as the model's own, in the order of the images, and checked if read."""
+
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
@@ -31,7 +34,7 @@ def encode(backbone, paths, threads: int = 1) -> np.ndarray:
     return np.concatenate(list(encoded_batches(ImageEncoder(backbone), paths, threads)))
 
 
-def test_features_are_the_image_encoders_in_order(tiny_backbone, pictures):
+def test_features_equal_those_of_the_image_encoder_in_order(tiny_backbone, pictures):
     encoded = encode(tiny_backbone, pictures, threads=2)
     assert encoded.dtype == np.float16
     transform = tiny_backbone.transform
@@ -48,7 +51,7 @@ def test_a_batch_lies_in_memory_as_decoding_leaves_its_images(pictures):
 
 
 def levels_apart(image: Image.Image, size: int, preprocess: PreprocessCfg) -> torch.Tensor:
-    """By how many of 255 levels ours differs from open_clip's transform of Pillow's image."""
+    """By how many of 255 levels `prepared` differs from open_clip's transform of an image."""
     grey = replace(preprocess, size=size, mean=(0.0,) * 3, std=(1.0,) * 3)
     plain = (255 * image_transform_v2(grey, is_train=False)(image)).round().int()
     return (prepared(tensor(image), size, preprocess).int() - plain).abs()
@@ -56,8 +59,7 @@ def levels_apart(image: Image.Image, size: int, preprocess: PreprocessCfg) -> to
 
 @pytest.mark.parametrize(("height", "width"), [(375, 500), (500, 333), (224, 224)])
 @pytest.mark.parametrize("size", [224, 64])
-def test_the_crop_is_the_models_within_a_level_of_grey(height, width, size):
-    """Against CLIP's own transform of Pillow's image, pixel by pixel."""
+def test_the_crop_equals_clips_own_within_one_level_of_255(height, width, size):
     image, preprocess = photograph(0, height, width), PreprocessCfg()
     difference = levels_apart(image, size, preprocess)
     assert difference.max() <= 1
@@ -70,18 +72,19 @@ def test_the_crop_is_the_models_within_a_level_of_grey(height, width, size):
     "preprocess",
     [PreprocessCfg(resize_mode="squash"), PreprocessCfg(interpolation="bilinear")],
 )
-def test_other_models_transforms(preprocess):
+def test_the_crop_equals_that_of_other_transforms(preprocess):
     assert levels_apart(photograph(0, 375, 500), 224, preprocess).max() <= 1
 
 
-def test_a_transform_that_is_not_known_is_refused():
+def test_an_unknown_transform_is_refused():
     with pytest.raises(InputError, match="resized by 'longest'"):
         prepared(torch.zeros(3, 8, 9), 4, PreprocessCfg(resize_mode="longest"))
 
 
 def test_batches_fit_the_budget(tiny_backbone, pictures, monkeypatch):
     whole = encode(tiny_backbone, pictures)
-    needs = 4 * (3 * 32 * 32 + 16 * 2 * 2)  # bytes of an image, and of its patches' 16 channels
+    # Bytes of an image, and of the 16 channels of its patches.
+    needs = 4 * (3 * 32 * 32 + 16 * 2 * 2)
     monkeypatch.setitem(features.BATCH_BYTES, "cpu", 2 * needs)
     encoder = ImageEncoder(tiny_backbone)
     assert encoder.dimension == 16
@@ -103,7 +106,7 @@ def test_more_images_than_a_batch_are_encoded_in_parts(tiny_backbone, monkeypatc
     )
     apart = ImageEncoder(tiny_backbone)(pixels)
     hook.remove()
-    assert seen == [1] * 6  # one of them to measure what an image needs
+    assert seen == [1] * 6  # the first measures what an image needs
     torch.testing.assert_close(apart.float(), whole.float(), rtol=2e-3, atol=2e-3)
 
 
@@ -153,8 +156,6 @@ def test_features_that_do_not_fit_the_manifest_are_refused(tmp_path):
 
 
 def test_a_label_without_images_is_refused():
-    import pandas as pd
-
     manifest = pd.DataFrame({"label": [0, 2], "class_name": ["a", "c"]})
     with pytest.raises(InputError, match="labels of the manifest are not 0 to 1"):
         class_names_of(manifest)

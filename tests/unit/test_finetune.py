@@ -1,4 +1,4 @@
-"""Fine-tuning: every weight learns, runs share nothing, and the images arrive as they should."""
+"""Fine-tuning: every weight learns, runs share nothing, and images are prepared correctly."""
 
 import copy
 import json
@@ -52,7 +52,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def encoder() -> ImageEncoder:
-    """Random weights below a head of zeros, as a pre-trained encoder has."""
+    """An encoder with random weights and a head of zeros, with which fine-tuning starts."""
     torch.manual_seed(0)
     model = build(TINY, classes=4)
     for parameter in model.get_classifier().parameters():
@@ -62,7 +62,7 @@ def encoder() -> ImageEncoder:
 
 
 def pictures(seed: int) -> torch.Tensor:
-    """16 noisy images, red, green, blue or white by class."""
+    """16 noisy images; those of a class are red, green, blue or white."""
     stream = torch.Generator().manual_seed(seed)
     labels = torch.arange(4).repeat(4)
     images = torch.randint(0, 80, (16, 3, 32, 32), generator=stream, dtype=torch.uint8)
@@ -71,7 +71,7 @@ def pictures(seed: int) -> torch.Tensor:
 
 
 def draw(seed: int, wrong: int = 0) -> Draw:
-    """The pictures of a seed; the first `wrong` labels are wrong."""
+    """The pictures of a seed with their labels, of which the first `wrong` are wrong."""
     labels = torch.arange(4).repeat(4)
     seen = labels.clone()
     seen[:wrong] = (seen[:wrong] + 1) % 4
@@ -83,7 +83,7 @@ def fine_tune(encoder: ImageEncoder, draws: list[Draw], **changes):
     return tune(encoder, draws, tests, cross_entropy, {**SETTINGS, **changes})
 
 
-def test_it_learns_and_trains_every_weight(encoder):
+def test_fine_tuning_learns_and_changes_every_weight(encoder):
     start = {name: value.clone() for name, value in encoder.model.named_parameters()}
     (run,) = fine_tune(encoder, [draw(1)], epochs=60, batch_size=16, learning_rate=0.05)
     assert top1_accuracy(run.test_logits, draw(9).labels) == 100
@@ -94,7 +94,7 @@ def test_it_learns_and_trains_every_weight(encoder):
     assert "bn1.running_mean" in run.buffers
 
 
-def test_runs_start_alike_and_give_the_same_numbers_twice(encoder):
+def test_a_run_gives_the_same_numbers_beside_others_and_alone(encoder):
     start = copy.deepcopy(encoder)
     first, second = fine_tune(encoder, [draw(1), draw(2, wrong=8)])
     (alone,) = fine_tune(start, [draw(2, wrong=8)])
@@ -103,7 +103,7 @@ def test_runs_start_alike_and_give_the_same_numbers_twice(encoder):
     assert second.history.equals(alone.history)
 
 
-def test_a_step_is_torchs_sgd(encoder):
+def test_a_step_equals_that_of_torchs_sgd(encoder):
     images = draw(1)
     reference = build(TINY, classes=4)
     reference.load_state_dict(encoder.model.state_dict())
@@ -146,8 +146,8 @@ def test_every_epoch_trains_on_its_own_images(encoder):
         assert run.history.loss[epoch] == pytest.approx(loss.item(), rel=1e-3)
 
 
-def test_history_tells_clean_from_noisy(encoder):
-    """Untrained, the head of zeros says class 0 always: 4 of 16 true, 3 of the 14 right labels."""
+def test_the_history_separates_right_from_wrong_labels(encoder):
+    """The untrained head of zeros always predicts class 0: 4 of 16 images, 3 of 14 right labels."""
     untrained = {"epochs": 1, "batch_size": 16, "warmup_learning_rate": 0.0}
     noisy, clean = fine_tune(encoder, [draw(1, wrong=2), draw(1)], **untrained)
     assert list(noisy.history.columns) == list(HISTORY)
@@ -159,7 +159,7 @@ def test_history_tells_clean_from_noisy(encoder):
     assert np.isnan(row.accuracy_noisy)
 
 
-def test_predictions_are_those_of_the_saved_weights(encoder):
+def test_predictions_come_from_the_saved_weights(encoder):
     runs = fine_tune(encoder, [draw(1), draw(2)])
     for run in runs:
         model = build(TINY, classes=4)
@@ -169,20 +169,20 @@ def test_predictions_are_those_of_the_saved_weights(encoder):
         torch.testing.assert_close(run.test_logits, logits, rtol=1e-4, atol=1e-4)
 
 
-def test_test_images_pass_once(encoder):
+def test_test_images_are_read_once_for_all_runs(encoder):
     state = encoder.model.state_dict()
-    passed = iter([pictures(9)])
-    first, second = predict(encoder, [state, state], passed)
+    batches = iter([pictures(9)])
+    first, second = predict(encoder, [state, state], batches)
     assert torch.equal(first, second)
-    assert next(passed, None) is None
+    assert next(batches, None) is None
 
 
-def test_a_diverging_run_is_one_sentence(encoder):
+def test_a_diverging_run_ends_with_one_sentence(encoder):
     with pytest.raises(InputError, match=r"seed 1 is no longer finite in epoch .*learning_rate"):
         fine_tune(encoder, [draw(1)], learning_rate=1e30)
 
 
-def test_every_image_encoder_of_a_backbone_is_there():
+def test_every_image_encoder_of_a_backbone_exists():
     named = {backbone.image_encoder for backbone in BACKBONES.values()} - {""}
     assert named <= IMAGE_ENCODERS.keys()
     for name, source in IMAGE_ENCODERS.items():
@@ -190,22 +190,22 @@ def test_every_image_encoder_of_a_backbone_is_there():
             assert (FOLDER / source.config).is_file()
         else:
             assert timm.get_pretrained_cfg(name).hf_hub_id == source.repository
-            assert name.endswith("in1k")  # labels of ImageNet-1k and nothing else
+            assert name.endswith("in1k")  # pre-trained on ImageNet-1k and nothing else
 
 
-def test_the_commonest_names_are_the_same_everywhere():
+def test_the_commonest_names_do_not_depend_on_the_order():
     names = pd.Series(["pen", "bus", "bus", "cap", "ant", "ant", "axe"])
     assert commonest_names(names, 4) == ["ant", "bus", "axe", "cap"]
     assert commonest_names(names[::-1], 4) == ["ant", "bus", "axe", "cap"]
 
 
-def test_what_ships_is_the_encoder_without_its_head(encoder):
+def test_the_encoder_ships_without_its_head(encoder):
     weights = shipped(encoder.model)
     assert encoder.model.state_dict().keys() - weights.keys() == {"fc.weight", "fc.bias"}
     assert {v.dtype for v in weights.values()} == {torch.float16, torch.int64}
 
 
-def test_the_shipped_encoder_starts_undecided_on_images_of_its_size():
+def test_the_shipped_encoder_starts_with_equal_logits():
     encoder = load_image_encoder("mini-resnet", 7, CPU)
     image = encoder.transform(Image.new("RGB", (64, 64), "white"))
     assert image.dtype == torch.uint8
@@ -217,7 +217,7 @@ def test_the_shipped_encoder_starts_undecided_on_images_of_its_size():
 
 
 @pytest.mark.parametrize("fault", ["missing", "shape", "file"])
-def test_other_weights_are_refused(tmp_path, monkeypatch, fault):
+def test_weights_of_another_encoder_are_refused(tmp_path, monkeypatch, fault):
     weights = load_file(FOLDER / "mini-resnet.safetensors")
     if fault == "missing":
         del weights["conv1.0.weight"]
@@ -236,8 +236,8 @@ def test_other_weights_are_refused(tmp_path, monkeypatch, fault):
 
 
 @pytest.mark.parametrize("name", [n for n, s in IMAGE_ENCODERS.items() if isinstance(s, Timm)])
-def test_timms_own_encoders_are_fetched_with_their_heads(tmp_path, name):
-    """From a file in the manual folder: the Hub cannot be reached in a test."""
+def test_timms_encoders_are_fetched_with_their_heads(tmp_path, name):
+    """The file comes from the manual folder, because a test cannot reach the Hub."""
     torch.manual_seed(0)
     published = timm.create_model(name)
     manual = tmp_path / "manual"
@@ -264,7 +264,7 @@ def test_timms_own_encoders_are_fetched_with_their_heads(tmp_path, name):
     assert kept.mean.flatten().tolist() == pytest.approx(OPENAI_DATASET_MEAN)
     assert kept.std.flatten().tolist() == pytest.approx(OPENAI_DATASET_STD)
     white = Image.new("RGB", (448, 224), "white")
-    white.paste("black", (0, 0, 112, 224))  # what CLIP's crop of the middle leaves out
+    white.paste("black", (0, 0, 112, 224))  # CLIP's centre crop leaves this part out
     assert (kept.transform(white) == 255).all()
     with pytest.raises(InputError, match="head tells 1000 classes apart, fewer than the data set"):
         read_image_encoder(files["config"], files["weights"], 1001, CPU, head="pretrained")
@@ -276,7 +276,7 @@ def test_timms_own_encoders_are_fetched_with_their_heads(tmp_path, name):
 
 
 def study(folder, classes: int = 2) -> list[str]:
-    """The options of `finetune_backbone` for two runs on 12 images, one of them without noise."""
+    """Write 12 images and two draws, one without noise; returns `finetune_backbone`'s options."""
     images = folder / "data/images"
     images.mkdir(parents=True)
     rows = []
@@ -316,7 +316,7 @@ def study(folder, classes: int = 2) -> list[str]:
     ]
 
 
-def test_the_command_leaves_a_folder_a_run(tmp_path):
+def test_the_command_writes_one_folder_per_run(tmp_path):
     options = study(tmp_path)
     main(options)
     for name, fp in (("a", 0), ("b", 1)):
@@ -332,7 +332,10 @@ def test_the_command_leaves_a_folder_a_run(tmp_path):
 
 
 def test_a_pretrained_head_keeps_its_other_outputs(tmp_path):
-    """As in the authors' removed code: classes are its first outputs, the others never right."""
+    """As in the authors' removed code, the classes are the first outputs of the head.
+
+    A prediction of any other output is wrong.
+    """
     options = study(tmp_path)
     config = {**read_json(FOLDER / "mini-resnet.json"), "num_classes": 5}
     weights = load_file(FOLDER / "mini-resnet.safetensors")
@@ -358,22 +361,24 @@ def test_a_pretrained_head_keeps_its_other_outputs(tmp_path):
 
 
 @pytest.mark.parametrize("transform", ["dassl_legacy", "dassl_current"])
-def test_fine_tuning_sees_the_views_of_the_other_methods(tmp_path, monkeypatch, transform):
+def test_fine_tuning_trains_on_the_same_views_as_the_other_methods(
+    tmp_path, monkeypatch, transform
+):
     options = study(tmp_path)
     options[options.index("--views") + 1] = "2"
     options[options.index("--transform") + 1] = transform
     options[options.index("--no-flips")] = "--flips"
     seen = []
 
-    def spied(draws):
+    def recorded(draws):
         for each in draws:
             seen.append([each.images_at(epoch) for epoch in range(3)])
             yield each
 
-    def tune_and_tell(encoder, draws, *rest):
-        return tune(encoder, spied(draws), *rest)
+    def recording_tune(encoder, draws, *rest):
+        return tune(encoder, recorded(draws), *rest)
 
-    monkeypatch.setattr(finetune_backbone, "tune", tune_and_tell)
+    monkeypatch.setattr(finetune_backbone, "tune", recording_tune)
     main(options)
     augmentation = Augmentation(40, transform == "dassl_legacy", True)
     (first, second, third), _ = seen
@@ -387,7 +392,7 @@ def test_fine_tuning_sees_the_views_of_the_other_methods(tmp_path, monkeypatch, 
     assert (settings["views"], settings["train_transform"]) == (2, transform)
 
 
-def test_an_image_that_is_none_is_named(tmp_path):
+def test_a_file_that_is_not_an_image_is_named(tmp_path):
     options = study(tmp_path)
     (tmp_path / "data/images/3.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"3\.png: not readable as an image"):

@@ -1,4 +1,4 @@
-"""GPU slots, with processes that are real and GPUs that are names."""
+"""Slots on GPUs, taken by real processes; the GPUs are only names."""
 
 import contextlib
 import signal
@@ -37,11 +37,11 @@ class Job:
         )
 
     def gpu(self) -> str:
-        """Where it computes, once it has a slot."""
+        """The GPU of the slot that it takes; returns once it has one."""
         return self.process.stdout.readline().strip()
 
-    def waits(self) -> str:
-        """What it says while there is no slot."""
+    def message(self) -> str:
+        """What it prints while it waits for a slot."""
         return self.process.stderr.readline()
 
 
@@ -76,7 +76,7 @@ def test_a_job_waits_until_one_dies(job, how):
     holders = [job(), job()]
     places = [holder.gpu() for holder in holders]
     waiting = job()
-    assert waiting.waits() == "waiting for a GPU: 2 visible, gpu_share 1, every slot taken\n"
+    assert waiting.message() == "waiting for a GPU: 2 visible, gpu_share 1, every slot taken\n"
     holders[1].process.send_signal(how)
     assert waiting.gpu() == places[1]
 
@@ -84,20 +84,20 @@ def test_a_job_waits_until_one_dies(job, how):
 def test_only_visible_gpus_are_taken(job):
     assert job(1, ("gpu-b",)).gpu() == "gpu-b"
     assert job(1, TWO).gpu() == "gpu-a"
-    assert job(1, ("gpu-b",)).waits()
+    assert job(1, ("gpu-b",)).message().startswith("waiting for a GPU: 1 visible")
 
 
 def test_a_slot_is_free_when_its_lock_is_closed(tmp_path, monkeypatch):
     slot = gpus.claim_slot(TWO, 1, tmp_path)
     slot.lock.close()
-    monkeypatch.setattr(gpus.time, "sleep", lambda _: pytest.fail("it waits for a second look"))
+    monkeypatch.setattr(gpus.time, "sleep", lambda _: pytest.fail("a free slot was not taken"))
     assert gpus.claim_slot(TWO, 1, tmp_path).gpu == slot.gpu == 0
 
 
-def test_a_scheduler_s_choice_is_taken_as_it_is():
+def test_a_gpu_that_a_scheduler_assigned_is_used_without_a_slot():
     assert gpus.is_assigned(["gpu-b"], {"SLURM_JOB_ID": "7"})
-    assert not gpus.is_assigned(["gpu-b"], {"CUDA_VISIBLE_DEVICES": "1"})  # a user's: it waits
-    assert not gpus.is_assigned(TWO, {"SLURM_JOB_ID": "7"})  # an allocation of several
+    assert not gpus.is_assigned(["gpu-b"], {"CUDA_VISIBLE_DEVICES": "1"})  # chosen by a user
+    assert not gpus.is_assigned(TWO, {"SLURM_JOB_ID": "7"})  # jobs share an allocation of two
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_scheduler_s_choice_is_taken_as_it_is():
         ("echo 'NVIDIA-SMI has failed'; exit 9", None, False),
     ],
 )
-def test_the_driver_is_asked(tmp_path, monkeypatch, says, visible, found):
+def test_has_gpu_asks_the_driver(tmp_path, monkeypatch, says, visible, found):
     tool = tmp_path / "nvidia-smi"
     tool.write_text(f"#!/bin/sh\n{says}\n")
     tool.chmod(0o755)
@@ -119,12 +119,12 @@ def test_the_driver_is_asked(tmp_path, monkeypatch, says, visible, found):
     assert gpus.has_gpu() == found
 
 
-def test_without_a_gpu_it_is_the_cpu_and_says_so(monkeypatch, capsys):
+def test_without_a_gpu_the_device_is_the_cpu(monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     assert choose_device("auto").type == "cpu"
-    said = capsys.readouterr().err
-    assert said == "device: cpu (torch finds no GPU; CUDA_VISIBLE_DEVICES: 1)\n"
+    printed = capsys.readouterr().err
+    assert printed == "device: cpu (torch finds no GPU; CUDA_VISIBLE_DEVICES: 1)\n"
     with pytest.raises(InputError, match="device 'cuda:1' asked for, but torch finds no GPU"):
         choose_device("cuda:1")
 
@@ -149,7 +149,7 @@ class FakeCuda:
         )
 
 
-def test_auto_is_the_free_gpu(tmp_path, monkeypatch, capsys):
+def test_auto_chooses_the_free_gpu(tmp_path, monkeypatch, capsys):
     fake = FakeCuda(["taken", "free"])
     fake.patch(monkeypatch)
     monkeypatch.setattr("ptnl.machine.devices.slot_folder", lambda: tmp_path)
@@ -157,7 +157,7 @@ def test_auto_is_the_free_gpu(tmp_path, monkeypatch, capsys):
     device = choose_device("auto")
     assert (device.type, device.index) == ("cuda", 1)
     assert fake.current == device
-    assert choose_device("auto") == device  # its own slot does not keep it waiting
+    assert choose_device("auto") == device  # the process keeps its slot
     assert "device: cuda:1 (H100; CUDA_VISIBLE_DEVICES: " in capsys.readouterr().err
     held.lock.close()
 

@@ -1,4 +1,4 @@
-"""Gradients of wrong and of right labels, against plain autograd on each sample."""
+"""Gradient norms of wrong and of right labels, compared with autograd on single samples."""
 
 import pandas as pd
 import pytest
@@ -32,7 +32,7 @@ def samples() -> dict[str, torch.Tensor]:
 
 
 def assert_norms_are_of_each_sample(norms, samples, own_gradient):
-    """own_gradient : (run, its sample) -> the gradient of that sample's loss, all parameters."""
+    """Compare with `own_gradient`: (run, sample) -> gradient of its loss in all parameters."""
     for run in range(RUNS):
         gradients = torch.stack([own_gradient(run, sample) for sample in range(SAMPLES)])
         wrong = samples["labels"][run] != samples["labels_clean"][run]
@@ -46,7 +46,7 @@ def assert_norms_are_of_each_sample(norms, samples, own_gradient):
             torch.testing.assert_close(norms[row + 2, run], mean)
 
 
-def test_norms_of_several_parameters(samples):
+def test_norms_of_several_parameters_equal_those_of_single_samples(samples):
     stream = torch.Generator().manual_seed(1)
     parameters = {
         "weights": torch.randn(RUNS, CLASSES, DIMENSIONS, generator=stream, dtype=torch.float64),
@@ -70,10 +70,10 @@ def test_norms_of_several_parameters(samples):
 
 
 @pytest.mark.parametrize("activation_bytes", [2**40, 0])
-def test_norms_of_prompts_are_those_of_the_plain_text_tower(
+def test_norms_of_prompts_equal_those_of_the_plain_text_tower(
     tiny_clip, tokenizer, samples, activation_bytes
 ):
-    """Also where the fast tower computes its activations anew."""
+    """They are equal even if the fast tower recomputes its activations."""
     model = CLIP(**TINY).eval().requires_grad_(False).double()
     model.load_state_dict(tiny_clip.state_dict())
     prompts = [prompt.tokens for prompt in context_prompts(tokenizer, NAMES, 4)]
@@ -110,8 +110,8 @@ def test_a_dozen_epochs_after_warm_up_are_measured(epochs, warmup, expected):
     assert measured_epochs(epochs, warmup) == expected
 
 
-def test_only_the_runs_asked_for_are_measured(samples):
-    """And measuring changes nothing that is learnt."""
+def test_only_the_chosen_runs_are_measured(samples):
+    """Measuring does not change what is learnt."""
     settings = {
         "epochs": 3,
         "batch_size": 7,
@@ -139,10 +139,10 @@ def test_only_the_runs_asked_for_are_measured(samples):
         )
         return weights.detach(), histories
 
-    plain, silent = trained(())
+    plain, unmeasured = trained(())
     weights, histories = trained((1,))
     assert weights.equal(plain)
-    assert all(history[columns].isna().all(axis=None) for history in silent)
+    assert all(history[columns].isna().all(axis=None) for history in unmeasured)
     assert histories[0][columns].isna().all(axis=None)
     assert histories[2][columns].isna().all(axis=None)
     assert histories[1][columns].notna().all(axis=1).tolist() == [False, True, True]

@@ -1,5 +1,5 @@
-import subprocess
-import sys
+"""The grid of runs that a config asks for, and the tables and figures that it can fill."""
+
 from dataclasses import replace
 
 import pytest
@@ -8,6 +8,7 @@ from ptnl.backbones.registry import BACKBONES
 from ptnl.errors import InputError
 from ptnl.study import grid
 from ptnl.study.layouts import TABLES, fillable, lacking, shown, unfilled
+from tests.unit.fresh_process import loaded
 
 CONFIG = {
     "datasets": ["icons", "symbols"],
@@ -26,7 +27,7 @@ CONFIG = {
 
 def test_the_grid_is_the_product_of_the_config():
     sweeps = grid.sweeps(CONFIG)
-    assert len(sweeps) == 2 * (5 + 2)  # confusion noise is the primary backbone's alone
+    assert len(sweeps) == 2 * (5 + 2)  # confusion noise is only for the primary backbone
     runs = grid.runs(CONFIG)
     assert len(runs) == 2 * ((1 + 4 + 2 + 4 + 2) + (1 + 4))
     assert len(set(runs)) == len({run.path for run in runs}) == len(runs)
@@ -39,7 +40,7 @@ def test_a_kind_of_noise_may_name_its_backbones():
     assert {sweep.backbone for sweep in sweeps} == {"other"}
 
 
-def test_pseudo_labels_have_one_rate():
+def test_a_method_on_pseudo_labels_runs_at_one_rate():
     (sweep,) = [s for s in grid.sweeps(CONFIG) if s.method == "upl" and s.dataset == "icons"]
     assert (sweep.noise, sweep.fps, sweep.seeds) == ("pseudo_confident", (0,), (1, 2))
     assert set(sweep.runs) <= set(grid.pseudo_label_runs(CONFIG))
@@ -51,18 +52,18 @@ def test_gradients_are_studied_at_the_highest_rate():
     assert len(studied) == 2 * 2
 
 
-def test_random_prompts_are_no_runs():
+def test_random_prompts_are_not_counted_as_runs():
     config = {**CONFIG, "methods": {**CONFIG["methods"], "random_prompt": {}}}
     assert grid.runs(config) == grid.runs(CONFIG)
     assert grid.random_prompts(config) == [("icons", "mini-rn"), ("symbols", "mini-rn")]
 
 
-def test_what_trains_nothing_runs_once():
+def test_a_method_that_trains_nothing_runs_once():
     (sweep,) = [s for s in grid.sweeps(CONFIG)[:1] if s.method == "zero_shot"]
     assert sweep.runs == [grid.Run("icons", "mini-rn", "zero_shot", "none", 0, 0)]
 
 
-def test_only_tables_that_the_study_can_fill():
+def test_only_tables_that_the_study_can_fill_are_shown():
     assert fillable(TABLES, CONFIG) == [3]
     methods = {name: {} for name in TABLES[1].methods}
     assert fillable(TABLES, {**CONFIG, "methods": methods}) == [1, 3]
@@ -78,7 +79,7 @@ def test_only_tables_that_the_study_can_fill():
     assert 4 in fillable(TABLES, {**CONFIG, "methods": methods, "noise": noise})
 
 
-def test_what_a_study_lacks_is_said_in_a_line():
+def test_what_a_study_lacks_for_a_table_is_said_in_one_line():
     assert "Figure 2 needs prompt_gce, linear_probe_gce." in unfilled(CONFIG)
     assert "Table 4 needs linear_probe under confusion noise." in unfilled(CONFIG)
     assert not any(sentence.startswith("Table 7 ") for sentence in unfilled(CONFIG))
@@ -93,7 +94,7 @@ def test_what_a_study_lacks_is_said_in_a_line():
     )
 
 
-def test_a_long_table_is_shown_where_it_shows_more_than_the_short_one():
+def test_the_long_table_is_shown_only_if_it_shows_more_data_sets():
     methods = {name: {} for name in TABLES[1].methods}
     config = {**CONFIG, "methods": methods, "backbones": {"mini-rn": {}}}
     assert fillable(TABLES, {**config, "datasets": ["dtd", "ucf101"]}) == [1]
@@ -107,7 +108,7 @@ def test_layouts_show_the_data_sets_of_the_paper_and_all_others():
     assert shown(TABLES[3], study) == ["imagenet", "oxford_pets", "dtd", "icons"]
 
 
-def test_rates_that_no_draw_holds_are_refused():
+def test_more_wrong_labels_than_shots_are_refused():
     with pytest.raises(InputError, match="17 wrong labels do not fit into 16 shots"):
         grid.check_grid(
             {**CONFIG, "backbones": {"mini-rn": {}}, "noise": {"symmetric": {"fps": [17]}}}
@@ -115,16 +116,13 @@ def test_rates_that_no_draw_holds_are_refused():
 
 
 def test_fine_tuning_needs_an_image_encoder(monkeypatch):
-    lone = replace(BACKBONES["mini-rn"], image_encoder="")
-    monkeypatch.setitem(BACKBONES, "lone", lone)
+    monkeypatch.setitem(BACKBONES, "lone", replace(BACKBONES["mini-rn"], image_encoder=""))
     config = {**CONFIG, "methods": {"prompt_ce": {}, "finetune": {}}, "primary_backbone": "lone"}
     with pytest.raises(InputError, match="lone: finetune needs an image encoder"):
         grid.check_grid({**config, "backbones": {"lone": {}}})
     grid.check_grid({**config, "backbones": {"lone": {"methods": ["prompt_ce"]}}})
 
 
-def test_what_the_snakefile_imports_needs_no_torch(root):
+def test_modules_that_the_snakefile_imports_do_not_load_torch():
     modules = ("study.grid", "study.config", "study.layouts", "schemas", "methods", "data")
-    imports = "; ".join(f"import ptnl.{module}" for module in modules)
-    check = f"{imports}; import sys; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", check], cwd=root).returncode == 0
+    assert loaded("; ".join(f"import ptnl.{module}" for module in modules), "torch") == []

@@ -1,4 +1,4 @@
-"""Markdown as HTML with tables that are sorted."""
+"""Markdown becomes HTML whose tables can be sorted."""
 
 from xml.etree import ElementTree
 
@@ -31,7 +31,7 @@ def test_the_paragraph_before_a_table_is_its_caption():
     assert texts(page.iter("caption")) == ["Table 1. Accuracies & more."]
     region = page.find("div")
     assert region.get("aria-label") == "Table 1. Accuracies & more."
-    assert region.get("tabindex") == "0"  # a wide table is scrolled by keyboard
+    assert region.get("tabindex") == "0"  # so that a wide table can be scrolled by keyboard
 
 
 def test_a_table_without_a_paragraph_takes_the_caption_it_is_given():
@@ -40,7 +40,7 @@ def test_a_table_without_a_paragraph_takes_the_caption_it_is_given():
     assert list(parsed(table).iter("caption")) == []
 
 
-def test_heads_have_scopes_and_columns_are_buttons():
+def test_header_cells_have_scopes_and_those_of_columns_are_buttons():
     page = parsed(TABLE)
     heads = page.findall(".//thead//th")
     assert {head.get("scope") for head in heads} == {"col"}
@@ -53,20 +53,20 @@ def test_heads_have_scopes_and_columns_are_buttons():
     assert [e.text for e in page.findall(".//th[@class='again']")] == ["Icons"]
 
 
-def test_numbers_are_sorted_by_what_they_are_worth():
+def test_cells_are_sorted_by_their_numeric_value():
     cells = parsed(TABLE).findall(".//td")
     keys = ["86.10", "3723", "-1.5", "1234", "", "1.18e+03"]
     assert [cell.get("data-sort") for cell in cells] == keys
 
 
-def test_an_empty_cell_is_no_head():
+def test_an_empty_cell_is_not_a_header():
     page = parsed("| Stage | Method | Jobs |\n|:--|:--|--:|\n| encode | | 4 |\n")
     assert texts(page.findall(".//tbody//th")) == ["encode"]
     assert texts(page.findall(".//tbody//td")) == ["", "4"]
 
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", 'a"b', "<img src=x onerror=y>"])
-def test_names_are_text(name):
+def test_markup_in_names_is_escaped(name):
     page = parsed(f"| {name} |\n|---|\n| {name} |\n", name)
     assert texts(page.iter("caption")) == [name]
     assert texts(page.iter("button")) == [name]

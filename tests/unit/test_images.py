@@ -1,3 +1,5 @@
+"""Reading images: JPEG and PNG as Pillow reads them, bad files named, several threads in order."""
+
 import io
 import threading
 
@@ -31,7 +33,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_pixels_of_a_jpeg_are_pillows(tmp_path, name):
+def test_pixels_of_a_jpeg_equal_pillows(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(KINDS[name])
     pixels = read_pixels(path)
@@ -40,12 +42,12 @@ def test_pixels_of_a_jpeg_are_pillows(tmp_path, name):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "1"])
-def test_pixels_of_a_png_are_pillows(tmp_path, mode):
+def test_pixels_of_a_png_equal_pillows(tmp_path, mode):
     PHOTOGRAPH.convert(mode).save(tmp_path / "a.png")
     assert torch.equal(read_pixels(tmp_path / "a.png"), tensor(read_image(tmp_path / "a.png")))
 
 
-def test_the_name_does_not_decide_the_format(tmp_path):
+def test_the_content_decides_the_format_and_not_the_file_name(tmp_path):
     PHOTOGRAPH.save(tmp_path / "gif.jpg", "GIF")
     assert torch.equal(read_pixels(tmp_path / "gif.jpg"), tensor(read_image(tmp_path / "gif.jpg")))
 
@@ -54,13 +56,13 @@ def test_the_name_does_not_decide_the_format(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"<html>not found</html>", KINDS["plain.jpg"][:3000], KINDS["grey.jpg"][:20]]
 )
-def test_what_is_not_an_image_is_named(tmp_path, read, content):
+def test_a_file_that_is_not_an_image_is_named(tmp_path, read, content):
     (tmp_path / "a.jpg").write_bytes(content)
     with pytest.raises(InputError, match=r"a\.jpg: not readable as an image"):
         read(tmp_path / "a.jpg")
 
 
-def test_unreadable_images_are_told_apart(tmp_path):
+def test_unreadable_images_are_found_among_others(tmp_path):
     good, cut, page, absent = (
         tmp_path / f"{name}.jpg" for name in ("good", "cut", "page", "absent")
     )
@@ -76,15 +78,15 @@ def test_unreadable_images_are_told_apart(tmp_path):
 def test_results_come_in_order_from_several_threads():
     later_are_done = threading.Event()
 
-    def late_at_first(item: int) -> int:
+    def first_ones_late(item: int) -> int:
         if item < 2:
             later_are_done.wait()
         elif item == 5:
             later_are_done.set()
         return item * item
 
-    assert list(computed_ahead(late_at_first, range(20), 4, 8)) == [i * i for i in range(20)]
-    assert list(computed_ahead(late_at_first, [], 4, 8)) == []
+    assert list(computed_ahead(first_ones_late, range(20), 4, 8)) == [i * i for i in range(20)]
+    assert list(computed_ahead(first_ones_late, [], 4, 8)) == []
 
 
 def test_no_more_is_computed_ahead_than_asked_for():
@@ -98,11 +100,11 @@ def test_no_more_is_computed_ahead_than_asked_for():
     results = computed_ahead(begin, range(100), 2, 5)
     taken = [next(results) for _ in range(10)]
     assert taken == list(range(10))
-    results.close()  # waits for what has begun
+    results.close()  # waits for the items that have begun
     assert len(begun) <= 10 + 5
 
 
-def test_an_error_ends_the_work_at_its_turn():
+def test_an_error_ends_the_work():
     begun = []
 
     def begin(item: int) -> int:
@@ -117,7 +119,7 @@ def test_an_error_ends_the_work_at_its_turn():
     assert len(begun) <= 3 + 1 + 50
 
 
-def test_pixels_lie_ready_for_resizing(tmp_path):
+def test_pixels_lie_channels_last_for_resizing(tmp_path):
     for name in ("plain.jpg", "cmyk.jpg"):
         (tmp_path / name).write_bytes(KINDS[name])
         assert read_pixels(tmp_path / name).permute(1, 2, 0).is_contiguous()

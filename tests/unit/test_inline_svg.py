@@ -1,4 +1,4 @@
-"""Matplotlib's SVG as a part of a page."""
+"""Matplotlib's SVG is put into a page, and takes the colours of the page's theme."""
 
 import re
 from io import BytesIO
@@ -32,17 +32,17 @@ def test_the_figure_follows_the_theme(svg):
     root = ElementTree.fromstring(inline)
     assert root.tag == "svg"
     assert (root.get("role"), root.get("aria-label")) == ("img", "A figure")
-    said = {"".join(text.itertext()): text for text in root.iter("text")}
-    assert "var(--muted)" in said["Said in grey."].get("style")
-    assert "#ffffff" in said["1.00"].get("style")  # in a cell whose colour does not change
+    texts = {"".join(text.itertext()): text for text in root.iter("text")}
+    assert "var(--muted)" in texts["Said in grey."].get("style")
+    assert "#ffffff" in texts["1.00"].get("style")  # the colour of its cell does not change either
     outside = re.sub(r"data:image/png;base64,[^\"]+", "", inline)
     assert set(re.findall(r"#[0-9a-f]{6}\b", outside)) == {"#ffffff"}
     assert "stroke: currentColor" in inline
     assert GREY not in inline
-    assert "http" not in outside  # neither a namespace nor a schema is left
+    assert "http" not in outside  # no namespace or schema is left
 
 
-def test_names_of_two_figures_do_not_meet(svg):
+def test_ids_of_two_figures_do_not_clash(svg):
     names = []
     for name in ("one", "two"):
         root = ElementTree.fromstring(inline_svg(svg, name, ""))
@@ -55,7 +55,7 @@ def test_names_of_two_figures_do_not_meet(svg):
     assert not names[0] & names[1]
 
 
-def test_rounded_paths_are_the_same_to_the_eye(svg):
+def test_paths_are_rounded_to_a_hundredth_of_a_point(svg):
     inline = inline_svg(svg, "one", "")
     before, after = (ElementTree.fromstring(text).iter() for text in (svg, inline))
     paths = [
@@ -68,13 +68,13 @@ def test_rounded_paths_are_the_same_to_the_eye(svg):
 
 
 @pytest.mark.parametrize("colour", ["#003a5d", "#0072b2", "#471365", "#009e73", "#ffff00"])
-def test_colours_can_be_read_on_a_dark_page(colour):
+def test_colours_have_enough_contrast_on_a_dark_page(colour):
     assert contrast(on_dark(colour), DARK_PAGE) >= CONTRAST
     if contrast(colour, DARK_PAGE) >= CONTRAST:
         assert on_dark(colour) == colour
 
 
-def test_contrast_is_that_of_wcag():
+def test_contrast_is_defined_as_in_wcag():
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.01)
 

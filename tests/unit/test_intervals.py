@@ -1,4 +1,4 @@
-"""The interval of a mean over seeds: covers what it says, however data sets go together."""
+"""The interval of a mean over seeds covers as often as it says, however data sets correlate."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from ptnl.analysis.intervals import mean_interval
 
 
-def test_the_interval_is_students():
+def test_the_interval_is_that_of_students_t():
     mean, low, high = mean_interval([1.0, 2.0, 4.0, 5.0])
     assert mean == 3.0
     half = 3.182446 * np.std([1, 2, 4, 5], ddof=1) / 2  # Student's quantile for three degrees
@@ -15,7 +15,7 @@ def test_the_interval_is_students():
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("datasets", [1, 2, 7])
-def test_coverage_of_95_percent(correlation, datasets):
+def test_an_interval_of_95_percent_covers_as_often(correlation, datasets):
     rng = np.random.default_rng(1)
     trials, seeds = 2000, 4
     shared = rng.normal(size=(trials, 1, seeds)) * correlation**0.5
@@ -41,7 +41,7 @@ def test_observations_of_low_precision_are_averaged_in_double():
     assert mean_interval(observed).mean == 1 + 2**-11
 
 
-def test_no_spread_and_a_single_observation():
+def test_an_interval_without_spread_is_a_point_and_that_of_one_value_unknown():
     assert mean_interval([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0)
     mean, low, high = mean_interval([2.0])
     assert mean == 2.0

@@ -1,3 +1,5 @@
+"""Artefacts are written whole or not at all, carry what made them, and replace only ptnl's own."""
+
 import json
 import signal
 import subprocess
@@ -30,7 +32,7 @@ SCHEMA = {"name": "string", "count": "int64", "share": "double"}
 FRAME = pd.DataFrame({"name": ["a", "b"], "count": [1, 2], "share": [0.5, float("nan")]})
 
 
-def test_parquet_comes_back_with_what_made_it(tmp_path):
+def test_a_parquet_file_is_read_back_with_its_metadata(tmp_path):
     path = tmp_path / "deep" / "table.parquet"
     write_parquet(FRAME, path, SCHEMA, {"commit": "abc"})
     pd.testing.assert_frame_equal(
@@ -48,7 +50,7 @@ def test_parquet_comes_back_with_what_made_it(tmp_path):
         FRAME.assign(count=["one", "two"]),
     ],
 )
-def test_a_broken_contract_writes_nothing(tmp_path, broken):
+def test_a_table_that_breaks_its_schema_is_not_written(tmp_path, broken):
     with pytest.raises(Exception, match=r"."):
         write_parquet(broken, tmp_path / "table.parquet", SCHEMA)
     assert list(tmp_path.iterdir()) == []
@@ -73,17 +75,17 @@ with atomic_path(pathlib.Path(sys.argv[1])) as temporary:
 """
 
 
-def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
+def test_the_next_write_removes_what_a_killed_writer_left(tmp_path):
     path, kept = tmp_path / "file[1].csv", tmp_path / ".file[1].csv.mine.csv"
     kept.write_text("a user's")
-    said = subprocess.run([sys.executable, "-c", KILLED_WRITER, path], check=False)
-    assert said.returncode == -signal.SIGKILL
+    result = subprocess.run([sys.executable, "-c", KILLED_WRITER, path], check=False)
+    assert result.returncode == -signal.SIGKILL
     assert len(list(tmp_path.iterdir())) == 2
     write_text("whole", path)
     assert set(tmp_path.iterdir()) == {path, kept}
 
 
-def test_what_another_writer_is_writing_stays(tmp_path):
+def test_a_write_leaves_the_temporary_file_of_another_writer(tmp_path):
     path = tmp_path / "file.csv"
     with atomic_path(path) as temporary:
         temporary.write_text("slow")
@@ -94,8 +96,8 @@ def test_what_another_writer_is_writing_stays(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling link"])
-def test_an_output_that_somebody_else_wrote_stays(tmp_path, kind):
-    """Of whatever kind; what ptnl wrote gives way, but a link to it does not."""
+def test_a_file_that_ptnl_did_not_write_is_not_replaced(tmp_path, kind):
+    """Neither is a link to a file that ptnl wrote."""
     path = tmp_path / "out.json"
     write_json({"is": "ours"}, tmp_path / "ours.json")
     if kind == "file":
@@ -118,7 +120,7 @@ def test_an_output_that_somebody_else_wrote_stays(tmp_path, kind):
     assert snapshot(tmp_path) == before
 
 
-def test_every_kind_of_artefact_is_ours_to_replace(tmp_path):
+def test_every_kind_of_artefact_may_be_replaced(tmp_path):
     for _ in range(2):
         write_json({}, tmp_path / "a.json")
         write_parquet(FRAME, tmp_path / "a.parquet", SCHEMA)
@@ -126,7 +128,7 @@ def test_every_kind_of_artefact_is_ours_to_replace(tmp_path):
         write_tensors({"w": torch.ones(2)}, tmp_path / "a.safetensors")
 
 
-def test_other_tools_read_what_is_sealed(tmp_path):
+def test_other_tools_read_files_that_carry_a_checksum(tmp_path):
     write_json({"ä": 1}, tmp_path / "a.json")
     assert json.loads((tmp_path / "a.json").read_text())["ä"] == 1
     write_parquet(FRAME, tmp_path / "a.parquet", SCHEMA)
@@ -140,7 +142,7 @@ def test_other_tools_read_what_is_sealed(tmp_path):
     assert load_file(tmp_path / "a.safetensors")["w"].tolist() == [1, 1]
 
 
-def test_a_full_disk_is_named_by_the_path_that_was_written(small_disk):
+def test_the_error_of_a_full_disk_names_the_path(small_disk):
     big = np.random.default_rng(0).random(1 << 20).astype(np.float16)
     names = [np.random.default_rng(n).bytes(32).hex() for n in range(60_000)]
     for write in (

@@ -1,4 +1,4 @@
-"""JoAPR against a plain reference, one run and one batch at a time."""
+"""JoAPR, compared with a plain reference that trains one run, one batch at a time."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def reference(sweep) -> PlainPrompt:
         losses = -of_label.log() - (p * p.log()).sum(dim=-1)
         seen_losses.append((losses - losses.min()) / (losses.max() - losses.min()))
         mean = torch.stack(seen_losses[-5:]).mean(dim=0)
-        mixture = fit_mixture(mean[None])  # tested by itself
+        mixture = fit_mixture(mean[None])  # `test_mixture.py` tests it
         posterior = mixture.posterior(mean[None])[0]
         rate = 1 - (posterior > (0.5 if threshold is None else threshold)).double().mean()
         clean = (mean < joapr.crossing(mixture)) | (posterior > rate)
@@ -65,7 +65,7 @@ def reference(sweep) -> PlainPrompt:
     return plain
 
 
-def test_fused_runs_are_the_plain_ones(tiny_backbone):
+def test_fused_runs_equal_the_plain_ones(tiny_backbone):
     sweep = noisy_toy("joapr", tiny_backbone, **SETTINGS | {"epochs": 8})
     for run, trained in enumerate(tune(sweep)):
         plain = reference(single(sweep, run))
@@ -90,13 +90,13 @@ def test_the_threshold_is_where_one_density_is_twice_the_other():
     assert joapr.crossing(mixture).item() == pytest.approx(root)
 
 
-def test_where_no_density_is_twice_the_other_there_is_no_threshold():
+def test_if_no_density_is_twice_the_other_the_threshold_selects_nothing():
     mixture = Mixture(
         torch.tensor([[0.5, 0.5]]).double(),
         torch.tensor([[0.04, 0.01]]).double(),
         torch.tensor([[0.5, 0.5]]).double(),
     )
-    assert not torch.tensor([0.4]) < joapr.crossing(mixture)  # NaN or an end that none reaches
+    assert not torch.tensor([0.4]) < joapr.crossing(mixture)  # NaN, or below every loss
 
 
 def test_sharpened_labels_are_probabilities_with_the_same_largest():
@@ -122,14 +122,14 @@ def test_losses_are_averaged_over_five_epochs():
     torch.testing.assert_close(torch.stack(splitter._losses), torch.stack(late._losses))
 
 
-def test_an_empty_part_and_a_short_one():
+def test_a_short_part_is_padded_and_an_empty_one_has_no_batches():
     short = joapr._cycle(np.arange(3), 5)
     assert short.tolist() == [[0, 1, 2, -1, -1]]
     assert joapr._cycle(np.arange(0), 5).shape == (0, 5)
     assert joapr._cycle(np.arange(11), 5).shape == (2, 5)
 
 
-def test_if_all_labels_are_trusted_it_is_prompt_tuning_on_them(tiny_backbone, monkeypatch):
+def test_if_all_labels_are_trusted_joapr_is_prompt_tuning(tiny_backbone, monkeypatch):
     sweep = noisy_toy("joapr", tiny_backbone, **SETTINGS | {"alpha2": 0.0, "split_after": 0})
 
     def all_clean(self, logits, labels):

@@ -1,4 +1,4 @@
-"""A job through the server is the job that its caller would have run."""
+"""A job that the server runs behaves as if its caller had run it."""
 
 import os
 import signal
@@ -11,9 +11,9 @@ import pytest
 
 from ptnl.machine.job_server import ask
 
-POLL = 0.02  # seconds between looks at something that will come
+POLL = 0.02  # seconds between looks at something that a test waits for
 
-# A server whose commands are small: their words are printed, a status returned, or time passes.
+# A server whose commands print their words, end with a status, raise an error, or wait.
 SERVER = """
 import os, sys, time
 from pathlib import Path
@@ -47,7 +47,7 @@ sys.exit(99 if ended is None else ended.status)
 
 @pytest.fixture
 def server(tmp_path):
-    """Address of a running server, and its process."""
+    """The address of a running server, and its process."""
     address = tmp_path / "socket"
     process = subprocess.Popen([sys.executable, "-c", SERVER, address], stdin=subprocess.PIPE)
     while not address.exists():
@@ -68,15 +68,15 @@ def client(address: Path, *arguments: str, **options) -> subprocess.CompletedPro
     )
 
 
-def waited_for(path: Path) -> int:
-    """The process that wrote its number to a file, once it has."""
+def written_id(path: Path) -> int:
+    """Wait until a process has written its id to a file; returns the id."""
     while not path.exists() or not path.read_text():
         time.sleep(POLL)
     return int(path.read_text())
 
 
-def has_ended(process: int) -> None:
-    """Return once a process is gone."""
+def wait_for_end(process: int) -> None:
+    """Return once a process has ended."""
     while True:
         try:
             os.kill(process, 0)
@@ -85,8 +85,8 @@ def has_ended(process: int) -> None:
         time.sleep(POLL)
 
 
-def test_streams_folder_environment_and_arguments_are_the_callers(server, tmp_path):
-    said = client(
+def test_a_job_has_the_streams_folder_environment_and_arguments_of_its_caller(server, tmp_path):
+    result = client(
         server[0],
         "say",
         "two words",
@@ -95,9 +95,9 @@ def test_streams_folder_environment_and_arguments_are_the_callers(server, tmp_pa
         input="typed\n",
         env={**os.environ, "SAID": "yes", "PYTHONPATH": str(Path.cwd())},
     )
-    assert said.stdout == f"{tmp_path} yes two words ünïcode\ntyped\n"
-    assert said.stderr == "aside\n"
-    assert said.returncode == 0
+    assert result.stdout == f"{tmp_path} yes two words ünïcode\ntyped\n"
+    assert result.stderr == "aside\n"
+    assert result.returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -108,28 +108,28 @@ def test_streams_folder_environment_and_arguments_are_the_callers(server, tmp_pa
         (("raise", "a cause"), 1, "ValueError: a cause"),
     ],
 )
-def test_the_exit_status_and_errors_are_the_jobs(server, words, status, error):
-    said = client(server[0], *words)
-    assert said.returncode == status
-    assert error in said.stderr
+def test_the_caller_ends_with_the_status_and_errors_of_its_job(server, words, status, error):
+    result = client(server[0], *words)
+    assert result.returncode == status
+    assert error in result.stderr
 
 
-def test_jobs_run_side_by_side_and_one_leaves_the_other_alone(server, tmp_path):
+def test_jobs_run_side_by_side_and_end_with_their_caller(server, tmp_path):
     first = subprocess.Popen([sys.executable, "-c", CLIENT, server[0], "wait", tmp_path / "pid"])
-    waiting = waited_for(tmp_path / "pid")
+    waiting = written_id(tmp_path / "pid")
     assert client(server[0], "exit", "0").returncode == 0
     first.kill()
     first.wait()
-    has_ended(waiting)
+    wait_for_end(waiting)
 
 
-def test_a_job_that_is_killed_says_so(server, tmp_path):
+def test_the_caller_of_a_killed_job_ends_with_its_signal(server, tmp_path):
     caller = subprocess.Popen([sys.executable, "-c", CLIENT, server[0], "wait", tmp_path / "pid"])
-    os.kill(waited_for(tmp_path / "pid"), signal.SIGKILL)
+    os.kill(written_id(tmp_path / "pid"), signal.SIGKILL)
     assert caller.wait() == 128 + signal.SIGKILL
 
 
-def test_the_server_ends_with_who_started_it(server):
+def test_the_server_ends_with_the_process_that_started_it(server):
     address, process = server
     process.stdin.close()
     assert process.wait() == 0
@@ -139,7 +139,7 @@ def test_the_server_ends_with_who_started_it(server):
 def test_without_a_server_the_job_runs_in_the_callers_process(root, tmp_path):
     environment = {**os.environ, "PTNL_JOB_SERVER": str(tmp_path / "nobody")}
     log, record = tmp_path / "logs/plan.log", tmp_path / "logs/plan.tsv"
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "ptnl.cli.job", "--record", log, "plan", "--help"],
         capture_output=True,
         text=True,
@@ -147,23 +147,23 @@ def test_without_a_server_the_job_runs_in_the_callers_process(root, tmp_path):
         env=environment,
         check=False,
     )
-    assert said.returncode == 0, said.stderr
-    assert said.stdout.startswith("usage: ptnl plan")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("usage: ptnl plan")
     names, values = (line.split("\t") for line in record.read_text().splitlines())
     assert names == ["s", "max_rss"]
     assert all(float(value) > 0 for value in values)
 
 
-def test_bad_input_through_the_command_is_one_sentence(root, tmp_path):
+def test_bad_input_of_a_job_ends_with_one_sentence(root, tmp_path):
     options = ["--manifest", tmp_path / "none", "--shots", "16", "--seed", "1"]
     options += ["--out", tmp_path / "out"]
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "ptnl.cli.job", "sample_shots", *options],
         capture_output=True,
         text=True,
         cwd=root,
         check=False,
     )
-    assert said.returncode == 2
-    assert said.stderr.startswith("error: ")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
     assert not (tmp_path / "out").exists()

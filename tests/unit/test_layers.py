@@ -1,11 +1,13 @@
-"""The folders of `ptnl/` import one way: each from those below it, and never in a circle."""
+"""Every folder of `ptnl/` imports only from those below it, so imports are never circular."""
 
 import ast
 from pathlib import Path
 
 import pytest
 
-# From top to bottom. A folder may import from the folders that stand after it in this list.
+from tests.changed import imported
+
+# From top to bottom. A folder may import from itself and from the folders after it in this list.
 FOLDERS = (
     "cli",
     "analysis",
@@ -28,22 +30,18 @@ SHARED = ("errors", "io", "provenance", "schemas", "temporary")
 
 def imported_modules(source: str) -> set[str]:
     """The modules of `ptnl` that a file imports, at its top or inside functions."""
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.ImportFrom):
-            found.add("ptnl.relative_import")
-        elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return {name for name in found if name.startswith("ptnl.")}
+    found = {name for name in imported(source) if name.startswith("ptnl.")}
+    nodes = ast.walk(ast.parse(source))
+    if any(isinstance(node, ast.ImportFrom) and node.level for node in nodes):
+        found.add("ptnl.relative_import")
+    return found
 
 
 def wrong_imports(folder: str, source: str) -> set[str]:
-    """What a file of a folder imports and may not.
+    """What a file of a folder imports although it may not.
 
-    `folder` is empty for a shared module, and `__init__` for the package's own, which offers what
-    programs call: on images of their own, and on the results of a study.
+    `folder` is empty for a shared module, and `__init__` for the package's own `__init__.py`. That
+    offers the functions that programs call: on own images, and on the results of a study.
     """
     allowed = {*SHARED, "__version__"}
     if folder == "__init__":
@@ -58,7 +56,7 @@ def package(root):
     return root / "ptnl"
 
 
-def test_every_module_stands_in_a_known_folder(package):
+def test_every_module_is_in_a_known_folder(package):
     folders = {path.parent.name for path in package.glob("*/__init__.py")}
     assert folders == set(FOLDERS)
     assert {path.stem for path in package.glob("*.py")} == {"__init__", *SHARED}
@@ -86,10 +84,10 @@ def test_imports_run_one_way(package):
         ("data", "from . import splits"),
     ],
 )
-def test_an_import_the_wrong_way_is_found(folder, line):
+def test_a_wrong_import_is_found(folder, line):
     assert wrong_imports(folder, line)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_a_folder_says_what_it_answers(package, folder):
+def test_every_folder_has_a_docstring(package, folder):
     assert ast.get_docstring(ast.parse((package / folder / "__init__.py").read_text()))

@@ -1,3 +1,5 @@
+"""L-BFGS for several runs at once: as good as SciPy's, and each run as if it were alone."""
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,14 @@ from ptnl.training.lbfgs import minimise
 
 
 def rosenbrock(points: torch.Tensor) -> torch.Tensor:
-    """Rosenbrock's valley (R, P) -> (R), in as many dimensions as there are."""
+    """Rosenbrock's function of points (R, P) -> (R)."""
     return (
         100 * (points[:, 1:] - points[:, :-1].square()).square() + (1 - points[:, :-1]).square()
     ).sum(dim=1)
 
 
 def quadratics(runs: int, size: int, condition: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Curvatures (R, P, P) with this condition number, and optima (R, P)."""
     stream = torch.Generator().manual_seed(0)
     axes = torch.linalg.qr(torch.randn(runs, size, size, generator=stream).double()).Q
     spectrum = torch.logspace(0, -np.log10(condition), size, dtype=torch.float64)
@@ -26,7 +29,7 @@ def quadratic(points: torch.Tensor, curvature: torch.Tensor, optimum: torch.Tens
     return 0.5 * torch.einsum("rp,rpq,rq->r", away, curvature, away)
 
 
-def test_it_finds_the_end_of_rosenbrocks_valley():
+def test_it_finds_the_minimum_of_rosenbrocks_function():
     start = torch.tensor([[-1.2, 1.0, -1.2, 1.0], [5.0, -3.0, 2.0, 2.0]], dtype=torch.float64)
     assert rosenbrock(start)[0].item() == pytest.approx(rosen(start[0].numpy()))
     found, iterations = minimise(rosenbrock, start, (), 500, 1e-8)
@@ -34,7 +37,7 @@ def test_it_finds_the_end_of_rosenbrocks_valley():
     assert (iterations < 100).all()
 
 
-def test_it_needs_as_few_evaluations_as_scipys():
+def test_it_needs_hardly_more_iterations_than_scipy():
     data = quadratics(3, 30, 1e4)
     found, iterations = minimise(quadratic, torch.zeros_like(data[1]), data, 1000, 1e-9)
     torch.testing.assert_close(found, data[1], rtol=0, atol=1e-4)
@@ -54,7 +57,7 @@ def test_it_needs_as_few_evaluations_as_scipys():
 
 
 def test_a_run_does_not_depend_on_its_companions():
-    """Runs of unlike difficulty: each ends as it does alone, after as many iterations."""
+    """Easy and hard runs end at the same point as alone, after the same number of iterations."""
     easy, hard = quadratics(2, 30, 10.0), quadratics(2, 30, 1e4)
     data = tuple(torch.cat(parts) for parts in zip(easy, hard, strict=True))
     start = torch.zeros_like(data[1])
@@ -69,7 +72,7 @@ def test_a_run_does_not_depend_on_its_companions():
         torch.testing.assert_close(alone[0], together[run], rtol=0, atol=1e-7)
 
 
-def test_it_stops_where_it_is_told():
+def test_it_stops_after_the_most_iterations_and_at_the_optimum():
     data = quadratics(2, 30, 1e4)
     start = torch.zeros_like(data[1])
     _, iterations = minimise(quadratic, start, data, 7, 1e-9)
@@ -79,8 +82,8 @@ def test_it_stops_where_it_is_told():
     assert torch.equal(found, data[1])
 
 
-def test_steps_into_nowhere_are_shortened():
-    """-log x + x is not defined left of 0: the first step from 10 on leads there."""
+def test_a_step_to_where_the_function_is_undefined_is_shortened():
+    """x - log x is undefined below 0, where the first step from 10 would lead."""
     found, _ = minimise(
         lambda x: (x - x.log()).sum(dim=1), torch.full((1, 2), 1e-3).double(), (), 100, 1e-8
     )
@@ -91,8 +94,8 @@ def test_steps_into_nowhere_are_shortened():
     torch.testing.assert_close(found, torch.full_like(found, 1 / 30), rtol=0, atol=1e-6)
 
 
-def test_where_nothing_can_be_gained_it_ends():
-    """A gradient that points the wrong way, as rounding makes it at the bottom of a valley."""
+def test_it_ends_if_no_step_lowers_the_value():
+    """The gradient points the wrong way, as rounding may make it at a minimum."""
     start = torch.tensor([[0.3, -0.7]], dtype=torch.float64)
     found, iterations = minimise(
         lambda x: (2 * x.detach().square() - x.square()).sum(dim=1), start, (), 1000, 1e-9

@@ -1,4 +1,4 @@
-"""Linear layers by oneDNN against torch's own, and memory that stays with the process."""
+"""Linear layers by oneDNN equal torch's own, and freed memory stays with the process."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def operands(*shape: int, width: int = 48, dtype: torch.dtype = torch.float32) -
 
 @pytest.mark.parametrize("shape", [(7,), (2, 7), (3, 2, 7)])
 @pytest.mark.parametrize("trained", [(0,), (0, 1, 2), (1,), (2,)])
-def test_results_and_gradients_are_those_of_torch(shape, trained):
+def test_results_and_gradients_equal_torchs(shape, trained):
     ours, theirs = operands(*shape), operands(*shape)
     for tensors in (ours, theirs):
         for number, tensor in enumerate(tensors):
@@ -37,7 +37,7 @@ def test_results_and_gradients_are_those_of_torch(shape, trained):
         torch.testing.assert_close(ours[number].grad, theirs[number].grad, rtol=1e-5, atol=1e-4)
 
 
-def test_a_layer_without_bias_and_a_gradient_that_is_not_contiguous():
+def test_a_layer_without_bias_takes_a_gradient_that_is_not_contiguous():
     x, weight, _ = operands(2, 7)
     linear(x, weight).transpose(0, 1).square().sum().backward()
     gradient, x.grad = x.grad, None
@@ -45,7 +45,7 @@ def test_a_layer_without_bias_and_a_gradient_that_is_not_contiguous():
     torch.testing.assert_close(gradient, x.grad, rtol=1e-5, atol=1e-3)
 
 
-def test_other_types_are_left_to_torch():
+def test_torch_computes_other_types():
     x, weight, bias = operands(7, dtype=torch.float64)
     assert torch.equal(linear(x, weight, bias), F.linear(x, weight, bias))
     x, weight, bias = operands(7)
@@ -53,14 +53,14 @@ def test_other_types_are_left_to_torch():
         assert linear(x, weight, bias).dtype == torch.bfloat16
 
 
-def test_a_torch_without_onednn(monkeypatch):
+def test_torch_computes_all_if_it_has_no_onednn(monkeypatch):
     monkeypatch.setattr(fast, "has_onednn", lambda: False)
     x, weight, bias = operands(7)
     assert torch.equal(linear(x, weight, bias), F.linear(x, weight, bias))
     assert torch.equal(product(x, weight.mT), x @ weight.mT)
 
 
-def test_a_product_is_torchs():
+def test_a_product_equals_torchs():
     x, weight, _ = operands(7)
     with torch.no_grad():
         torch.testing.assert_close(product(x, weight.mT), x @ weight.mT)
@@ -68,7 +68,7 @@ def test_a_product_is_torchs():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is Linux's")
 def test_freed_memory_stays_with_the_process():
-    """Page faults are counted, not seconds: tensors that come again need no fresh pages."""
+    """The test counts page faults: tensors that reuse freed memory need no new pages."""
     code = """
 import resource, sys, torch
 from ptnl.machine.memory import keep_freed_memory
@@ -81,7 +81,7 @@ for step in range(12):
     del activations
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
-    # glibc's own start values, without its guesses of better ones from what was freed so far.
+    # These are glibc's initial values; setting them stops it from adapting them to what is freed.
     always_given_back = {
         "MALLOC_MMAP_THRESHOLD_": "131072",
         "MALLOC_TRIM_THRESHOLD_": "131072",

@@ -1,3 +1,5 @@
+"""The linear probe: the same optimum as scikit-learn's, for runs side by side and alone."""
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ GCE = {"q": 0.7, "p_epsilon": 0.0}
 
 
 def blobs(spread: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """16 features around each of five centres, and their classes."""
     stream = torch.Generator().manual_seed(0)
     centres = torch.randn(5, 12, generator=stream)
     labels = torch.arange(5).repeat_interleave(16)
@@ -17,8 +20,10 @@ def blobs(spread: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def embeddings() -> tuple[torch.Tensor, torch.Tensor]:
-    """Two runs like those of the study: 16 shots, unit vectors around a common mean, with a
-    spectrum over three decades; a quarter of the second run's labels is wrong.
+    """Two runs with features and labels like those of the study.
+
+    Each class has 16 shots. Features are unit vectors around a common mean, and some directions
+    vary much more than others. A quarter of the second run's labels is random.
     """
     stream = torch.Generator().manual_seed(0)
     spectrum = torch.logspace(0, -1.5, 48)
@@ -31,7 +36,7 @@ def embeddings() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("c", [1e3, 30.0])
-def test_linear_probe_is_scikit_learns(c):
+def test_the_linear_probe_equals_scikit_learns(c):
     features, labels = embeddings()
     weights, bias, iterations = fit(features, labels, 20, LOSSES["ce"]({}), c, 1000)
     assert (iterations < 1000).all()
@@ -42,7 +47,7 @@ def test_linear_probe_is_scikit_learns(c):
         np.testing.assert_allclose(mine[run], peer.predict_proba(x), atol=1e-3)
 
 
-def test_fewer_images_than_dimensions():
+def test_fewer_images_than_dimensions_give_scikit_learns_optimum():
     features, labels = embeddings()
     features, labels = features[:1, ::8], labels[:1, ::8]
     weights, bias, _ = fit(features, labels, 20, LOSSES["ce"]({}), 10.0, 1000)
@@ -53,7 +58,7 @@ def test_fewer_images_than_dimensions():
 
 
 @pytest.mark.parametrize("loss", ["ce", "gce"])
-def test_runs_side_by_side_are_the_runs_alone(loss):
+def test_runs_side_by_side_equal_the_runs_alone(loss):
     features, labels = embeddings()
     fitted = fit(features, labels, 20, LOSSES[loss](GCE), 30.0, 1000)
     for run in range(2):
@@ -70,6 +75,6 @@ def test_gce_ignores_wrong_labels_that_ce_fits():
     fitted = {}
     for loss in ("ce", "gce"):
         weights, bias, _ = fit(features[None], seen[None], 5, LOSSES[loss](GCE), 1.0, 1000)
-        guess = linear_logits(features.double(), weights, bias)[0].argmax(dim=1)
-        fitted[loss] = (guess == labels).double().mean().item()
+        predictions = linear_logits(features.double(), weights, bias)[0].argmax(dim=1)
+        fitted[loss] = (predictions == labels).double().mean().item()
     assert fitted["gce"] == 1.0 > fitted["ce"]

@@ -1,3 +1,5 @@
+"""Losses: as their papers define them, with right gradients, and finite for extreme logits."""
+
 import math
 
 import pytest
@@ -27,13 +29,13 @@ def loss_of(name: str):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_gradients(name):
+def test_gradients_equal_numerical_ones(name):
     loss = loss_of(name)
     assert torch.autograd.gradcheck(lambda x: loss(x, labels), logits.clone().requires_grad_())
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_one_value_a_sample(name):
+def test_losses_have_one_value_per_sample_and_runs_do_not_mix(name):
     runs = torch.stack([logits, 2 * logits])
     both = loss_of(name)(runs, labels.expand(2, -1))
     assert both.shape == (2, 7)
@@ -43,8 +45,8 @@ def test_one_value_a_sample(name):
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("label", [0, 1])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
-def test_finite_at_the_end_of_the_scale(name, label, dtype):
-    """1,000 classes, logits of +-100: the label certain (0), and impossible (1)."""
+def test_losses_are_finite_for_extreme_logits(name, label, dtype):
+    """1,000 classes, logits of +-100; label 0 is certain, and label 1 impossible."""
     extreme = torch.full((1, 1000), -100.0, dtype=dtype)
     extreme[0, 0] = 100.0
     extreme.requires_grad_()
@@ -62,7 +64,7 @@ def test_finite_at_the_end_of_the_scale(name, label, dtype):
         ("gce", (1 - p_label**0.7) / 0.7),
         ("mae", (p - ONE_HOT).abs().sum(dim=-1) / 2),
         ("double_softmax", -(p.exp() / p.exp().sum(dim=-1, keepdim=True) * ONE_HOT).sum(-1).log()),
-        # The two clips of the authors' code, on the one-hot labels and on p.
+        # The authors' code clips the one-hot labels, and p.
         (
             "sce",
             6 * torch_cross_entropy(logits, labels, reduction="none")
@@ -75,12 +77,12 @@ def test_finite_at_the_end_of_the_scale(name, label, dtype):
         ),
     ],
 )
-def test_as_the_papers_write_it(name, formula):
+def test_losses_follow_the_formulas_of_their_papers(name, formula):
     torch.testing.assert_close(loss_of(name)(logits, labels), formula)
 
 
 def test_every_loss_has_its_formula_tested():
-    (marks,) = test_as_the_papers_write_it.pytestmark
+    (marks,) = test_losses_follow_the_formulas_of_their_papers.pytestmark
     assert {name for name, _ in marks.args[1]} == set(LOSSES)
 
 
@@ -91,7 +93,7 @@ def test_generalised_cross_entropy_is_ce_near_0_and_mae_at_1():
     torch.testing.assert_close(mae, mean_absolute_error(logits, labels))
 
 
-def test_generalised_cross_entropy_of_ptnls_code_adds_an_epsilon_to_p():
+def test_generalised_cross_entropy_may_add_an_epsilon_to_p_as_the_released_code():
     far = torch.tensor([[40.0, 0.0, -30.0]], dtype=torch.float64)
     for label in range(3):
         given = far.clone().requires_grad_(), far.clone().requires_grad_()
@@ -116,7 +118,7 @@ def test_normalised_cross_entropy_sums_to_1_over_labels():
 
 
 def test_double_softmax_is_bounded():
-    """From a label that is certain to one that is impossible."""
+    """It is lowest for a certain label, and highest for an impossible one."""
     certain = torch.full((2, 37), -100.0, dtype=torch.float64)
     certain[:, 0] = 100
     lowest, highest = loss_of("double_softmax")(certain, torch.tensor([0, 1]))
@@ -124,20 +126,20 @@ def test_double_softmax_is_bounded():
     assert highest.item() == pytest.approx(math.log(math.e + 36))
 
 
-def test_double_softmax_pulls_like_mae_where_classes_are_many():
-    """Its gradient is J (softmax(p) - onehot), MAE's J (-onehot); softmax(p) <= e / (e + C - 1)."""
+def test_the_gradient_of_double_softmax_is_that_of_mae_for_many_classes():
+    """It is J (softmax(p) - onehot), MAE's is J (-onehot), and softmax(p) <= e / (e + C - 1)."""
     many = 3 * torch.randn(5, 100, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    pulls = []
+    gradients = []
     for name in ("double_softmax", "mae"):
         leaf = many.clone().requires_grad_()
         loss_of(name)(leaf, torch.arange(5)).sum().backward()
-        pulls.append(leaf.grad)
+        gradients.append(leaf.grad)
     share = math.e / (math.e + 99)
-    assert (pulls[0] - pulls[1]).norm() < share * pulls[1].norm() + share
+    assert (gradients[0] - gradients[1]).norm() < share * gradients[1].norm() + share
 
 
-def test_symmetric_losses_are_bounded():
-    """Summed over labels, RCE is a constant: what makes it robust to symmetric noise."""
+def test_reverse_cross_entropy_sums_to_a_constant_over_labels():
+    """This makes it robust to symmetric noise."""
     every = torch.stack([reverse_cross_entropy(logits, labels * 0 + k) for k in range(5)])
     constant = torch.full((7,), 4 * math.log(1e4), dtype=torch.float64)
     torch.testing.assert_close(every.sum(dim=0), constant)

@@ -1,4 +1,4 @@
-"""Wrong labels over what random prompts keep: the numbers and the figure."""
+"""Robustness to wrong labels over what random prompts keep of the zero-shot accuracy."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from ptnl.study.protocols import protocol_values
 
 
 def runs_of(dataset, tower, zero_shot, random, clean, noisy):
-    """Two seeds at each rate."""
+    """The runs of a text tower: two seeds without wrong labels, and two with half of them wrong."""
     return pd.DataFrame(
         {
             "dataset": dataset,
@@ -40,7 +40,7 @@ def runs():
     )
 
 
-def test_robustness_is_what_is_left_of_the_clean_accuracy(runs):
+def test_robustness_is_the_share_of_the_clean_accuracy_that_is_left(runs):
     found = robustness(runs).set_index("tower")
     assert list(found.index) == ["second letter", "a first", NO_TOWER]
     first = found.loc["second letter"]

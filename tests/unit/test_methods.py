@@ -1,15 +1,14 @@
-"""Each method learns a toy, trains exactly what it should, and gives the same numbers twice."""
+"""Every method learns a toy problem, trains what it should, and gives the same numbers twice."""
 
 from dataclasses import replace
-from importlib import import_module
 
 import pytest
 import torch
 
 from ptnl.methods import METHODS
 from ptnl.training.tuning import SweepData, top1_accuracy
+from tests.unit.reference import CLASSES, tune
 
-CLASSES = ["cat", "dog", "tree", "house"]
 SGD = {
     "epochs": 12,
     "batch_size": 16,
@@ -50,22 +49,23 @@ SETTINGS = {
     "linear_probe": {"c": 1.0, "max_iterations": 100, "drop_last": 0},
     "linear_probe_sgd": {**SGD, "learning_rate": 0.1},
 }
-# What these learn is held against plain references, on images whose labels are partly wrong.
+# These are compared with plain references, in tests of their own, so learning is not tested here.
 REFERENCED = {
     *("nlprompt", "tecoprompt", "joapr", "proda", "cocoop"),
     *("tip_adapter", "lp_plus_plus", "clap", "co_teaching", "early_learning"),
 }
-# A layer of the tiny text tower, 32 wide: attention, two layer norms, the two halves of the MLP.
+# Parameters of a layer of the tiny text tower: attention, two layer norms, the MLP's two layers.
 LAYER = (4 * 32 * 32 + 4 * 32) + 4 * 32 + (4 * 32 + 1) * 32 + (32 + 1) * 4 * 32
-# Trained numbers. Text: 4 context tokens of 32; one token for each of 4 names; of "a photo of a
-# cat." 8 positions, of the 4 prompts 10 different tokens, 3 layers, the last norm, the projection.
+# How many numbers each module trains. There are 4 context tokens of 32 dimensions, and each of the
+# 4 class names is one token. Of the text tower, "a photo of a cat." uses 8 positions, the 4 prompts
+# use 10 different tokens; its 3 layers, last norm and projection are trained whole.
 PARAMETERS = {
     "prompt": 4 * 32,
     "nlprompt": 4 * 32,
     "joapr": 4 * 32,
     "cocoop": 4 * 32 + (16 + 1) * 1 + (1 + 1) * 32,
     "proda": 8 * 4 * 32,
-    "tip_adapter": 32 * 16,  # a key an image
+    "tip_adapter": 32 * 16,  # one key per image
     "lp_plus_plus": 4 * 16 + 4 + 4,
     "clap": 4 * 16,
     "co_teaching": 2 * 4 * 16,
@@ -74,8 +74,8 @@ PARAMETERS = {
     "full_prompt": (4 + 4) * 32,
     "cls_tuning": 4 * 32,
     "text_finetune": (8 + 10) * 32 + 3 * LAYER + 2 * 32 + 32 * 16,
-    "classifier": 4 * 16,  # 4 embeddings
-    "linear_probe": 4 * 16 + 4,  # 4 rows and a bias
+    "classifier": 4 * 16,  # one embedding per class
+    "linear_probe": 4 * 16 + 4,  # a row and a bias per class
     "linear_probe_sgd": 4 * 16 + 4,
 }
 TRAINED = [
@@ -86,7 +86,7 @@ TRAINED = [
 
 
 def toy(name: str, backbone, **changes) -> SweepData:
-    """Two runs, 8 images a class around a direction of its own; no wrong labels."""
+    """Two runs; 8 images of each class lie around the class's own centre, all labels are right."""
     stream = torch.Generator().manual_seed(0)
     centres = 3 * torch.randn(4, 16, generator=stream)
     labels = torch.arange(4).repeat_interleave(8).expand(2, -1)
@@ -113,12 +113,8 @@ def toy(name: str, backbone, **changes) -> SweepData:
     )
 
 
-def tune(sweep: SweepData):
-    return import_module(f"ptnl.methods.{sweep.method.module}").tune(sweep)
-
-
 @pytest.mark.parametrize("name", TRAINED)
-def test_method(name, tiny_backbone):
+def test_a_method_learns_trains_its_parameters_and_repeats_its_numbers(name, tiny_backbone):
     sweep = toy(name, tiny_backbone)
     first, second = tune(sweep), tune(sweep)
     for run, again in zip(first, second, strict=True):
@@ -128,13 +124,13 @@ def test_method(name, tiny_backbone):
         assert run.history.equals(again.history)
     if sweep.method.module in REFERENCED:
         return
-    if "prompt" in sweep.method.module:  # random towers cannot separate everything
+    if "prompt" in sweep.method.module:  # a random tower may be unable to separate all classes
         assert first[0].history.loss.iloc[-1] < first[0].history.loss.iloc[0]
     else:
         assert top1_accuracy(first[0].test_logits, torch.arange(4)) == 100
 
 
-def test_a_bare_name_trains_nothing(tiny_backbone):
+def test_a_prompt_without_context_trains_nothing(tiny_backbone):
     from ptnl.methods.zero_shot import zero_shot_logits
 
     sweep = replace(toy("prompt_ctx0", tiny_backbone), settings={"context_length": 0})
@@ -168,8 +164,8 @@ def test_training_starts_from_the_hand_crafted_prompt(name, tiny_backbone):
     torch.testing.assert_close(tune(sweep)[0].test_logits, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_loader_that_drops_its_last_batch_leaves_shots_out(tiny_backbone):
-    """A fit on what is left is the fit with `drop_last`; each seed leaves out other shots."""
+def test_drop_last_leaves_out_the_shots_of_the_last_batch(tiny_backbone):
+    """A fit on the remaining shots equals the fit with `drop_last`; seeds leave out other shots."""
     from ptnl.methods.linear_probe import in_whole_batches
 
     sweep = toy("linear_probe", tiny_backbone, drop_last=10)
@@ -190,12 +186,12 @@ def test_a_loader_that_drops_its_last_batch_leaves_shots_out(tiny_backbone):
     whole = replace(kept, settings={**kept.settings, "drop_last": 0})
     for ours, expected in zip(tune(sweep), tune(whole), strict=True):
         torch.testing.assert_close(ours.test_logits, expected.test_logits)
-    assert in_whole_batches(sweep, 33) is sweep  # no batch is full: none is dropped
+    assert in_whole_batches(sweep, 33) is sweep  # the only batch is not full, and is kept
     assert in_whole_batches(sweep, 0) is sweep
 
 
 @pytest.mark.parametrize("scale", [0.01, 30.0])
-def test_the_probe_by_sgd_learns_alike_whatever_the_norm_of_the_features(tiny_backbone, scale):
+def test_the_probe_by_sgd_does_not_depend_on_the_scale_of_the_features(tiny_backbone, scale):
     sweep = toy("linear_probe_sgd", tiny_backbone)
     scaled = replace(
         sweep, features=scale * sweep.features, test_features=scale * sweep.test_features
@@ -210,7 +206,7 @@ def test_the_probe_by_sgd_learns_alike_whatever_the_norm_of_the_features(tiny_ba
         )
 
 
-def test_classifiers_start_where_their_name_says(tiny_backbone):
+def test_classifiers_start_from_text_embeddings_or_at_random(tiny_backbone):
     from ptnl.methods.classifier import initial_classifier
     from ptnl.methods.zero_shot import class_embeddings
 
@@ -223,7 +219,7 @@ def test_classifiers_start_where_their_name_says(tiny_backbone):
     assert not torch.allclose(random[0], random[1])
 
 
-def test_the_backbone_stays_as_it_is(tiny_backbone):
+def test_prompt_tuning_does_not_change_the_backbone(tiny_backbone):
     before = {k: v.clone() for k, v in tiny_backbone.model.state_dict().items()}
     tune(toy("prompt_ce", tiny_backbone))
     after = tiny_backbone.model.state_dict()

@@ -1,4 +1,4 @@
-"""NLPrompt and TecoPrompt against plain references, one run and one batch at a time."""
+"""NLPrompt and TecoPrompt, compared with plain references: one run, one batch at a time."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def coupling_of(plain: PlainPrompt, sweep) -> torch.Tensor:
 
 
 def train_parts(plain, features, order, parts, labels) -> None:
-    """CE on the batches of all parts but the last, MAE on the last one's."""
+    """Train with MAE on the batches of the last part, with CE on those of the others."""
     size = plain.settings["batch_size"]
     for number, part in enumerate(parts):
         images = [image for image in order if part[image]]
@@ -79,7 +79,7 @@ def reference_tecoprompt(sweep) -> PlainPrompt:
         ("tecoprompt", reference_tecoprompt, {"epochs": 12}),
     ],
 )
-def test_fused_runs_are_the_plain_ones(name, reference, changes, tiny_backbone):
+def test_fused_runs_equal_the_plain_ones(name, reference, changes, tiny_backbone):
     sweep = noisy_toy(name, tiny_backbone, **SETTINGS | changes)
     together = tune(sweep)
     for run, trained in enumerate(together):
@@ -89,10 +89,10 @@ def test_fused_runs_are_the_plain_ones(name, reference, changes, tiny_backbone):
         losses = [np.mean(epoch) for epoch in plain.losses]
         np.testing.assert_allclose(trained.history.loss, losses, rtol=1e-4, atol=1e-5)
     taken = torch.tensor([run.history.taken_as_clean.mean() for run in together])
-    assert taken[0] > taken[2]  # the run of no wrong label has more to take
+    assert taken[0] > taken[2]  # the first run has no wrong label, half of the third's are wrong
 
 
-def test_if_all_is_clean_it_is_prompt_tuning(tiny_backbone, monkeypatch):
+def test_if_all_labels_are_taken_as_clean_nlprompt_is_prompt_tuning(tiny_backbone, monkeypatch):
     sweep = noisy_toy("nlprompt", tiny_backbone, **SETTINGS)
     sure = F.one_hot(sweep.labels, 4).double()
     monkeypatch.setattr(nlprompt, "transport", lambda *_: sure)
@@ -102,18 +102,19 @@ def test_if_all_is_clean_it_is_prompt_tuning(tiny_backbone, monkeypatch):
         assert (ours.history.taken_as_clean == 100).all()
 
 
-def test_a_part_smaller_than_a_batch_has_no_step(tiny_backbone):
+def test_a_part_that_is_smaller_than_a_batch_gives_no_step(tiny_backbone):
     sweep = noisy_toy("nlprompt", tiny_backbone, **SETTINGS | {"batch_size": 16})
     steps_of = nlprompt.PartSteps(sweep, lambda features: features)
     clean = torch.zeros(3, 24, dtype=bool)
     clean[0, :15], clean[1, :20] = True, True
     (step,) = steps_of(0, [clean], sweep.labels)
-    # 15 and 9 images: no batch of 16. 20 and 4: one clean batch. 0 and 24: one of the rest.
+    # Clean and other images: 15 and 9 give no batch of 16; 20 and 4 give one clean batch; 0 and 24
+    # give one batch of the others.
     assert step.moves.tolist() == [False, True, True]
     assert clean[1, step.images[1]].all()
 
 
-def test_the_transport_sees_other_views_than_training(tiny_backbone):
+def test_the_split_uses_the_views_of_another_epoch_than_training(tiny_backbone):
     asked = []
     sweep = noisy_toy("nlprompt", tiny_backbone, **SETTINGS)
 
@@ -133,14 +134,15 @@ def coupling_to(classes: list[int], confidence: float) -> torch.Tensor:
     return rows / len(classes)
 
 
-def test_tecoprompt_rewrites_after_a_streak_and_keeps_it():
+def test_tecoprompt_rewrites_a_label_after_eight_sure_epochs():
     memory = tecoprompt.Memory(torch.tensor([[0, 0]]))
     for _ in range(7):
         memory.see(coupling_to([1, 2], 0.995))
     assert memory.labels.tolist() == [[0, 0]]
-    memory.see(coupling_to([1, 0], 0.995))  # the eighth for the first image; the second changes
+    # For the first image, this is the eighth epoch with the same class; the second changes.
+    memory.see(coupling_to([1, 0], 0.995))
     assert memory.labels.tolist() == [[1, 0]]
-    memory.see(coupling_to([2, 2], 0.5))  # not sure: the streak ends, the label stays
+    memory.see(coupling_to([2, 2], 0.5))  # the confidence is too low to change a label
     assert memory.labels.tolist() == [[1, 0]]
 
 
@@ -151,14 +153,14 @@ def test_tecoprompts_confidence_is_averaged_over_epochs():
     torch.testing.assert_close(memory.confidence, torch.full((1, 3), 0.8 * 0.9 + 0.2 * 0.4))
     clean, between = memory.parts(batch_size=2)
     assert clean.tolist() == [[False, False, False]]
-    assert between.tolist() == [[True, True, False]]  # the transport contradicts the third
-    clean, between = memory.parts(batch_size=3)  # fewer than a batch count as clean
+    assert between.tolist() == [[True, True, False]]  # the coupling contradicts the third label
+    clean, between = memory.parts(batch_size=3)  # fewer images than a batch count as clean
     assert clean.tolist() == [[True, True, False]]
     assert not between.any()
 
 
 @pytest.mark.parametrize("name", ["nlprompt", "tecoprompt"])
-def test_no_rule_reads_the_true_labels(name, tiny_backbone):
+def test_training_does_not_depend_on_the_true_labels(name, tiny_backbone):
     sweep = noisy_toy(name, tiny_backbone, **SETTINGS)
     other = replace(sweep, labels_clean=(sweep.labels_clean + 1) % 4)
     for ours, theirs in zip(tune(sweep), tune(other), strict=True):

@@ -1,4 +1,4 @@
-"""Every kind of label noise: what it promises of counts, of nesting, and of the clean part."""
+"""Every kind of label noise: counts of wrong labels, nesting of rates, and what stays clean."""
 
 import math
 import random
@@ -15,13 +15,13 @@ from ptnl.labels.noise import NOISES, Request
 from ptnl.schemas import NOISY_SHOTS
 
 few = settings(max_examples=40, deadline=None)
-FLIPS = [
-    name for name in NOISES if not NOISES[name].draws_images
-]  # those that keep the draw's images
-EXACT = ["symmetric", "pairflip", "confusion"]  # fp of every class, and each class by itself
+# These kinds keep the images of the draw.
+FLIPS = [name for name in NOISES if not NOISES[name].draws_images]
+# These give every class exactly fp wrong labels, independently of the other classes.
+EXACT = ["symmetric", "pairflip", "confusion"]
 
-# Images per class of the whole data sets, their background and doublet left out (Fei-Fei et al.
-# 2004; Nilsback & Zisserman 2008). CoOp trains on half of each class.
+# Images per class of the whole data sets (Fei-Fei et al. 2004; Nilsback & Zisserman 2008), without
+# Caltech101's background and its second class of faces. CoOp trains on half of each class.
 # fmt: off
 CALTECH101 = [
     55, 800, 42, 42, 47, 54, 46, 33, 128, 98, 43, 85, 91, 50, 43, 123, 47, 59, 62, 107, 47, 69, 73,
@@ -54,7 +54,7 @@ def manifest_of(sizes: list[int]) -> pd.DataFrame:
 
 
 def request_for(classes: int, shots: int, fp: int, seed: int, spare: int = 0) -> Request:
-    """A draw of `shots` images per class, from more than 4 times as many."""
+    """A draw of `shots` images per class, from `4 * shots + spare`."""
     manifest = manifest_of([4 * shots + spare] * classes)
     shift = np.random.default_rng(seed).integers(1, classes, len(manifest))
     pseudolabels = manifest.assign(label_confused=(manifest.label + shift) % classes)
@@ -86,7 +86,7 @@ def test_wrong_labels_are_never_the_true_class(kind, request):
 @pytest.mark.parametrize("kind", FLIPS)
 @few
 @given(request=requests())
-def test_flips_keep_the_images_of_the_draw(kind, request):
+def test_label_flips_keep_the_images_of_the_draw(kind, request):
     labelled = NOISES[kind].label(request)
     assert labelled.image.tolist() == request.train.image.tolist()
     assert labelled.is_noisy.sum() == request.classes * request.fp
@@ -123,12 +123,12 @@ def test_rates_of_a_seed_are_nested(kind, request):
 
 
 @pytest.mark.parametrize("kind", NOISES)
-def test_seeds_differ(kind):
+def test_seeds_choose_different_wrong_labels(kind):
     one, two = (NOISES[kind].label(request_for(10, 16, 8, seed)) for seed in (1, 2))
     assert set(one.image[one.is_noisy]) != set(two.image[two.is_noisy])
 
 
-# Places of the images in the manifest and their labels, for 3 classes of 4 shots, 2 of them wrong.
+# Positions of the images in the manifest, and labels: 3 classes of 4 shots, 2 of which are wrong.
 IN_PLACE = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17]
 OF_SEED_1 = {
     "symmetric": (IN_PLACE, [0, 1, 0, 1, 1, 2, 0, 2, 1, 0, 1, 2]),
@@ -147,7 +147,7 @@ OF_SEED_1 = {
 
 
 @pytest.mark.parametrize("kind", NOISES)
-def test_a_seed_means_the_same_labels_in_every_version(kind):
+def test_a_seed_gives_the_same_labels_in_every_version(kind):
     labelled = NOISES[kind].label(request_for(3, 4, 2, seed=1))
     images, labels = OF_SEED_1[kind]
     assert labelled.image.tolist() == [f"{place}.png" for place in images]
@@ -169,13 +169,13 @@ def test_symmetric_noise_is_uniform_over_the_other_classes(kind):
         assert abs(np.delete(counts, label) - 1000).max() < 5 * np.sqrt(1000)
 
 
-def test_pairflip_is_to_the_next_class():
+def test_pairflip_gives_the_next_class():
     labelled = NOISES["pairflip"].label(request_for(5, 16, 8, seed=0))
     wrong = labelled[labelled.is_noisy]
     assert (wrong.label == (wrong.label_clean + 1) % 5).all()
 
 
-def test_confusion_is_to_what_zero_shot_favours_for_the_image():
+def test_confusion_gives_the_class_that_zero_shot_favours_for_the_image():
     request = request_for(5, 16, 8, seed=0)
     labelled = NOISES["confusion"].label(request)
     wrong = labelled[labelled.is_noisy]
@@ -183,12 +183,12 @@ def test_confusion_is_to_what_zero_shot_favours_for_the_image():
     assert wrong.label.tolist() == favoured.tolist()
 
 
-def test_confusion_may_be_to_what_zero_shot_favours_for_the_class():
+def test_confusion_may_give_the_class_that_zero_shot_favours_for_the_class():
     request = request_for(5, 16, 8, seed=0)
     favoured = request.pseudolabels.groupby("label").label_confused.agg(
         lambda labels: labels.value_counts().sort_index().idxmax()
     )
-    # Images of other splits have no say.
+    # Images of other splits do not count.
     others = request.pseudolabels.assign(split="test", image="other", label_confused=4)
     pseudolabels = pd.concat([request.pseudolabels, others, others], ignore_index=True)
     asked = replace(request, pseudolabels=pseudolabels, favoured_by="class")
@@ -200,13 +200,13 @@ def test_confusion_may_be_to_what_zero_shot_favours_for_the_class():
     assert wrong.image.tolist() == by_image[by_image.is_noisy].image.tolist()
 
 
-def test_a_global_count_is_uneven_over_classes():
+def test_a_global_count_spreads_unevenly_over_classes():
     labelled = NOISES["symmetric_global"].label(request_for(10, 16, 4, seed=0))
     assert labelled.groupby("label_clean").is_noisy.sum().nunique() > 1
 
 
 def halves(request: Request) -> dict[int, tuple[set, set]]:
-    """Images of each class that `fp_swap` may draw with a right label, and with a wrong one."""
+    """Class -> its images that `fp_swap` may draw with a right label, and with a wrong one."""
     split = {}
     for label, images in request.manifest.groupby("label").image:
         half = math.ceil(len(images) / 2)
@@ -231,8 +231,8 @@ def test_fp_swap_draws_right_and_wrong_images_from_their_halves(request):
 
 @few
 @given(request=requests())
-def test_fp_swap_keeps_right_images_of_higher_rates(request):
-    """PTNL's numpy stream: the same 16 for every rate, of which the first fp give way."""
+def test_fp_swap_keeps_the_right_images_of_higher_rates(request):
+    """As in PTNL's code, every rate draws the same 16 images and replaces the first fp."""
     stream = np.random.default_rng(request.seed)
     labelled = NOISES["fp_swap"].label(request)
     for label in range(request.classes):
@@ -269,7 +269,7 @@ def test_images_that_just_suffice_are_drawn_without_replacement(kind, size):
 @few
 @given(request=requests())
 def test_fp_swap_2022_splits_a_class_by_the_rate(request):
-    """Against PTNL's code before July 2023, written as there: a dict from path to label."""
+    """The reference follows PTNL's code before July 2023: it fills a dict from path to label."""
     labelled = NOISES["fp_swap_2022"].label(request)
     right_stream = np.random.default_rng(request.seed)
     wrong_stream = random.Random(request.seed)
@@ -282,7 +282,7 @@ def test_fp_swap_2022_splits_a_class_by_the_rate(request):
     for label, rows in enumerate(by_class):
         right = np.array(rows[: split[label]])
         replace = len(right) < request.shots
-        if request.fp == request.shots:  # no right image is left, nor wanted
+        if request.fp == request.shots:  # no right image is left, and none is needed
             chosen = np.zeros(request.shots, int)
         else:
             chosen = right[right_stream.choice(len(right), size=request.shots, replace=replace)]
@@ -301,16 +301,16 @@ def test_fp_swap_2022_splits_a_class_by_the_rate(request):
     assert labelled.label_clean.tolist() == [truth[image] for image in labelled.image]
 
 
-def test_fp_swap_2022_draws_from_all_images_where_none_is_wrong():
+def test_fp_swap_2022_draws_from_all_images_if_no_label_is_wrong():
     manifest = manifest_of([16, 16])
     kinds = ("fp_swap", "fp_swap_2022")
     half, whole = (NOISES[kind].label(Request(manifest, manifest, 16, 0, 1)) for kind in kinds)
     assert len(whole) == 32
-    assert len(half) < 32  # 16 of 8 images, with replacement
+    assert len(half) < 32  # 16 from 8 images, with replacement
 
 
 @pytest.mark.parametrize(("kind", "sizes"), [("fp_swap", [1, 2]), ("fp_swap_2022", [3])])
-def test_imported_noise_where_no_wrong_image_is_left(kind, sizes):
+def test_imported_noise_needs_images_of_other_classes(kind, sizes):
     manifest = manifest_of(sizes)
     with pytest.raises(InputError, match="no image of another class is left"):
         NOISES[kind].label(Request(manifest, manifest, 1, 1, seed=0))
@@ -320,7 +320,7 @@ def test_imported_noise_where_no_wrong_image_is_left(kind, sizes):
     ("sizes", "images_per_class", "rates"),
     [(CALTECH101, 12.0, (0, 15.6, 29.4, 53.7)), (FLOWERS102, 12.9, (0, 14.8, 28.2, 52.8))],
 )
-def test_fp_swap_on_small_classes_is_noisier_than_its_name(sizes, images_per_class, rates):
+def test_fp_swap_gives_small_classes_more_noise_than_its_rate(sizes, images_per_class, rates):
     """Half of these classes have fewer than 16 images to draw with a right label.
 
     The rates and images per class are those of an independent simulation of the released code.

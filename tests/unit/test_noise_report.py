@@ -1,3 +1,5 @@
+"""The report of realised noise: the share of wrong labels that draws really hold."""
+
 import pandas as pd
 import pytest
 
@@ -60,7 +62,7 @@ def test_runs_that_disagree_about_a_draw_are_an_error():
         realised_noise(pd.concat([RUNS, other]))
 
 
-def test_markdown():
+def test_the_markdown_page_names_study_and_protocol():
     text = unpadded(markdown(realised_noise(RUNS), "toy", "released"))
     assert "study 'toy', protocol 'released'" in text
     assert "| Icons | fp_swap | 50 | 54.0 | 14.5 | 2 |" in text

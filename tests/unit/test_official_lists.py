@@ -1,4 +1,4 @@
-"""Official lists of classes and images that are damaged, or that do not fit together."""
+"""Official lists of classes and images are refused if damaged, or if they contradict each other."""
 
 import io
 from importlib import import_module
@@ -19,7 +19,7 @@ def labels(*numbers: int) -> bytes:
 
 NAMES = b'{"1": "rose"}'
 LISTS = "ucfTrainTestlist"
-# Data set, files below its images, how the refusal goes on after their folder.
+# Data set, files below its images, and the error after the name of their folder.
 CASES = [
     (
         "flowers102",
@@ -75,7 +75,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("dataset", "files", "sentence"), CASES)
-def test_lists_that_are_wrong_are_named(tmp_path, dataset, files, sentence):
+def test_wrong_lists_are_named(tmp_path, dataset, files, sentence):
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(content)

@@ -1,3 +1,5 @@
+"""Training by SGD: learning rates, batches and steps as CoOp's and torch's, and the history."""
+
 import numpy as np
 import pytest
 import torch
@@ -19,8 +21,8 @@ SETTINGS = {
 }
 
 
-def test_learning_rates_are_coops():
-    """The trace that CoOp and Dassl log for 50 epochs (CoOp issue 26)."""
+def test_learning_rates_equal_coops():
+    """The expected rates are those that CoOp and Dassl log for 50 epochs (CoOp issue 26)."""
     rates = learning_rates(50, 0.002, 1, 1e-5)
     assert len(rates) == 50
     golden = {1: 1e-5, 2: 2.0e-3, 3: 1.998027e-3, 4: 1.992115e-3, 50: 7.885e-6}
@@ -28,7 +30,7 @@ def test_learning_rates_are_coops():
         assert rates[epoch - 1] == pytest.approx(rate, rel=1e-4)
 
 
-def test_an_epoch_is_a_permutation_without_its_rest():
+def test_an_epoch_is_a_permutation_without_an_incomplete_batch():
     order = batch_order(seed=3, samples=21, batch_size=8, epochs=4)
     assert order.shape == (4, 2, 8)
     for epoch in order.reshape(4, -1):
@@ -56,7 +58,7 @@ def train(parameters: torch.Tensor, data: dict, seeds: list[int], settings: dict
     )
 
 
-def test_runs_side_by_side_are_the_runs_alone():
+def test_runs_side_by_side_equal_the_runs_alone():
     data, seeds = problem(3), [1, 2, 1]
     start = torch.randn(3, 3, 10, generator=torch.Generator().manual_seed(1))
     together = start.clone().requires_grad_()
@@ -69,7 +71,7 @@ def test_runs_side_by_side_are_the_runs_alone():
         np.testing.assert_allclose(history, histories[run], rtol=1e-3, equal_nan=True)
 
 
-def test_it_is_torchs_sgd_on_the_same_batches():
+def test_training_equals_torchs_sgd_on_the_same_batches():
     data = problem(1)
     start = torch.randn(1, 3, 10, generator=torch.Generator().manual_seed(1))
     ours = start.clone().requires_grad_()
@@ -88,8 +90,7 @@ def test_it_is_torchs_sgd_on_the_same_batches():
     torch.testing.assert_close(ours[0], plain, rtol=1e-5, atol=1e-6)
 
 
-def test_every_epoch_asks_for_its_own_features():
-    """Training on one view of the images an epoch is training epoch by epoch on that view."""
+def test_every_epoch_trains_on_its_own_features():
     data, asked = problem(1), []
     views = torch.randn(6, 1, 24, 10, generator=torch.Generator().manual_seed(2))
 
@@ -122,14 +123,14 @@ def test_every_epoch_asks_for_its_own_features():
     torch.testing.assert_close(parameters[0], plain, rtol=1e-5, atol=1e-6)
 
 
-def test_history_tells_clean_from_noisy():
+def test_the_history_separates_right_from_wrong_labels():
     parameters = torch.randn(1, 3, 10, generator=torch.Generator().manual_seed(1))
     settings = {**SETTINGS, "epochs": 60, "learning_rate": 0.5, "batch_size": 24}
     (history,) = train(parameters.requires_grad_(), problem(1), [1], settings)
     last = history.iloc[-1]
     assert list(history.epoch) == list(range(1, 61))
     assert last.loss < history.loss.iloc[0]
-    assert last.accuracy_noisy > 50  # random labels, memorised
+    assert last.accuracy_noisy > 50  # wrong labels are memorised
     assert last.accuracy_true < 100
 
 

@@ -1,4 +1,4 @@
-"""Where weights come from: the user's folder, caches, a server; one sentence where from nowhere."""
+"""Weights come from the user's folder, a cache or a server; else one sentence says where not."""
 
 import hashlib
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @contextmanager
 def serving(files: dict[str, bytes], published: str = SHA256):
-    """A server of files that answers as the Hugging Face Hub does; gives its address."""
+    """A server that answers as the Hugging Face Hub does; yields its address, and its requests."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -57,7 +57,7 @@ def serving(files: dict[str, bytes], published: str = SHA256):
 
 @pytest.fixture
 def places(tmp_path, monkeypatch) -> tuple[Path, Path]:
-    """Folders of downloads and of files put there by hand; caches are empty, the network away."""
+    """The folders `downloads` and `manual`; caches are empty, and there is no network."""
     monkeypatch.setattr(origins, "OPEN_CLIP_CACHE", tmp_path / "cache")
     use_hub(monkeypatch, "http://127.0.0.1:9", tmp_path)
     return tmp_path / "downloads", tmp_path / "manual"
@@ -71,7 +71,7 @@ def use_hub(monkeypatch, address: str, tmp_path: Path) -> None:
 ON_HUB = Origin("http://hub/w", "model.safetensors", repository="owner/model", file="w.safetensors")
 
 
-def test_openai_s_files_come_first_for_their_checksum_is_published():
+def test_openais_own_files_come_first():
     tag = open_clip.get_pretrained_cfg("RN50", "openai")
     first, *others = origins_of(tag)
     assert (first.url, first.name) == (tag["url"], "RN50.pt")
@@ -83,7 +83,7 @@ def test_openai_s_files_come_first_for_their_checksum_is_published():
     assert others[0].name == "resnet50_clip.openai.safetensors"
 
 
-def test_every_tag_of_open_clip_has_an_origin_and_names_of_its_own():
+def test_every_tag_of_open_clip_has_an_origin_and_unique_file_names():
     names = {}
     for model, tag in open_clip.list_pretrained():
         for origin in origins_of(open_clip.get_pretrained_cfg(model, tag)):
@@ -93,14 +93,14 @@ def test_every_tag_of_open_clip_has_an_origin_and_names_of_its_own():
     assert len(names) > 100
 
 
-def test_the_beginning_of_a_checksum_in_a_name():
+def test_a_checksum_is_read_from_a_file_name():
     (_, _, origin) = reversed(origins_of(open_clip.get_pretrained_cfg("RN50", "cc12m")))
     assert origin.sha256 == "f000538c"
     *_, without = origins_of(open_clip.get_pretrained_cfg("ViT-B-32", "metaclip_400m"))
-    assert (without.name, without.sha256) == ("b32_400m.pt", "")  # so it is the last that is tried
+    assert (without.name, without.sha256) == ("b32_400m.pt", "")  # tried last for want of one
 
 
-def test_a_user_s_file_comes_first_and_is_checked(places):
+def test_the_users_file_comes_first_and_is_checked(places):
     _, manual = places
     manual.mkdir()
     origin = Origin("http://127.0.0.1:9/w.pt", "w.pt", SHA256)
@@ -122,7 +122,7 @@ def test_a_cached_file_is_taken_if_it_is_whole(places, tmp_path, cache):
     path.write_bytes(WEIGHTS[:3])
     with serving({"/w.pt": WEIGHTS}) as (address, _):
         served = Origin(f"{address}/w.pt", "w.pt", SHA256)
-        if cache == "downloads":  # at the file's own place: it may be the user's
+        if cache == "downloads":  # a wrong file there may be the user's
             with pytest.raises(InputError, match=r"downloads/w\.pt: sha256 is .* delete it"):
                 find("own", [served], *places)
             path.unlink()
@@ -137,7 +137,7 @@ def test_a_download_is_checked(places):
         assert not (places[0] / "x.pt").exists()
 
 
-def test_the_hub_serves_and_its_cache_needs_no_network(places, monkeypatch, tmp_path):
+def test_a_file_from_the_hub_is_cached_for_work_without_a_network(places, monkeypatch, tmp_path):
     with serving({"/owner/model/resolve/main/w.safetensors": WEIGHTS}) as (address, asked):
         use_hub(monkeypatch, address, tmp_path)
         found = find("own", [ON_HUB], *places)
@@ -157,14 +157,14 @@ def test_a_file_that_the_hub_lacks_is_looked_for_elsewhere(places, monkeypatch, 
 def test_an_altered_file_of_the_hub_is_refused(places, monkeypatch, tmp_path):
     with serving({"/owner/model/resolve/main/w.safetensors": b"altered"}) as (address, _):
         use_hub(monkeypatch, address, tmp_path)
-        said = []
+        messages = []
         with pytest.raises(InputError, match=r"own: its weights are in no cache, and none of"):
-            find("own", [ON_HUB], *places, said.append)
-    assert len(said) == 1
-    assert "sha256 is" in said[0]
+            find("own", [ON_HUB], *places, messages.append)
+    assert len(messages) == 1
+    assert "sha256 is" in messages[0]
 
 
-def test_from_nowhere_is_one_sentence(places, monkeypatch):
+def test_weights_that_cannot_be_had_are_one_sentence(places, monkeypatch):
     monkeypatch.setattr(origins.constants, "HF_HUB_OFFLINE", True)
     origin = Origin("https://host/folder/RN50.pt", "RN50.pt", SHA256)
     with pytest.raises(InputError) as caught:

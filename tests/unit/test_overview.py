@@ -1,4 +1,4 @@
-"""What every study shows: all methods, their distance to a baseline, classes and mistakes."""
+"""What every study shows: all methods, their difference to a baseline, classes and mistakes."""
 
 import numpy as np
 import pandas as pd
@@ -16,16 +16,15 @@ from ptnl.methods import METHODS
 from ptnl.schemas import CLASS_ACCURACY, CURVES, MISTAKES, OVERVIEW, RANDOM_PROMPTS
 from ptnl.study import grid
 from ptnl.training.method import Method
-from tests.unit.made_up import CLASSES, SHARES, study
+from tests.unit.made_up import CLASSES, SHARES, metrics, study
 from tests.unit.markdown import unpadded
-from tests.unit.test_results import metrics
 
 ORIGIN = Origin("toy", "embedded", "mini-rn")
 NO_DRAWS = pd.DataFrame(columns=list(RANDOM_PROMPTS))
 
 
 def toy_runs(methods=("prompt_ce", "linear_probe"), noise: str = "symmetric") -> pd.DataFrame:
-    """Zero-shot at 60; the first method loses a point a wrong label, the next ones two, three..."""
+    """Zero-shot is at 60; the first method loses one point per wrong label, the next two, ..."""
     rows = [metrics("zero_shot", 0, 0, 60, noise="none")]
     rows += [
         metrics(method, fp, seed, 70 + seed - (place + 1) * fp, noise=noise)
@@ -54,7 +53,7 @@ def test_differences_are_paired_by_seed():
     assert np.isnan(baseline["difference"])
 
 
-def test_zero_shot_stands_at_every_rate():
+def test_zero_shot_is_shown_at_every_rate():
     overview = overview_table(toy_runs(), NO_DRAWS, "prompt_ce")
     zero_shot = overview[(overview.method == "zero_shot") & (overview.noise == "symmetric")]
     assert zero_shot["mean"].tolist() == [60, 60]
@@ -63,7 +62,7 @@ def test_zero_shot_stands_at_every_rate():
     assert (upl["baseline"], upl["difference"]) == ("zero_shot", 6)
 
 
-def test_random_prompts_are_counted_by_draws():
+def test_the_number_of_random_prompts_is_that_of_their_draws():
     draws = pd.DataFrame(
         {"dataset": "icons", "backbone": "mini-rn", "draw": range(4), "accuracy": 20.0}
     )
@@ -80,7 +79,7 @@ def test_a_single_seed_has_no_interval():
     assert "| Linear probe | 0.0 | −8.0 |" in unpadded(markdown(overview, ORIGIN)).replace("+", "")
 
 
-def test_markdown_and_latex():
+def test_the_overview_is_written_as_markdown_and_latex():
     overview = overview_table(toy_runs(), NO_DRAWS, "prompt_ce")
     text = unpadded(markdown(overview, ORIGIN))
     assert "**Random noise: top-1 accuracy (%), mean and standard deviation over 3 seeds, " in text
@@ -109,7 +108,7 @@ def test_a_difference_that_rounds_to_zero_has_no_minus():
     assert "+0.0 [+0.0, +0.0]" in page and "−0.0" not in page
 
 
-def test_a_study_without_a_baseline():
+def test_a_study_without_a_baseline_has_an_overview():
     runs = toy_runs(methods=())
     overview = overview_table(runs, NO_DRAWS, grid.baseline(config_of("zero_shot", "upl")))
     assert overview.method.tolist() == ["zero_shot", "upl"]
@@ -129,7 +128,7 @@ def test_the_baseline_is_the_first_method_on_given_labels():
 
 
 def test_a_new_method_and_a_new_kind_of_noise_appear(monkeypatch):
-    """Neither has a title, a line style or a layout of its own."""
+    """Neither has its own title, line style or layout."""
     monkeypatch.setitem(METHODS, "mine", Method("My method", "prompt", "ce"))
     overview = overview_table(toy_runs(("prompt_ce", "mine"), "lazy_friday"), NO_DRAWS, "prompt_ce")
     text = unpadded(markdown(overview, ORIGIN))
@@ -155,17 +154,17 @@ def test_the_figure_has_a_dot_for_every_mean():
 
 def test_captions_say_how_many_seeds_the_spread_is_from():
     runs = toy_runs()
-    for seeds, said in (
+    for seeds, sentence in (
         (3, "(%); bars: sd over 3 seeds; dashed: zero-shot"),
         (2, "bars: sd over 2 seeds (too few for the bars to say much); dashed: zero-shot"),
         (1, "Top-1 accuracy (%); dashed: zero-shot"),
     ):
         overview = overview_table(runs[runs.seed <= seeds], NO_DRAWS, "prompt_ce")
         caption = overview_figure(overview, ORIGIN).get_supxlabel().replace("\n", " ")
-        assert said in caption
+        assert sentence in caption
 
 
-def test_of_many_data_sets_every_one_has_its_panel():
+def test_every_data_set_of_many_has_its_panel():
     names = [f"set_{place}" for place in range(6)]
     runs = pd.concat([toy_runs().assign(dataset=name) for name in names])
     figure = overview_figure(overview_table(runs, NO_DRAWS, "prompt_ce"), ORIGIN)
@@ -186,7 +185,7 @@ def test_a_study_of_zero_shot_alone_has_an_overview():
     assert overview_figure(overview, ORIGIN).get_supxlabel().startswith("Top-1 accuracy (%); back")
 
 
-def test_classes_and_mistakes():
+def test_accuracy_and_mistakes_of_single_classes():
     labels = np.array([0, 0, 1, 1])
     runs = [metrics("prompt_ce", 8, seed, 0) for seed in (1, 2)]
     predictions = [np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0])]
@@ -243,7 +242,7 @@ def test_of_many_classes_the_first_matrix_of_a_row_names_the_rows(classes, named
     assert ("only some of them" in figure.get_supxlabel()) == (named < classes)
 
 
-def test_the_commands(tmp_path, capsys):
+def test_the_commands_write_tables_figures_and_a_summary(tmp_path, capsys):
     results = study(tmp_path / "toy")
     named = ["--backbone", "mini-rn", "--study", "toy", "--protocol", "paper"]
     tables = [results / f"tables/overview.{suffix}" for suffix in ("csv", "md", "tex")]
@@ -264,10 +263,11 @@ def test_the_commands(tmp_path, capsys):
     )
     capsys.readouterr()
     summary.main(["--results", str(results)])
-    said = capsys.readouterr().out
-    assert "icons, mini-rn, symmetric noise: top-1 accuracy (%)" in said
-    assert f"tables: {results}/tables/ (overview)" in said
+    printed = capsys.readouterr().out
+    assert "icons, mini-rn, symmetric noise: top-1 accuracy (%)" in printed
+    assert f"tables: {results}/tables/ (overview)" in printed
     assert (
-        "figures: " in said and "classes_icons, confusion_icons, learning_icons, overview" in said
+        "figures: " in printed
+        and "classes_icons, confusion_icons, learning_icons, overview" in printed
     )
-    assert "claims" not in said  # this study has none
+    assert "claims" not in printed  # this study has none

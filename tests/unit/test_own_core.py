@@ -1,4 +1,4 @@
-"""The parts of adapting and auditing, each by itself."""
+"""The parts of `ptnl adapt` and `ptnl audit`, each tested by itself."""
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ def test_folds_spread_every_class_evenly(labels, folds, seed):
         assert counts.max() - counts.min() <= 1
 
 
-def test_a_draw_has_so_many_of_each_class():
+def test_a_draw_has_as_many_images_of_each_class_as_asked_for():
     labels = np.array([0] * 10 + [1] * 3)
     rows = np.arange(1, 13)
     drawn = draw_per_class(labels, rows, 5, 1, 0)
@@ -66,7 +66,7 @@ def test_a_draw_has_so_many_of_each_class():
 
 
 def simulated(images=4000, classes=8, uniform=0.0, confused=0.0, seed=0):
-    """Beliefs, true classes drawn from them, and labels gone wrong in the model's own two ways."""
+    """Beliefs, true classes drawn from them, and labels with both kinds of the model's noise."""
     stream = np.random.default_rng(seed)
     logits = stream.normal(0, 2.5, (images, classes))
     beliefs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -82,7 +82,7 @@ def simulated(images=4000, classes=8, uniform=0.0, confused=0.0, seed=0):
 
 
 @pytest.mark.parametrize(("uniform", "confused"), [(0, 0), (0.2, 0), (0, 0.2), (0.15, 0.25)])
-def test_the_shares_of_noise_are_found_without_knowing_the_truth(uniform, confused):
+def test_the_shares_of_noise_are_estimated_without_true_labels(uniform, confused):
     beliefs, resemblance, true, labels = simulated(uniform=uniform, confused=confused)
     noise = fit_noise(beliefs, resemblance, labels)
     assert noise.uniform == pytest.approx(uniform, abs=0.04)
@@ -93,16 +93,16 @@ def test_the_shares_of_noise_are_found_without_knowing_the_truth(uniform, confus
     assert 0 < high - low < 0.15
 
 
-def test_posteriors_are_those_of_bayes():
+def test_posteriors_are_calibrated():
     beliefs, resemblance, true, labels = simulated(uniform=0.15, confused=0.25)
     noise = fit_noise(beliefs, resemblance, labels)
     posterior = posteriors(beliefs, label_likelihoods(noise, resemblance, labels))
     assert np.allclose(posterior.sum(axis=1), 1)
     right = posterior[np.arange(len(labels)), labels]
     is_right = labels == true
-    for low, high in ((0, 0.2), (0.4, 0.6), (0.8, 1)):  # calibrated, as the model is the truth
-        of = (right >= low) & (right <= high)
-        assert is_right[of].mean() == pytest.approx(right[of].mean(), abs=0.06)
+    for low, high in ((0, 0.2), (0.4, 0.6), (0.8, 1)):
+        within = (right >= low) & (right <= high)
+        assert is_right[within].mean() == pytest.approx(right[within].mean(), abs=0.06)
 
 
 def test_confusions_are_shares_among_the_other_classes():
@@ -133,7 +133,7 @@ def two_clusters(images=200, seed=0):
     return F.normalize(centres[labels] + noise, dim=-1), labels.numpy()
 
 
-def test_the_residual_classifier_is_the_minimum():
+def test_the_residual_classifier_minimises_its_objective():
     features, labels = two_clusters()
     targets = torch.eye(2)[torch.from_numpy(labels)].double()
     base = torch.zeros(len(labels), 2)
@@ -149,7 +149,7 @@ def test_the_residual_classifier_is_the_minimum():
         stream = torch.Generator().manual_seed(seed)
         other = weights + 0.05 * torch.randn(weights.shape, generator=stream, dtype=torch.float64)
         assert objective(other) > best
-    assert gain == 1  # the base is zero: nothing moves its gain
+    assert gain == 1  # the base is zero, so its gain has no effect and stays
 
 
 def test_no_image_is_judged_by_its_own_label():
@@ -181,7 +181,7 @@ def test_equal_and_nearly_equal_images_are_pairs():
     assert disagree.tolist() == [True, False, True, False, False]
 
 
-def test_conflicts_are_looked_at_first_then_the_doubtful():
+def test_conflicts_are_reviewed_first_and_then_doubtful_labels():
     right = np.array([0.9, 0.1, 0.5, 0.99])
     conflicts = np.array([False, False, False, True])
     assert look_order(right, conflicts).tolist() == [3, 1, 2, 0]
@@ -190,7 +190,7 @@ def test_conflicts_are_looked_at_first_then_the_doubtful():
     assert curve.expected_finds.tolist() == [0.0, 0.9, 1.4, 1.5]
 
 
-def test_transitions_count_what_is_believed():
+def test_transitions_count_the_believed_classes():
     labels = np.array([0] * 10 + [1] * 10)
     posterior = np.zeros((20, 2))
     posterior[:10, 0] = posterior[14:, 1] = 1
@@ -200,19 +200,19 @@ def test_transitions_count_what_is_believed():
     assert row.low < row.share == round(4 / 14, 4) < row.high
 
 
-def test_quality_by_hand():
+def test_quality_equals_values_computed_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
     found = quality(probabilities, np.array([0, 1, 1, 1]))
     assert found.top1 == 75
     assert found.macro_recall == pytest.approx(100 * (1 + 2 / 3) / 2)
-    gaps = [0.1, 0.6, 0.3, 0.2]  # each in a bin of its own
+    gaps = [0.1, 0.6, 0.3, 0.2]  # each image is in a separate bin
     assert found.calibration_error == pytest.approx(100 * np.mean(gaps))
     gain, low, high = accuracy_gain(probabilities, probabilities[:, ::-1], np.array([0, 1, 1, 1]))
     assert gain == 50
     assert low < gain < high
 
 
-def test_margins_by_hand():
+def test_margins_equal_values_computed_by_hand():
     probabilities = np.array([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2]])
     assert np.allclose(label_margins(probabilities, np.array([0, 1])), [0.5, -0.2])
 
@@ -222,14 +222,14 @@ def test_the_learning_rate_follows_the_logit_scale():
     assert settings_for(50)["learning_rate"] == 4 * SETTINGS["learning_rate"]
 
 
-def test_runs_of_unequal_size_step_together():
+def test_runs_of_unequal_size_are_cut_to_the_smallest():
     plans = [RunPlan(1, np.arange(10), np.array([])), RunPlan(2, np.arange(7), np.array([]))]
     first, second = equal_sized(plans)
     assert len(first.rows) == len(second.rows) == 7
     assert set(first.rows) < set(range(10))
 
 
-def test_prompts_judge_images_that_they_have_not_seen(tiny_backbone, monkeypatch):
+def test_prompts_judge_only_images_that_they_have_not_seen(tiny_backbone, monkeypatch):
     monkeypatch.setitem(SETTINGS, "epochs", 3)
     classes = Classes.of(["cat", "dog", "owl"])
     stream = torch.Generator().manual_seed(0)
@@ -239,13 +239,29 @@ def test_prompts_judge_images_that_they_have_not_seen(tiny_backbone, monkeypatch
     assert found.log_probabilities.shape == (30, 3)
     assert np.isfinite(found.margins).all()
     assert (np.abs(found.margins) <= 1).all()
-    turned = features.clone()
-    turned[0] = -turned[0]  # changes what is said of the image, and nobody's training but others'
-    moved = cross_fitted(tiny_backbone, classes, turned, labels, 3, (1, 2), shots=4)
-    assert not np.allclose(found.log_probabilities[0], moved.log_probabilities[0])
+    # Another first image changes the prompts of the other folds, but not those of its own. Large
+    # steps make that visible in a few epochs.
+    monkeypatch.setitem(SETTINGS, "learning_rate", 1.0)
+    other = features.clone()
+    other[0] = -other[0]
+    judged = [
+        cross_fitted(tiny_backbone, classes, given, labels, 3, (1,), shots=10).log_probabilities
+        for given in (features, other)
+    ]
+    changed = ~np.isclose(*judged, rtol=0, atol=1e-6).all(axis=1)
+    fold = stratified_folds(labels, 3, 1)
+    assert set(np.flatnonzero(changed)) == {0, *np.flatnonzero(fold != fold[0])}
+
+
+def test_training_reports_the_embeddings_of_every_epoch(tiny_backbone, monkeypatch):
+    monkeypatch.setitem(SETTINGS, "epochs", 3)
+    classes = Classes.of(["cat", "dog", "owl"])
+    stream = torch.Generator().manual_seed(0)
+    features = F.normalize(torch.randn(30, 16, generator=stream), dim=-1)
+    labels = np.arange(30) % 3
     epochs = []
     plans = [RunPlan(1, np.arange(12), np.array([]))]
-    train(tiny_backbone, classes, features, labels, plans, lambda e: epochs.append(e))
+    train(tiny_backbone, classes, features, labels, plans, epochs.append)
     assert len(epochs) == 3
     assert not torch.equal(epochs[0], epochs[2])
     assert torch.allclose(epochs[0].norm(dim=-1), torch.ones(1, 3))
@@ -267,33 +283,33 @@ def test_decisions_are_applied_to_a_copy(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "sentence"),
     [
-        ("x.png,cat,keep,", "names 'x.png', which the audit has not"),
+        ("x.png,cat,keep,", "names 'x.png', which is not in the audit"),
         ("a.png,dog,keep,", "belongs to another audit"),
         ("a.png,cat,eat,", "decides 'eat'"),
         ("a.png,cat,other,cow", "gives the label 'cow'"),
         ("a.png,cat,keep,\na.png,cat,drop,", "a second time"),
     ],
 )
-def test_wrong_decisions_are_said(tmp_path, row, said):
+def test_wrong_decisions_are_refused(tmp_path, row, sentence):
     path = tmp_path / "decisions.csv"
     path.write_text(f"image,label,decision,new_label\n{row}\n")
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=sentence):
         read_decisions(path, LABELS, ["cat", "dog"])
 
 
-def test_decisions_without_a_column_are_said(tmp_path):
+def test_decisions_without_a_column_are_refused(tmp_path):
     path = tmp_path / "decisions.csv"
     path.write_text("image,label,new_label\na.png,cat,\n")
     with pytest.raises(InputError, match=r"decisions\.csv: misses the column decision"):
         read_decisions(path, LABELS, ["cat", "dog"])
 
 
-def test_a_fold_of_the_first_keeps_copies_together():
+def test_copies_of_an_image_are_in_the_same_fold():
     assert _fold_of_first(np.array([0, 1, 2, 1]), np.array([0, 1, 0, 2])).tolist() == [0, 1, 0, 1]
 
 
-def test_pairs_may_be_none():
-    nobody = pd.DataFrame({"first": [], "second": []}, dtype=int)
-    assert groups(nobody, 3).tolist() == [0, 1, 2]
+def test_without_pairs_every_image_is_its_own_group():
+    no_pairs = pd.DataFrame({"first": [], "second": []}, dtype=int)
+    assert groups(no_pairs, 3).tolist() == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""The user's images, names and labels: read as they are, and one sentence for what is wrong."""
+"""The user's images, names and labels are read as they are; one sentence says what is wrong."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_images_are_found_at_any_depth_without_hidden_ones(images):
 
 
 @pytest.mark.parametrize("name", ["empty", "missing"])
-def test_a_folder_without_images_is_said(tmp_path, name):
+def test_a_folder_without_images_is_refused(tmp_path, name):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=name):
         list_images(tmp_path / name)
@@ -41,7 +41,7 @@ def test_names_are_read_line_by_line(tmp_path):
     assert classes.texts("a {}.") == ["a hot dog.", "a 007.", "a None."]
 
 
-def test_words_stand_in_for_names(tmp_path):
+def test_a_table_of_classes_may_give_other_words_for_the_prompt(tmp_path):
     path = tmp_path / "classes.csv"
     path.write_text('class,prompt\ncrane,"crane, a bird"\nbarn_owl,\n')
     classes = read_classes(path)
@@ -53,7 +53,7 @@ def test_words_stand_in_for_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "sentence"),
     [
         ("", "needs two classes or more, holds 0"),
         ("cat\n", "needs two classes or more, holds 1"),
@@ -61,14 +61,14 @@ def test_words_stand_in_for_names(tmp_path):
         ("cat\ndog\ncat\n", "'cat' is named twice"),
     ],
 )
-def test_wrong_names_are_said(tmp_path, content, said):
+def test_wrong_names_are_refused(tmp_path, content, sentence):
     path = tmp_path / "classes.txt"
     path.write_text(content)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=sentence):
         read_classes(path)
 
 
-def test_files_of_names_that_cannot_be_read_are_said(tmp_path):
+def test_files_of_names_that_cannot_be_read_are_refused(tmp_path):
     table, text = tmp_path / "classes.csv", tmp_path / "classes.txt"
     table.write_text("name,prompt\ncrane,a bird\nowl,\n")
     with pytest.raises(InputError, match=r"classes\.csv: needs the column class"):
@@ -85,12 +85,12 @@ def test_five_thousand_names_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("template", ["a photo", "{} and {}", "a {} of {x}", "{{}}"])
-def test_a_template_has_one_place(template):
+def test_a_template_needs_exactly_one_place_for_the_name(template):
     with pytest.raises(InputError, match="exactly once"):
         check_template(template)
 
 
-def test_labels_are_a_table_or_folders(images, tmp_path):
+def test_labels_come_from_a_table_or_from_folders(images, tmp_path):
     found = list_images(images)
     assert read_labels("folders", images, found)["dog/c.png"] == "dog"
     table = tmp_path / "labels.csv"
@@ -103,7 +103,7 @@ def test_labels_are_a_table_or_folders(images, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "sentence"),
     [
         ("image,label\ncat/x.png,cat\ncat/a.JPG,cat\n", r"row 2 names 'cat/x.png'.*1 of 2 rows"),
         ("image,label\ncat/a.JPG,cat\ncat/a.JPG,dog\n", "row 3 names 'cat/a.JPG' a second time"),
@@ -112,31 +112,31 @@ def test_labels_are_a_table_or_folders(images, tmp_path):
         ("", "not readable as CSV"),
     ],
 )
-def test_wrong_labels_are_said(images, tmp_path, content, said):
+def test_wrong_tables_of_labels_are_refused(images, tmp_path, content, sentence):
     table = tmp_path / "labels.csv"
     table.write_text(content)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=sentence):
         read_labels(str(table), images, list_images(images))
 
 
-def test_a_label_that_is_no_class_is_said(images):
+def test_a_label_that_is_not_a_class_is_refused(images):
     labels = read_labels("folders", images, list_images(images))
     classes = classes_of({"a": "cat", "b": "cow"}, "labels")
     with pytest.raises(InputError, match=r"'dog/c.png' is labelled 'dog'"):
         label_numbers(labels, list_images(images), classes, "folders")
 
 
-def test_output_goes_nowhere_near_the_users_files(images, tmp_path):
+def test_output_is_not_written_among_the_users_files(images, tmp_path):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs/thesis.txt").write_text("years of work")
     (tmp_path / "file").write_text("")
-    for out, said in (
+    for out, sentence in (
         (images / "adapted", "lies in your folder"),
         (tmp_path, "holds your folder"),
         (tmp_path / "theirs", "has not made"),
         (tmp_path / "file", "is a file"),
     ):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=sentence):
             claim(out, "mark.json", "a kind", images)
     (tmp_path / "theirs/mark.json").write_text('{"kind": "another kind"}')
     with pytest.raises(InputError, match="has not made"):

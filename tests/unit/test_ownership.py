@@ -1,4 +1,4 @@
-"""Nothing that ptnl did not make is removed, replaced or moved, wherever a config points."""
+"""ptnl removes, replaces and moves only what it made itself, wherever a config points."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from ptnl.data.changes import state_of
 from ptnl.errors import InputError
 from ptnl.fetch.ownership import discard, make_scratch, put, remove, scratch
 from ptnl.io import read_json
-from tests.archives import BUILDERS, Small, picture, write_sources
+from tests.archives import BUILDERS, Small, class_folders, write_sources
 from tests.faults.permissions import CLOSED, bound_by_modes, mode
 from tests.snapshot import snapshot
 
@@ -24,12 +24,8 @@ TEMPLATE = "a photo of a {}."
 
 
 def birds(folder: Path) -> Path:
-    """A user's folder of images."""
-    for label, name in enumerate(("owl", "wren")):
-        (folder / name).mkdir(parents=True)
-        for number in range(10):
-            (folder / name / f"{number}.jpg").write_bytes(picture("own", label, number))
-    return folder
+    """Write a user's folder of images; returns it."""
+    return class_folders(folder, ("owl", "wren"), 10)
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +45,8 @@ def get(data_root: Path, name: str, dtd=None, **options) -> None:
     download_dataset.main([*asked, "--out", str(data_root / name / "receipt.json")])
 
 
-def test_images_that_another_process_got_meanwhile_are_not_got_again(tmp_path, dtd, monkeypatch):
-    """It held the lock, and has written its receipt once this process has it."""
+def test_a_data_set_that_another_process_got_meanwhile_is_not_got_again(tmp_path, dtd, monkeypatch):
+    """The other process holds the lock first; its receipt is there when this one gets the lock."""
     alone = download_dataset.locked
 
     @contextmanager
@@ -65,21 +61,22 @@ def test_images_that_another_process_got_meanwhile_are_not_got_again(tmp_path, d
     monkeypatch.setattr(download_dataset, "locked", after_another)
     get(tmp_path, "dtd", dtd)
     assert [snapshot(tmp_path / "dtd/images")] == seen
-    get(tmp_path, "dtd", dtd)  # said again, it is done again
+    get(tmp_path, "dtd", dtd)  # a second call gets the images again
     assert snapshot(tmp_path / "dtd/images") != seen[0]
 
 
 def coop_layout(data_root: Path) -> None:
-    """A user's data sets as CoOp lays them out: the natural place to point `data_root` to."""
+    """Write a user's data set in CoOp's layout, to which a user may well point `data_root`."""
     birds(data_root / "dtd/images")
     (data_root / "dtd/split_zhou_DescribableTextures.json").write_text("{}")
 
 
-def mine_below_data_root(data_root: Path) -> dict:
+def own_folder_below_data_root(data_root: Path) -> dict:
+    """Write a user's folder where the link to it would be; returns the data set's options."""
     return {"folder": str(birds(data_root / "my_birds/images")), "template": TEMPLATE}
 
 
-def test_images_in_coops_own_layout_stay(tmp_path, dtd):
+def test_a_users_images_in_coops_layout_stay(tmp_path, dtd):
     coop_layout(tmp_path)
     before = snapshot(tmp_path)
     with pytest.raises(InputError) as caught:
@@ -89,8 +86,8 @@ def test_images_in_coops_own_layout_stay(tmp_path, dtd):
     assert snapshot(tmp_path) == before
 
 
-def test_a_folder_where_its_link_would_stand_stays(tmp_path):
-    options = mine_below_data_root(tmp_path)
+def test_a_users_folder_in_place_of_the_link_to_it_stays(tmp_path):
+    options = own_folder_below_data_root(tmp_path)
     before = snapshot(tmp_path)
     with pytest.raises(
         InputError, match=r"my_birds/images: is in the way and ptnl did not make it"
@@ -100,7 +97,7 @@ def test_a_folder_where_its_link_would_stand_stays(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling link", "file", "empty folder"])
-def test_whatever_is_at_the_place_stays(tmp_path, dtd, kind):
+def test_anything_in_place_of_the_images_stays(tmp_path, dtd, kind):
     birds(tmp_path / "birds")
     place = tmp_path / "data/dtd/images"
     place.parent.mkdir(parents=True)
@@ -116,7 +113,7 @@ def test_whatever_is_at_the_place_stays(tmp_path, dtd, kind):
     assert snapshot(tmp_path) == before
 
 
-def test_a_receipt_of_somebody_elses_stays(tmp_path, dtd):
+def test_a_receipt_that_ptnl_did_not_write_stays(tmp_path, dtd):
     (tmp_path / "dtd").mkdir()
     (tmp_path / "dtd/receipt.json").write_text('{"shop": "books"}')
     before = snapshot(tmp_path)
@@ -125,21 +122,23 @@ def test_a_receipt_of_somebody_elses_stays(tmp_path, dtd):
     assert snapshot(tmp_path) == before
 
 
-def test_a_receipt_that_may_not_be_read_is_not_called_somebody_elses(tmp_path):
+def test_a_receipt_without_permission_to_read_is_named_as_such(tmp_path):
     get(tmp_path, "symbols")
     receipt = tmp_path / "symbols/receipt.json"
     command = [sys.executable, "-m", "ptnl.cli.download_dataset", "--dataset", "symbols"]
     command += ["--manual", str(tmp_path / "manual"), "--out", str(receipt)]
     before = snapshot(tmp_path)
     with mode(receipt, CLOSED):
-        said = subprocess.run(bound_by_modes(command), capture_output=True, text=True, check=False)
-    assert said.returncode == 2
-    assert said.stderr.startswith(f"error: {receipt}: you may not read this file")
-    assert said.stderr.count("\n") == 1
+        result = subprocess.run(
+            bound_by_modes(command), capture_output=True, text=True, check=False
+        )
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: {receipt}: you may not read this file")
+    assert result.stderr.count("\n") == 1
     assert snapshot(tmp_path) == before
 
 
-def test_a_link_gives_way_and_what_it_leads_to_stays(tmp_path):
+def test_a_link_is_replaced_but_the_folder_that_it_points_to_stays(tmp_path):
     first, second = birds(tmp_path / "first"), birds(tmp_path / "second")
     before = snapshot(first), snapshot(second)
     for folder in (first, second, second):
@@ -150,32 +149,33 @@ def test_a_link_gives_way_and_what_it_leads_to_stays(tmp_path):
 
 
 @pytest.mark.parametrize("change", ["added", "written", "linked"])
-def test_a_file_among_the_images_stays(tmp_path, dtd, change):
-    """What ptnl has unpacked gives way when it is got anew, but not what the user put there."""
+def test_a_users_file_among_the_images_stays(tmp_path, dtd, change):
+    """Getting the data set again replaces what ptnl unpacked, but not what the user put there."""
     get(tmp_path, "dtd", dtd, sizes=dtd[2])
     images = tmp_path / "dtd/images"
-    victim = sorted(images.rglob("*.jpg"))[0]
+    users_file = sorted(images.rglob("*.jpg"))[0]
     if change == "added":
-        victim = images / "notes.txt"
-        victim.write_text("mine")
+        users_file = images / "notes.txt"
+        users_file.write_text("mine")
     elif change == "written":
-        victim.write_bytes(victim.read_bytes() + b"mine")
+        users_file.write_bytes(users_file.read_bytes() + b"mine")
     else:
         birds(tmp_path / "birds")
-        victim = images / "birds"
-        victim.symlink_to(tmp_path / "birds")
+        users_file = images / "birds"
+        users_file.symlink_to(tmp_path / "birds")
     before = snapshot(tmp_path)
     with pytest.raises(InputError) as caught:
         get(tmp_path, "dtd", dtd, splits="native", sizes=dtd[2])
-    assert str(caught.value).startswith(f"{victim}: ptnl did not put it there, or it has changed")
+    assert str(caught.value).startswith(
+        f"{users_file}: ptnl did not put it there, or it has changed"
+    )
     assert snapshot(tmp_path) == before
-    victim.unlink()  # and so may what the user deletes
+    users_file.unlink()  # once the user has removed the file, ptnl may replace the rest
     get(tmp_path, "dtd", dtd, splits="native", sizes=dtd[2])
     assert read_json(tmp_path / "dtd/receipt.json")["splits"] == "native"
 
 
-def test_what_cannot_be_got_costs_nothing(tmp_path, dtd):
-    """The old images stay until the new ones are there."""
+def test_old_images_stay_until_new_ones_are_there(tmp_path, dtd):
     get(tmp_path, "dtd", dtd, sizes=dtd[2])
     before = snapshot(tmp_path / "dtd/images")
     shutil.rmtree(tmp_path / "dtd/archives")
@@ -184,7 +184,7 @@ def test_what_cannot_be_got_costs_nothing(tmp_path, dtd):
     assert snapshot(tmp_path / "dtd/images") == before
 
 
-def test_scratch_of_somebody_elses_stays(tmp_path, dtd):
+def test_a_scratch_folder_that_ptnl_did_not_make_stays(tmp_path, dtd):
     scratch_folder = tmp_path / "dtd/.images.partial"
     scratch_folder.mkdir(parents=True)
     (scratch_folder / "thesis.tex").write_text("mine")
@@ -216,18 +216,18 @@ def test_links_in_a_scratch_folder_are_not_followed(tmp_path):
         discard(tmp_path / "birds")
 
 
-def test_removal_goes_on_where_it_was_killed(tmp_path):
+def test_an_interrupted_removal_is_completed(tmp_path):
     made = make_scratch(tmp_path / "out") / "made"
     birds(made)
     place = tmp_path / "place"
     put(made, place)
-    (place / "owl/3.jpg").unlink()  # the first of many, and then the process is gone
+    (place / "owl/3.jpg").unlink()  # as if the process had been killed after the first file
     remove(place)
     assert not place.exists()
     assert {path.name for path in tmp_path.iterdir()} == {".out.partial"}
 
 
-def test_the_state_of_a_users_folder(tmp_path):
+def test_the_state_of_a_users_folder_changes_with_its_images(tmp_path):
     folder = birds(tmp_path / "mine")
     receipt, options = tmp_path / "data/mine/receipt.json", {"folder": str(folder)}
     states = [state_of(receipt, "mine", options)]
@@ -262,7 +262,7 @@ def test_the_state_of_a_users_folder(tmp_path):
     changes(False)
 
 
-def test_a_data_set_that_is_not_there_is_not_refreshed(tmp_path):
+def test_refreshing_a_data_set_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"nothing: there is no such data set yet"):
         data(["refresh", "nothing", "--data-root", str(tmp_path)])
     with pytest.raises(InputError, match="name the data sets"):

@@ -1,4 +1,4 @@
-"""The peers' steps are theirs, compute what ours does, and their hours are those of the study."""
+"""The benchmark of peers: their steps compute what ours do, and hours follow from the study."""
 
 import numpy as np
 import pandas as pd
@@ -6,15 +6,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ptnl.bench import measure as bench
-from tests.benchmarks import peers
-from tests.benchmarks.peers import Line, Ours, Peer, Rates
+from ptnl.bench import step_cost as bench
+from tests.measurements import peers
+from tests.measurements.peers import Line, Ours, Peer, Rates
 
 NAMES = ["cat", "sea lion", "fire engine"]
 
 
 def rates(**changes) -> Rates:
-    """Steps of 1 s a class for the peers, of 0.1 s for ours alone and 0.05 s among four."""
+    """A step takes the peers 1 or 3 s per class, and ours 0.01 s; of four fused, 0.0025 s."""
     line = {count: Line((10, 20), (0.1 / count, 0.2 / count)) for count in (1, 4)}
     return Rates(
         **{
@@ -28,18 +28,18 @@ def rates(**changes) -> Rates:
     )
 
 
-def test_losses_and_gradients_agree_with_ours(tiny_backbone):
+def test_losses_and_gradients_of_peers_agree_with_ours(tiny_backbone):
     assert max(peers.differences(tiny_backbone, NAMES).values()) < peers.LARGEST_DIFFERENCE
 
 
-def test_a_difference_would_be_seen(tiny_backbone, monkeypatch):
+def test_a_different_loss_is_detected(tiny_backbone, monkeypatch):
     monkeypatch.setattr(peers, "peers_mae", lambda logits, labels: F.cross_entropy(logits, labels))
     found = peers.differences(tiny_backbone, NAMES)
     assert found["cross-entropy"] < peers.LARGEST_DIFFERENCE < found["mean absolute error"]
 
 
-def test_a_peers_training_is_ours(tiny_backbone):
-    """Two steps of both, on the same images: the first at the rate of the warm-up."""
+def test_training_as_a_peer_gives_the_same_prompts(tiny_backbone):
+    """Both take two steps on the same images, the first at the learning rate of the warm-up."""
     ours = Ours(tiny_backbone, NAMES, 1)
     peer = Peer(tiny_backbone, NAMES, ours.context[0].detach())
     images = peers.some_images(tiny_backbone)
@@ -49,11 +49,11 @@ def test_a_peers_training_is_ours(tiny_backbone):
     for rate in (1e-5, peers.SGD["lr"]):
         peer.optimiser.param_groups[0]["lr"] = rate
         peer.step(images, ours.sweep.labels[0], F.cross_entropy)
-    moved = ours.context[0].detach()
-    torch.testing.assert_close(moved, peer.context.detach(), rtol=1e-4, atol=1e-7)
+    trained = ours.context[0].detach()
+    torch.testing.assert_close(trained, peer.context.detach(), rtol=1e-4, atol=1e-7)
 
 
-def test_a_look_gives_what_the_transport_takes(tiny_backbone):
+def test_a_look_gives_features_and_probabilities_without_gradients(tiny_backbone):
     peer = Peer(tiny_backbone, NAMES, torch.zeros(4, tiny_backbone.tower.width))
     images = peers.some_images(tiny_backbone)
     features, probabilities = peer.look(images)
@@ -62,7 +62,7 @@ def test_a_look_gives_what_the_transport_takes(tiny_backbone):
     assert not probabilities.requires_grad
 
 
-def test_everything_is_timed(tiny_backbone, monkeypatch):
+def test_every_step_is_timed(tiny_backbone, monkeypatch):
     monkeypatch.setattr(bench, "SHORTEST", 0.0)
     found = peers.measure(tiny_backbone, (2, 4), (1, 2), 1)
     lines = [found.coop, found.nlprompt, *found.ours.values(), *found.ours_look.values()]
@@ -78,19 +78,20 @@ def test_time_is_a_line_over_classes():
     assert Line((10, 20), (1.0, 3.0)).at(100) == 19.0
 
 
-def test_hours_are_steps_and_images():
+def test_hours_are_those_of_steps_and_images():
     sweeps = pd.DataFrame(
         {"dataset": ["a", "b"], "classes": [10, 36], "runs": [16, 1], "steps": [360, 100]}
     )
-    taken = peers.hours(sweeps, images=100, rates=rates())
-    assert taken["CoOp"] == pytest.approx(16 * 360 * 10 / 3600 + 36 * 100 / 3600)
-    assert taken["NLPrompt"] == pytest.approx(3 * taken["CoOp"])
-    training = 16 * 360 * 0.025 / 3600 + 100 * 0.36 / 3600  # 16 runs at the rate of four fused
-    assert taken["ours, CoOp"] == pytest.approx(training + 1)  # 100 images of 36 s
-    assert taken["ours, NLPrompt"] == pytest.approx(2 * training + 1)
+    hours = peers.hours(sweeps, images=100, rates=rates())
+    assert hours["CoOp"] == pytest.approx(16 * 360 * 10 / 3600 + 36 * 100 / 3600)
+    assert hours["NLPrompt"] == pytest.approx(3 * hours["CoOp"])
+    # The 16 runs of the first sweep are fused by four; the single run of the second is alone.
+    training = 16 * 360 * 0.025 / 3600 + 100 * 0.36 / 3600
+    assert hours["ours, CoOp"] == pytest.approx(training + 1)  # and 100 images take 36 s each
+    assert hours["ours, NLPrompt"] == pytest.approx(2 * training + 1)
 
 
-def test_the_grid_is_the_studys(root):
+def test_sweeps_are_those_of_the_papers_study(root):
     overlay = root / "workflow/studies/paper.yaml"
     grid = peers.prompt_tuning(peers.read_study(root, [overlay], {}))
     assert (grid.classes.max(), grid.runs.max()) == (1000, 16)

@@ -1,4 +1,4 @@
-"""Names and paths of a config."""
+"""Names and paths in a config: `~` and variables are expanded, and wrong ones refused."""
 
 import datetime
 
@@ -8,8 +8,8 @@ from ptnl.errors import InputError
 from ptnl.study.config import study_of
 
 
-def study(root, **said) -> dict:
-    return study_of(root, said)
+def study(root, **config) -> dict:
+    return study_of(root, config)
 
 
 def test_home_and_environment_are_expanded_in_every_path(root, monkeypatch):
@@ -52,7 +52,7 @@ def test_home_and_environment_are_expanded_in_every_path(root, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("config", "sentence"),
     [
         ({"data_root": "$NOWHERE/data"}, "data_root: .* environment variable NOWHERE is not set"),
         ({"data_root": "~nobody-here/data"}, "data_root: .*no such user"),
@@ -69,16 +69,16 @@ def test_home_and_environment_are_expanded_in_every_path(root, monkeypatch):
         ),
         ({"dataset_options": {"../x": {"folder": "x"}}}, "dataset_options: .*'../x'"),
         ({"device": "cpu\n"}, r"device: 'cpu\\n' does not match"),
-        # What YAML makes of 2024_11_05, of 2024-11-05 and of on.
+        # YAML reads 2024_11_05, 2024-11-05 and on as these values.
         ({"study": 20241105}, "study: 20241105 is not of type 'string'; put it in quotes"),
         ({"study": datetime.date(2024, 11, 5)}, "study: .*put it in quotes"),
         ({"study": True}, "study: True .*put it in quotes"),
         ({"dataset_options": {101: {"folder": "x"}}}, "dataset_options: the key 101 .*quotes"),
     ],
 )
-def test_what_cannot_be_a_name_or_a_path_is_one_sentence(root, said, sentence):
+def test_what_cannot_be_a_name_or_a_path_is_refused(root, config, sentence):
     with pytest.raises(InputError, match=rf"^config: {sentence}"):
-        study(root, **said)
+        study(root, **config)
 
 
 def test_a_date_in_quotes_is_a_name(root):

@@ -1,4 +1,4 @@
-"""Half-precision where it is chosen gives what float32 gives, as nearly as its digits allow."""
+"""Half precision gives the same as float32, up to its rounding error."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from tests.unit.test_methods import toy
 
 CPU = torch.device("cpu")
 NAMES = ["dog", "cat", "yorkshire terrier", "golden retriever", "bus", "tabby cat"]
-# A rounding to bfloat16 is off by 2^-9 at most; a few layers of them in a row by about a percent.
+# One rounding to bfloat16 has a relative error of at most 2^-9; over a few layers, about 1 %.
 NEARLY = 0.03
 
 
@@ -30,11 +30,11 @@ NEARLY = 0.03
         ("cuda", (9, 0), Dtypes(torch.float16, torch.bfloat16)),
     ],
 )
-def test_types_by_device(device, capability, expected):
+def test_the_device_decides_the_types(device, capability, expected):
     assert dtypes_for(device, capability) == expected
 
 
-def test_a_config_asks_for_float32(monkeypatch):
+def test_a_config_may_ask_for_float32(monkeypatch):
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (9, 0))
     gpu = torch.device("cuda")
     assert choose_dtypes(gpu, "float32") == choose_dtypes(CPU, "auto") == ALL_FLOAT32
@@ -51,7 +51,7 @@ def difference(ours: torch.Tensor, exact: torch.Tensor) -> float:
 
 
 def embeddings_and_gradient(tower, device=CPU) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of a loss like that of prompt tuning, for two runs."""
+    """Class embeddings of two runs, and the gradient of a loss like that of prompt tuning."""
     tokens = [p.tokens for p in context_prompts(clip_tokenizer(), NAMES, 16)]
     stream = torch.Generator().manual_seed(0)
     context = 0.02 * torch.randn(2, 16, tower.width, generator=stream)
@@ -64,7 +64,7 @@ def embeddings_and_gradient(tower, device=CPU) -> tuple[torch.Tensor, torch.Tens
     return embeddings.detach(), context.grad
 
 
-def test_bfloat16_gradients_are_float32_ones_nearly(model):
+def test_gradients_in_bfloat16_are_close_to_those_in_float32(model):
     exact = tower_of(model)
     expected = embeddings_and_gradient(exact)
     rounded = embeddings_and_gradient(replace(exact, dtype=torch.bfloat16))
@@ -73,7 +73,7 @@ def test_bfloat16_gradients_are_float32_ones_nearly(model):
         assert 0 < difference(ours, theirs) < NEARLY
 
 
-def test_recomputed_activations_are_rounded_alike(model):
+def test_recomputed_activations_give_the_same_bfloat16_gradients(model):
     tower = replace(tower_of(model), dtype=torch.bfloat16)
     tokens = [p.tokens for p in context_prompts(clip_tokenizer(), NAMES, 4)]
     context = torch.randn(1, 4, tower.width, generator=torch.Generator().manual_seed(0))
@@ -85,7 +85,7 @@ def test_recomputed_activations_are_rounded_alike(model):
     assert difference(*gradients) < NEARLY
 
 
-def test_what_is_read_without_gradients_is_exact(model):
+def test_without_gradients_the_tower_computes_in_float32(model):
     exact = tower_of(model)
     tokens = [p.tokens for p in context_prompts(clip_tokenizer(), NAMES, 4)]
     context = torch.randn(1, 4, exact.width)
@@ -98,8 +98,8 @@ def test_what_is_read_without_gradients_is_exact(model):
     ("name", "method"),
     [("prompt_ce", prompt), ("prompt_gce", prompt), ("text_finetune", text_finetune)],
 )
-def test_a_bfloat16_training_learns_what_a_float32_one_does(tiny_backbone, name, method):
-    """Its weights are float32: in bfloat16 the small steps of SGD would be rounded away."""
+def test_training_in_bfloat16_learns_the_same_as_in_float32(tiny_backbone, name, method):
+    """The weights stay float32: in bfloat16, small steps of SGD would be rounded away."""
     half = replace(tiny_backbone)
     half.__dict__["tower"] = replace(tiny_backbone.tower, dtype=torch.bfloat16)
     exact = method.tune(toy(name, tiny_backbone, epochs=6))
@@ -107,13 +107,13 @@ def test_a_bfloat16_training_learns_what_a_float32_one_does(tiny_backbone, name,
     for ours, theirs in zip(rounded, exact, strict=True):
         assert {w.dtype for w in ours.weights.values()} == {torch.float32}
         assert ours.history.loss.to_numpy() == pytest.approx(theirs.history.loss, rel=0.1, abs=0.01)
-        guesses = [run.test_logits.softmax(dim=-1) for run in (ours, theirs)]
-        torch.testing.assert_close(*guesses, rtol=0, atol=0.05)
+        probabilities = [run.test_logits.softmax(dim=-1) for run in (ours, theirs)]
+        torch.testing.assert_close(*probabilities, rtol=0, atol=0.05)
 
 
 @pytest.mark.parametrize("architecture", ["RN50", "ViT-B-32"])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_features(architecture, dtype):
+def test_features_in_half_precision_are_close_to_those_in_float32(architecture, dtype):
     whole = random_model(configuration(architecture, small=True))
     backbone = LoadedBackbone("small", whole, clip_tokenizer(), CPU)
     images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -125,7 +125,7 @@ def test_half_precision_features(architecture, dtype):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("architecture", ["RN50", "ViT-B-32"])
-def test_a_gpu_gives_what_the_cpu_gives(architecture):
+def test_a_gpu_gives_nearly_the_same_as_the_cpu(architecture):
     gpu = torch.device("cuda")
     chosen = choose_dtypes(gpu, "auto")
     whole = random_model({**configuration(architecture, small=False), "quick_gelu": True})

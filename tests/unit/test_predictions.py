@@ -1,4 +1,4 @@
-"""Predictions image by image, and the images that every method gets wrong."""
+"""The prediction for every single image, and the images that all methods get wrong."""
 
 from io import BytesIO
 
@@ -19,7 +19,7 @@ RUN |= {"fp": 0, "rate": 0.0, "seed": 1}
 IMAGES = pd.DataFrame({"image": ["a", "b"], "label": [0, 1], "class_name": ["apple", "bell"]})
 
 
-def test_the_margin_is_the_distance_of_the_true_class_to_the_best_other():
+def test_the_margin_is_the_logit_of_the_true_class_minus_the_best_other():
     logits = np.array([[3.0, 1.0, 2.5], [2.0, -1.0, 0.0]], dtype=np.float16)
     rows = predictions_of(RUN, logits, IMAGES, CLASSES)
     assert list(rows.columns) == list(PREDICTIONS)
@@ -29,14 +29,14 @@ def test_the_margin_is_the_distance_of_the_true_class_to_the_best_other():
 
 
 def predictions(*rows: tuple[str, int, int, float]) -> pd.DataFrame:
-    """Rows of (image, label, predicted, margin), each of a method of its own."""
+    """Rows of (image, label, predicted, margin); those of an image are by different methods."""
     frame = pd.DataFrame(rows, columns=["image", "label", "predicted", "margin"])
     frame["method"] = [f"method{number}" for number in frame.groupby("image").cumcount()]
     names = {"class_name": frame.label.map(str), "predicted_class": frame.predicted.map(str)}
     return frame.assign(dataset="icons", backbone="mini-rn", **names)
 
 
-def test_hard_are_the_images_that_no_method_recognises():
+def test_images_that_no_method_recognises_are_hard():
     found = hard_images(
         predictions(
             *[("known once", 0, 0, 0.1), ("known once", 0, 1, -9.0), ("known once", 0, 1, -9.0)],
@@ -60,7 +60,7 @@ def test_of_many_hard_images_the_first_are_kept_and_all_are_counted():
     assert set(found.hard) == {2 * MOST}
 
 
-def test_the_commands(tmp_path):
+def test_the_commands_write_predictions_and_hard_images(tmp_path):
     results = ptnl.results(reported(tmp_path / "toy"))
     by_image = results.by_image
     assert set(by_image.method) == {"zero_shot", *SHARES}

@@ -1,19 +1,19 @@
-"""Caches, probes and robust classifiers on image features against plain references."""
+"""Caches, probes and robust classifiers on image features, compared with plain references."""
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+from ptnl.machine.random_streams import random_stream
 from ptnl.methods.clap import multipliers
 from ptnl.methods.classifier import initial_classifier
 from ptnl.methods.co_teaching import STARTS, remembered
 from ptnl.methods.zero_shot import class_embeddings
 from ptnl.training.adamw import AdamW
 from ptnl.training.epochs import batch_order
-from ptnl.training.optim import learning_rates
 from ptnl.training.tuning import initial_normal
-from tests.unit.reference import CLASSES, SGD, noisy_toy, single, tune
+from tests.unit.reference import CLASSES, SGD, noisy_toy, rates_of, single, tune
 
 CACHE = {"alpha": 1.0, "beta": 5.5}
 CACHE_F = {**CACHE, "epochs": 3, "batch_size": 10, "learning_rate": 0.01}
@@ -35,16 +35,7 @@ def optimiser_of(weights, settings):
     )
 
 
-def rates_of(settings):
-    return learning_rates(
-        settings["epochs"],
-        settings["learning_rate"],
-        settings["warmup_epochs"],
-        settings["warmup_learning_rate"],
-    )
-
-
-def test_adamw_is_torchs():
+def test_adamw_equals_torchs():
     stream = torch.Generator().manual_seed(0)
     start = torch.randn(3, 5, generator=stream)
     ours, theirs = start.clone(), start.clone().requires_grad_()
@@ -66,7 +57,7 @@ def tip_logits(sweep, keys, features):
     return cosine(features, text_of(sweep), sweep.backbone.logit_scale) + cached
 
 
-def test_tip_adapter(tiny_backbone):
+def test_tip_adapter_equals_its_formula(tiny_backbone):
     sweep = noisy_toy("tip_adapter", tiny_backbone, **CACHE)
     for run, trained in enumerate(tune(sweep)):
         one = single(sweep, run)
@@ -76,9 +67,7 @@ def test_tip_adapter(tiny_backbone):
         assert len(trained.history) == 1
 
 
-def test_tip_adapter_f(tiny_backbone):
-    from ptnl.machine.random_streams import random_stream
-
+def test_tip_adapter_f_equals_a_plain_training(tiny_backbone):
     sweep = noisy_toy("tip_adapter_f", tiny_backbone, **CACHE_F)
     for run, trained in enumerate(tune(sweep)):
         one = single(sweep, run)
@@ -104,7 +93,7 @@ def test_tip_adapter_f(tiny_backbone):
         assert trained.history.epoch.tolist() == [1, 2, 3]
 
 
-def test_lp_plus_plus(tiny_backbone):
+def test_lp_plus_plus_equals_a_plain_training(tiny_backbone):
     sweep = noisy_toy("lp_plus_plus", tiny_backbone, iterations=35)
     for run, trained in enumerate(tune(sweep)):
         one = single(sweep, run)
@@ -138,7 +127,7 @@ def test_lp_plus_plus(tiny_backbone):
         )
 
 
-def test_clap(tiny_backbone):
+def test_clap_equals_a_plain_training(tiny_backbone):
     settings = {**SGD, "epochs": 6, "weight_decay": 0.0}
     sweep = noisy_toy("clap", tiny_backbone, **settings)
     scale = tiny_backbone.logit_scale
@@ -146,7 +135,7 @@ def test_clap(tiny_backbone):
         one = single(sweep, run)
         x, y, text = one.features[0], one.labels[0], text_of(one)
         p = cosine(x, text, scale).softmax(dim=-1)
-        held = torch.stack([p[y == c, c].mean() for c in range(4)])
+        penalties = torch.stack([p[y == c, c].mean() for c in range(4)])
         weights = text.clone().requires_grad_()
         optimiser = optimiser_of(weights, settings)
         order = batch_order(one.seeds[0], 24, 4, 6)
@@ -154,7 +143,7 @@ def test_clap(tiny_backbone):
             optimiser.param_groups[0]["lr"] = rate
             for batch in order[epoch]:
                 loss = F.cross_entropy(cosine(x[batch], weights, scale), y[batch])
-                loss = loss + (held * (weights - text).square().sum(dim=-1)).mean()
+                loss = loss + (penalties * (weights - text).square().sum(dim=-1)).mean()
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -163,14 +152,14 @@ def test_clap(tiny_backbone):
         )
 
 
-def test_clap_holds_a_class_as_far_as_zero_shot_knows_it():
+def test_clap_weights_a_class_by_its_zero_shot_probability():
     logits = torch.tensor([[[9.0, 0.0], [9.0, 0.0], [9.0, 0.0]]])
-    held = multipliers(logits, torch.tensor([[0, 0, 0]]))
+    penalties = multipliers(logits, torch.tensor([[0, 0, 0]]))
     p = logits.softmax(dim=-1)[0, 0, 0].item()
-    assert held.tolist() == [[pytest.approx(p), 0.0]]  # no image of the second class
+    assert penalties.tolist() == [[pytest.approx(p), 0.0]]  # the second class has no image
 
 
-def test_early_learning(tiny_backbone):
+def test_early_learning_equals_a_plain_training(tiny_backbone):
     sweep = noisy_toy("early_learning", tiny_backbone, **ELR)
     scale = tiny_backbone.logit_scale
     for run, trained in enumerate(tune(sweep)):
@@ -197,7 +186,7 @@ def test_early_learning(tiny_backbone):
         )
 
 
-def test_co_teaching(tiny_backbone):
+def test_co_teaching_equals_a_plain_training(tiny_backbone):
     sweep = noisy_toy("co_teaching", tiny_backbone, **TEACHING)
     scale = tiny_backbone.logit_scale
     for run, trained in enumerate(tune(sweep)):
@@ -231,14 +220,14 @@ def test_co_teaching(tiny_backbone):
             )
 
 
-def test_what_co_teaching_remembers_shrinks():
+def test_co_teaching_remembers_fewer_samples_every_epoch():
     counts = [remembered(epoch, 32, 0.5, 10) for epoch in range(12)]
     assert counts[0] == 32
     assert counts[9:] == [16, 16, 16]
     assert counts == sorted(counts, reverse=True)
 
 
-def test_the_two_classifiers_differ_and_meet_the_same_batches(tiny_backbone):
+def test_the_two_classifiers_of_co_teaching_differ(tiny_backbone):
     trained = tune(noisy_toy("co_teaching", tiny_backbone, **TEACHING))
     for run in trained:
         first, second = run.weights.values()
@@ -256,7 +245,7 @@ def test_the_two_classifiers_differ_and_meet_the_same_batches(tiny_backbone):
         ("co_teaching", TEACHING),
     ],
 )
-def test_fused_runs_are_single_ones(name, settings, tiny_backbone):
+def test_fused_runs_equal_single_ones(name, settings, tiny_backbone):
     sweep = noisy_toy(name, tiny_backbone, **settings)
     for run, together in enumerate(tune(sweep)):
         (alone,) = tune(single(sweep, run))

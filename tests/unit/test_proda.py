@@ -1,4 +1,4 @@
-"""ProDA: its bound by the explicit covariance and by sampling, and a plain training."""
+"""ProDA, compared with the explicit covariance, with sampling, and with a plain training."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def random_unit(*shape: int) -> torch.Tensor:
     return F.normalize(torch.randn(*shape, generator=stream).double(), dim=-1)
 
 
-def test_the_spread_is_that_of_the_explicit_covariance():
+def test_the_spread_equals_that_of_the_explicit_covariance():
     images, classes = random_unit(2, 5, 6), random_unit(2, 4, 3, 6)
     labels = torch.tensor([[0, 1, 2, 0, 1], [2, 2, 1, 0, 0]])
     ours = proda.spread(images, classes, labels)
@@ -45,8 +45,8 @@ def test_one_prompt_has_no_spread_and_is_prompt_tuning():
     torch.testing.assert_close(logits, 10 * images @ classes[:, 0].mT)
 
 
-def test_it_bounds_the_expected_cross_entropy():
-    """Of class embeddings drawn from the normal distribution, whose mean the prompts' is."""
+def test_the_loss_bounds_the_expected_cross_entropy():
+    """The expectation is over class embeddings with the mean and covariance of the prompts'."""
     images, classes = random_unit(1, 5, 6), random_unit(1, 4, 3, 6)
     labels = torch.tensor([[0, 1, 2, 0, 1]])
     scale = 5.0
@@ -55,7 +55,8 @@ def test_it_bounds_the_expected_cross_entropy():
     )
     apart = classes[0] - classes[0].mean(dim=0)
     stream = torch.Generator().manual_seed(0)
-    # sum_p e_p d_p / sqrt(P + 1) has the covariance; a factor of its own in every dimension.
+    # For normal factors e_p, sum_p e_p d_p / sqrt(P + 1) has the prompts' covariance. Each
+    # dimension has its own factors.
     factors = torch.randn(20_000, 4, 1, 6, generator=stream, dtype=torch.float64)
     drawn = classes[0].mean(dim=0) + (factors * apart).sum(dim=1) / 5**0.5  # (S, C, D)
     logits = scale * torch.einsum("bd,scd->sbc", images[0], drawn)
@@ -65,14 +66,14 @@ def test_it_bounds_the_expected_cross_entropy():
     assert (losses.mean(dim=0) < bound).all()
 
 
-def test_likeness():
+def test_likeness_is_the_mean_absolute_cosine_of_pairs():
     assert proda.mean_likeness(torch.eye(4)[None]).item() == 0
     assert proda.mean_likeness(torch.ones(1, 3, 4) / 2).item() == pytest.approx(1)
     opposite = torch.tensor([[[1.0, 0.0], [-1.0, 0.0]]])
     assert proda.mean_likeness(opposite).item() == pytest.approx(1)
 
 
-def test_every_prompt_is_trained_once_a_round():
+def test_every_prompt_is_trained_once_per_round():
     order = proda.prompt_order(seed=3, prompts=32, together=4, steps=20)
     assert order.shape == (20, 4)
     for first in (0, 8):
@@ -81,7 +82,7 @@ def test_every_prompt_is_trained_once_a_round():
 
 
 def positions(sweep) -> list[PromptEncoder]:
-    """An encoder a context: two with the name in front, two in the middle, four at the end."""
+    """An encoder per context: the name is in front in two, in the middle in two, else last."""
     return [
         PromptEncoder(
             sweep.backbone.tower,
@@ -91,7 +92,7 @@ def positions(sweep) -> list[PromptEncoder]:
     ]
 
 
-def test_fused_runs_are_the_plain_ones(tiny_backbone):
+def test_fused_runs_equal_the_plain_ones(tiny_backbone):
     sweep = noisy_toy("proda", tiny_backbone, **SETTINGS)
     for run, trained in enumerate(tune(sweep)):
         one = single(sweep, run)

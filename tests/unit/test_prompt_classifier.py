@@ -1,4 +1,4 @@
-"""`PromptClassifier` keeps scikit-learn's contract, and learns."""
+"""`PromptClassifier` behaves as scikit-learn expects of a classifier, and learns."""
 
 from unittest import SkipTest
 
@@ -16,11 +16,11 @@ from ptnl.own import prompts
 from ptnl.own.classifier import PromptClassifier as Implementation
 from tests.own import TEMPLATE, icons
 
-D = 128  # of mini-rn's features
+D = 128  # dimensions of mini-rn's features
 
 
 class Projected(Implementation):
-    """On features of any width: scikit-learn's checks bring data of two columns and more."""
+    """Takes features of any width, because scikit-learn's checks use two columns and more."""
 
     def _features(self, X, y):
         if y is None:
@@ -31,7 +31,7 @@ class Projected(Implementation):
         return torch.from_numpy(X @ stream.normal(size=(X.shape[1], D)).astype(np.float32)), y
 
 
-# What its nature forbids, and why.
+# Checks that it cannot pass, and why.
 EXCEPTIONS = {
     "check_classifiers_train": "the context is shared by all classes, and features are normalised:"
     " it cannot separate arbitrary clusters, whose names mean nothing",
@@ -40,11 +40,11 @@ EXCEPTIONS = {
 
 @pytest.fixture
 def short(monkeypatch):
-    """Few epochs: the contract does not depend on them."""
+    """Train for a few epochs only; what these tests check does not depend on the number."""
     monkeypatch.setitem(prompts.SETTINGS, "epochs", 2)
 
 
-def test_it_keeps_the_contract_of_scikit_learn(short):
+def test_it_passes_the_checks_of_scikit_learn(short):
     estimator = Projected(input="features", runs=1)
     failed = {}
     for _, check in estimator_checks_generator(estimator):
@@ -65,21 +65,21 @@ def own(tmp_path_factory):
     return [str(folder / "images" / image) for image in labels.image], labels.label.to_numpy()
 
 
-def test_it_learns_from_images_of_every_kind(own):
+def test_it_learns_from_paths_and_predicts_pictures_too(own):
     paths, labels = own
     classifier = PromptClassifier(template=TEMPLATE, runs=1).fit(paths[::2], labels[::2])
     assert classifier.classes_.tolist() == sorted(set(labels))
-    chances = classifier.predict_proba(paths[1::2])
-    assert np.allclose(chances.sum(axis=1), 1, atol=1e-5)
+    probabilities = classifier.predict_proba(paths[1::2])
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert classifier.score(paths[1::2], labels[1::2]) > 0.5
     pictures = [Image.open(path) for path in paths[1:9:2]]
-    assert np.allclose(classifier.predict_proba(pictures), chances[:4], atol=1e-3)
+    assert np.allclose(classifier.predict_proba(pictures), probabilities[:4], atol=1e-3)
     arrays = np.stack([np.array(picture.convert("RGBA")) for picture in pictures])
     with pytest.raises(ValueError, match="uint8 array"):
         classifier.predict(arrays)
 
 
-def test_names_may_stand_for_numbers(own, short):
+def test_class_names_may_be_given_for_numbered_labels(own, short):
     paths, labels = own
     names, numbers = np.unique(labels, return_inverse=True)
     classifier = PromptClassifier(class_names=list(names), runs=1).fit(paths, numbers)

@@ -1,4 +1,4 @@
-"""A study's config lies on top of its protocol."""
+"""A protocol gives the values that a study's config leaves out; every value has its source."""
 
 import copy
 from itertools import product
@@ -31,12 +31,12 @@ PRESETS = {
     "new": {"extends": "old", "settings": {"q": {"value": 0.5, "source": "the code"}}},
 }
 PROTOCOLS = ["nlprompt", "paper", "released"]
-TABLES, FIGURES = list(range(1, 10)), [1, 2, 4, 5, 6, 8, 9]  # the paper's
-# Without the paper's data sets its appendix would repeat the tables and figures of its body.
+TABLES, FIGURES = list(range(1, 10)), [1, 2, 4, 5, 6, 8, 9]  # of the paper
+# Without the paper's data sets, tables and figures of its appendix would repeat those of its body.
 FEWER_TABLES, FEWER_FIGURES = [1, 2, 3, 4, 5, 8], [1, 2, 4, 5, 6, 9]
-# Every way to lay the overlays of workflow/studies over config.yaml that a user would.
+# All combinations of overlays of workflow/studies that a user would choose.
 OVERLAYS = [(), ("smoke",), ("paper",), ("rehearsal",), ("paper", "rehearsal")]
-LATER = [("later",), ("paper", "paper_later")]  # these show tables and figures of their own
+LATER = [("later",), ("paper", "paper_later")]  # these show other tables and figures
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def shipped(root):
     return yaml.safe_load((root / "config.yaml").read_text())
 
 
-def test_the_study_wins_over_its_protocol():
+def test_the_config_takes_precedence_over_its_protocol():
     before = copy.deepcopy((CONFIG, PROTOCOL))
     assert apply_protocol(CONFIG, PROTOCOL, KNOWN) == {
         "seeds": [1, 2],
@@ -64,7 +64,7 @@ def test_the_study_wins_over_its_protocol():
     assert before == (CONFIG, PROTOCOL)
 
 
-def test_a_noise_of_the_users_is_added_to_the_protocols():
+def test_noise_of_the_config_is_added_to_that_of_the_protocol():
     config = {**CONFIG, "noise": {"pairflip": {"fps": [4]}}}
     assert apply_protocol(config, PROTOCOL, KNOWN)["noise"] == {
         "fp_swap": {"fps": [0, 2]},
@@ -72,7 +72,7 @@ def test_a_noise_of_the_users_is_added_to_the_protocols():
     }
 
 
-def test_views_per_epoch_are_those_of_the_longest_training():
+def test_views_per_epoch_are_as_many_as_the_longest_training_has_epochs():
     methods = {**CONFIG["methods"], "prompt_gce": {"epochs": 80}}
     assert apply_protocol({"methods": methods}, PROTOCOL, KNOWN)["views"] == 80
     assert apply_protocol({"methods": {"linear_probe": {}}}, PROTOCOL, KNOWN)["views"] == 0
@@ -84,11 +84,11 @@ def test_a_protocol_extends_another():
         "settings": {"q": 0.5},
         "methods": {"linear_probe": {"c": 1}},
     }
-    said = dict(statements(PRESETS["old"]))
-    assert list(said) == ["seeds", "settings.q", "methods.linear_probe.c"]
-    assert (said["settings.q"].value, said["settings.q"].source) == (0.7, "Eq. 3")
-    assert said["methods.linear_probe.c"].open
-    assert not said["seeds"].open
+    stated = dict(statements(PRESETS["old"]))
+    assert list(stated) == ["seeds", "settings.q", "methods.linear_probe.c"]
+    assert (stated["settings.q"].value, stated["settings.q"].source) == (0.7, "Eq. 3")
+    assert stated["methods.linear_probe.c"].open
+    assert not stated["seeds"].open
 
 
 def test_an_unknown_protocol_is_named(shipped, rules):
@@ -96,13 +96,13 @@ def test_an_unknown_protocol_is_named(shipped, rules):
         study_config({**shipped, "protocol": "papr"}, rules)
 
 
-def test_the_protocols_are_these(rules):
+def test_these_protocols_exist(rules):
     assert sorted(rules.protocols) == PROTOCOLS
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_value_of_a_protocol_has_its_source(protocol, rules):
-    """And a protocol is what a config can say: any other node would be a value without a source."""
+    """Any node of a protocol other than a table of nodes would be a value without a source."""
 
     def walk(node, path):
         if "source" in node:
@@ -110,7 +110,7 @@ def test_every_value_of_a_protocol_has_its_source(protocol, rules):
             assert node["source"], path
             return
         for name, child in node.items():
-            if (path, name) == ("", "extends") or child is None:  # null: left out
+            if (path, name) == ("", "extends") or child is None:  # null removes an entry
                 continue
             assert isinstance(child, dict), f"{path}.{name}"
             walk(child, f"{path}.{name}")
@@ -126,14 +126,14 @@ def test_a_protocol_has_every_hyper_parameter_of_every_method(protocol, shipped,
     )
     assert all(known[method] <= own.keys() for method, own in config["methods"].items())
     assert config["random_noise"] in config["noise"]
-    # And nothing that no method has.
+    # The protocol has no hyper-parameter that no method has.
     values = protocol_values(protocol, rules.protocols)
     assert values["settings"].keys() <= set().union(*known.values())
     assert all(own.keys() <= known[method] for method, own in values["methods"].items())
 
 
 @pytest.mark.parametrize(("protocol", "overlays"), list(product(PROTOCOLS, OVERLAYS + LATER)))
-def test_every_protocol_runs_every_study(root, protocol, overlays):
+def test_every_study_can_run_under_every_protocol(root, protocol, overlays):
     files = [root / f"workflow/studies/{name}.yaml" for name in overlays]
     config = read_study(root, files, {"protocol": protocol})
     assert study_jobs(config)
@@ -142,13 +142,13 @@ def test_every_protocol_runs_every_study(root, protocol, overlays):
     assert shown == (([10, 11], [10, 11]) if overlays in LATER else expected)
 
 
-def test_all_overlays_are_tried(root):
+def test_all_overlays_are_in_the_combinations(root):
     there = {file.stem for file in (root / "workflow/studies").glob("*.yaml")}
     assert there == {name for names in OVERLAYS + LATER for name in names}
 
 
-def test_the_default_study_is_the_papers_protocol(root):
-    """To the letter, for every method (sections 3 and 4.1; for the probe its authors' code)."""
+def test_the_default_study_follows_the_papers_protocol(root):
+    """For every method, as stated in sections 3 and 4.1; for the probe, as in its authors' code."""
     config = read_study(root, [], {})
     assert (config["protocol"], config["shots"], config["seeds"]) == ("paper", 16, [1, 2, 3, 4])
     assert config["noise"]["symmetric"]["fps"] == [0, 2, 4, 8]
@@ -167,22 +167,22 @@ def test_the_default_study_is_the_papers_protocol(root):
         assert (own["c"], own["max_iterations"], own["drop_last"]) == (1000, 1000, 0)
 
 
-def test_a_methods_own_authors_win_over_a_protocols_settings(root):
-    """The default in the schema of Tip-Adapter-F's epochs, not the protocol's for all methods."""
+def test_a_methods_own_default_takes_precedence_over_a_protocols_setting(root):
+    """The schema has a default for Tip-Adapter-F's epochs; the protocol has one for all methods."""
     config = read_study(root, [], {"methods": {"tip_adapter_f": {}, "clap": {"epochs": 7}}})
     assert config["methods"]["tip_adapter_f"]["epochs"] == 20
     assert config["methods"]["clap"]["epochs"] == 7
-    assert config["methods"]["clap"]["momentum"] == 0.9  # its schema has no default: the protocol's
+    assert config["methods"]["clap"]["momentum"] == 0.9  # from the protocol, for want of a default
 
 
-def test_the_papers_study_has_no_hyper_parameter_of_its_own(root):
+def test_the_papers_study_sets_no_hyper_parameter(root):
     assert "methods" not in yaml.safe_load((root / "workflow/studies/paper.yaml").read_text())
     config = read_study(root, [root / "workflow/studies/paper.yaml"], {})
     assert config["methods"] == read_study(root, [], {})["methods"]
     assert (config["views"], config["train_transform"]) == (50, "dassl_current")
 
 
-def test_what_the_released_code_does_otherwise(root):
+def test_the_released_protocol_differs_from_the_papers(root):
     config = read_study(root, [root / "workflow/studies/paper.yaml"], {"protocol": "released"})
     assert list(config["noise"]) == ["confusion", "fp_swap"]
     assert config["random_noise"] == "fp_swap"
@@ -196,7 +196,7 @@ def test_what_the_released_code_does_otherwise(root):
     )
 
 
-def test_the_protocol_of_later_work(root):
+def test_the_nlprompt_protocol_differs_from_the_papers(root):
     config = read_study(root, [root / "workflow/studies/paper.yaml"], {"protocol": "nlprompt"})
     assert (config["views"], config["methods"]["prompt_ce"]["epochs"]) == (200, 200)
     assert config["noise"]["symmetric_global"]["fps"] == [0, 2, 4, 6, 8, 10, 12]
@@ -210,7 +210,7 @@ def test_the_table_of_protocols_is_up_to_date(root, rules):
     assert shown.splitlines() == table, "replace the table by what `ptnl protocols` prints"
 
 
-def test_the_table_tells_what_is_the_same():
+def test_the_table_says_which_values_the_config_shares():
     old = {
         "seeds": {"value": [1, 2], "source": "section 4"},
         "settings": {

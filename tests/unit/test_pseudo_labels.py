@@ -1,4 +1,4 @@
-"""Choosing pseudo-labelled images."""
+"""Pseudo-labelled images are chosen by confidence or at random, and do not depend on batches."""
 
 import numpy as np
 import pandas as pd
@@ -15,62 +15,66 @@ SHOTS = 4
 
 
 @pytest.fixture
-def pseudo() -> pd.DataFrame:
-    """200 images of 5 classes; class 4 is never predicted, class 3 twice among training images."""
+def pseudo_labels() -> pd.DataFrame:
+    """200 images of 5 classes; class 4 is never predicted, class 3 for two training images only."""
     stream = np.random.default_rng(0)
     label = stream.integers(5, size=200)
-    guess = stream.integers(3, size=200)
-    guess[[0, 1]] = 3
+    predicted = stream.integers(3, size=200)
+    predicted[[0, 1]] = 3
     return pd.DataFrame(
         {
             "image": [f"{i}.png" for i in range(200)],
             "split": np.where(np.arange(200) < 150, "train", "test"),
             "label": label,
-            "label_pseudo": guess,
+            "label_pseudo": predicted,
             "confidence": stream.random(200),
         }
     )
 
 
 @pytest.mark.parametrize("selection", ["pseudo_confident", "pseudo_random"])
-def test_up_to_k_training_images_of_every_predicted_class(pseudo, selection):
-    chosen = pseudo_shots(pseudo, selection, SHOTS, seed=1)
+def test_up_to_k_training_images_of_every_predicted_class_are_chosen(pseudo_labels, selection):
+    chosen = pseudo_shots(pseudo_labels, selection, SHOTS, seed=1)
     assert list(chosen.columns) == list(NOISY_SHOTS)
     assert chosen.groupby("label").size().to_dict() == {0: 4, 1: 4, 2: 4, 3: 2}
-    told = pseudo.set_index("image")
-    assert set(told.split[chosen.image]) == {"train"}
-    assert (chosen.label.to_numpy() == told.label_pseudo[chosen.image].to_numpy()).all()
-    assert (chosen.label_clean.to_numpy() == told.label[chosen.image].to_numpy()).all()
+    by_image = pseudo_labels.set_index("image")
+    assert set(by_image.split[chosen.image]) == {"train"}
+    assert (chosen.label.to_numpy() == by_image.label_pseudo[chosen.image].to_numpy()).all()
+    assert (chosen.label_clean.to_numpy() == by_image.label[chosen.image].to_numpy()).all()
     assert (chosen.is_noisy == (chosen.label != chosen.label_clean)).all()
     assert not chosen.image.duplicated().any()
 
 
-def test_the_most_confident_are_chosen_whatever_the_seed(pseudo):
-    chosen = pseudo_shots(pseudo, "pseudo_confident", SHOTS, seed=1)
-    train = pseudo[(pseudo.split == "train") & (pseudo.label_pseudo == 0)]
+def test_the_most_confident_are_chosen_whatever_the_seed(pseudo_labels):
+    chosen = pseudo_shots(pseudo_labels, "pseudo_confident", SHOTS, seed=1)
+    train = pseudo_labels[(pseudo_labels.split == "train") & (pseudo_labels.label_pseudo == 0)]
     best = train.nlargest(SHOTS, "confidence")
     assert chosen.image[chosen.label == 0].tolist() == best.image.tolist()
     assert chosen.label.is_monotonic_increasing
-    pd.testing.assert_frame_equal(chosen, pseudo_shots(pseudo, "pseudo_confident", SHOTS, seed=2))
+    pd.testing.assert_frame_equal(
+        chosen, pseudo_shots(pseudo_labels, "pseudo_confident", SHOTS, seed=2)
+    )
 
 
-def test_of_equally_confident_images_the_first_are_chosen(pseudo):
-    same = pseudo.assign(confidence=0.5)
+def test_among_equally_confident_images_the_first_are_chosen(pseudo_labels):
+    same = pseudo_labels.assign(confidence=0.5)
     chosen = pseudo_shots(same, "pseudo_confident", SHOTS, seed=1)
     for label, images in same[same.split == "train"].groupby("label_pseudo").image:
         assert chosen.image[chosen.label == label].tolist() == images[:SHOTS].tolist()
 
 
-def test_a_seed_means_the_same_images_in_every_version(pseudo):
-    chosen = pseudo_shots(pseudo, "pseudo_random", SHOTS, seed=1)
+def test_a_seed_gives_the_same_images_in_every_version(pseudo_labels):
+    chosen = pseudo_shots(pseudo_labels, "pseudo_random", SHOTS, seed=1)
     places = [133, 116, 115, 57, 125, 123, 107, 41, 25, 16, 99, 95, 0, 1]
     assert chosen.image.tolist() == [f"{place}.png" for place in places]
 
 
-def test_a_random_choice_depends_on_its_seed_and_class_alone(pseudo):
-    chosen = pseudo_shots(pseudo, "pseudo_random", SHOTS, seed=1)
-    assert set(chosen.image) != set(pseudo_shots(pseudo, "pseudo_random", SHOTS, seed=2).image)
-    without = pseudo[pseudo.label_pseudo != 1]
+def test_a_random_choice_depends_only_on_its_seed_and_class(pseudo_labels):
+    chosen = pseudo_shots(pseudo_labels, "pseudo_random", SHOTS, seed=1)
+    assert set(chosen.image) != set(
+        pseudo_shots(pseudo_labels, "pseudo_random", SHOTS, seed=2).image
+    )
+    without = pseudo_labels[pseudo_labels.label_pseudo != 1]
     again = pseudo_shots(without, "pseudo_random", SHOTS, seed=1)
     assert set(again.image[again.label == 2]) == set(chosen.image[chosen.label == 2])
 

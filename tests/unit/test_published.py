@@ -1,4 +1,4 @@
-"""The paper's numbers: all there, plausible, and inconsistent only where that is noted."""
+"""The paper's numbers are complete and plausible, and every inconsistency has a note."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ import pytest
 from ptnl.analysis.published import CELL, FILE, PUBLISHED, beside, published
 from ptnl.errors import InputError
 
-# Table -> numbers printed (means and standard deviations), and their sum as a control total.
+# Table -> how many numbers it prints (means and standard deviations), and their sum as a check.
 PRINTED = {
     1: (64, 3718.87),
     2: (48, 3015.27),
@@ -32,7 +32,7 @@ def numbers() -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("table", PRINTED)
-def test_every_number_of_a_table(numbers, table):
+def test_every_number_of_a_table_is_in_the_file(numbers, table):
     rows = numbers[numbers.table == table]
     count, total = PRINTED[table]
     values = rows[["mean", "sd"]].to_numpy()
@@ -44,7 +44,7 @@ def test_every_number_of_a_table(numbers, table):
     assert not rows.duplicated(CELL).any()
 
 
-def test_ranges(numbers):
+def test_numbers_are_in_plausible_ranges(numbers):
     assert list(numbers.columns) == list(PUBLISHED)
     assert numbers["mean"].between(3, 95).all()
     assert numbers.sd.dropna().between(0.4, 12).all()
@@ -61,7 +61,7 @@ def test_more_wrong_labels_never_help(numbers):
         assert line["mean"].is_monotonic_decreasing
 
 
-def test_tables_agree_but_where_noted(numbers):
+def test_tables_agree_except_where_noted(numbers):
     apart = numbers.groupby(CELL)["mean"].transform("nunique") > 1
     assert set(map(tuple, numbers.loc[apart, ["dataset", "method", "rate"]].to_numpy())) == {
         ("flowers102", "prompt_ce", 0.0),
@@ -92,13 +92,13 @@ def test_a_repeated_sd_is_noted(numbers):
     assert set(rows[rows.sd.isin([3.76, 2.12])].index) == set(repeated.index)
 
 
-def test_sentences_that_the_tables_do_not_bear_out(numbers):
+def test_every_cell_that_contradicts_a_sentence_of_the_paper_is_noted(numbers):
     def cells(table: int, rows: pd.Series) -> set:
         found = numbers[(numbers.table == table) & rows]
         return set(zip(found.dataset, found.method, strict=True))
 
     def against(table: int, method: str) -> pd.Series:
-        """Each cell's lead over the method's cell at the same place of the same table."""
+        """Each cell minus the method's cell for the same data set, backbone, noise and rate."""
         other = numbers[(numbers.table == table) & (numbers.method == method)]
         place = ["dataset", "backbone", "noise", "rate"]
         joined = numbers.merge(other[[*place, "mean"]], on=place, how="left", suffixes=("", "_of"))
@@ -119,7 +119,7 @@ def test_sentences_that_the_tables_do_not_bear_out(numbers):
     assert probes == {("fgvc_aircraft", "linear_probe")}
 
 
-def test_a_cell_beside_ours(numbers):
+def test_published_cells_are_joined_to_ours(numbers):
     ours = pd.DataFrame(
         [
             ("dtd", "RN50", "prompt_ce", "confusion", 50.0, 40.0),
@@ -133,7 +133,7 @@ def test_a_cell_beside_ours(numbers):
     assert both.loc[1, ["published_mean", "published_sd"]].isna().all()
 
 
-def test_a_broken_file_is_one_sentence(tmp_path):
+def test_a_broken_file_is_refused(tmp_path):
     path = tmp_path / "published.csv"
     text = FILE.read_text()
     for broken in (

@@ -1,4 +1,4 @@
-"""Prompts of random context tokens."""
+"""Zero-shot accuracy and confusion with prompts of random context tokens."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ CLASSES = ["cat", "dog", "tree"]
 DRAWS, CONTEXT = 12, 4
 
 
-def test_every_draw_is_classified_as_the_plain_tower_does(tiny_backbone):
+def test_random_prompts_equal_those_of_the_plain_tower(tiny_backbone):
     stream = torch.Generator().manual_seed(0)
     features = torch.randn(30, 16, generator=stream)
     labels = torch.randint(3, (30,), generator=stream)
@@ -24,8 +24,8 @@ def test_every_draw_is_classified_as_the_plain_tower_does(tiny_backbone):
         context = initial_normal("context", (CONTEXT, width), CONTEXT_STD, seed)
         classes = plain(context)
         images = torch.nn.functional.normalize(features, dim=-1)
-        guess = (images @ torch.nn.functional.normalize(classes, dim=-1).T).argmax(dim=1)
-        expected.append(100 * (guess == labels).double().mean().item())
-        np.add.at(counts, (labels.numpy(), guess.numpy()), 1)
+        predicted = (images @ torch.nn.functional.normalize(classes, dim=-1).T).argmax(dim=1)
+        expected.append(100 * (predicted == labels).double().mean().item())
+        np.add.at(counts, (labels.numpy(), predicted.numpy()), 1)
     np.testing.assert_allclose(accuracy, expected)
     np.testing.assert_allclose(confusion, 100 * counts / counts.sum(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Random numbers by purpose and seed."""
+"""Random streams depend on their purpose and their numbers, and on nothing else."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from ptnl.machine.random_streams import random_stream
 PURPOSES = ("noise", "noise over the whole draw", "pseudo-labels", "views", "batches")
 
 
-def test_a_stream_is_its_purposes_and_numbers():
+def test_a_stream_depends_on_its_numbers():
     first = random_stream("noise", 1, 0).random(4)
     assert random_stream("noise", 1, 0).random(4).tolist() == first.tolist()
     assert random_stream("noise", 1, 1).random(4).tolist() != first.tolist()
@@ -19,7 +19,7 @@ def test_a_stream_is_the_same_in_every_version():
 
 @pytest.mark.parametrize("numbers", [(1,), (1, 0), (0, 0)])
 def test_purposes_never_share_a_stream(numbers):
-    """Also where one has no second number, which numpy takes for a zero."""
+    """Neither does one without a second number, which numpy would take for a zero."""
     seen = {tuple(random_stream(purpose, *numbers).random(4)) for purpose in PURPOSES}
     seen |= {tuple(random_stream(purpose, numbers[0]).random(4)) for purpose in ("context",)}
     assert len(seen) == len(PURPOSES) + 1

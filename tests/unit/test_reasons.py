@@ -1,4 +1,4 @@
-"""Why a job runs, in a few words, from what Snakemake says."""
+"""Snakemake's reasons for running a job are put into a few words."""
 
 import pytest
 
@@ -11,7 +11,7 @@ CHANGED = (
 
 
 @pytest.mark.parametrize(
-    ("said", "short"),
+    ("reason", "short"),
     [
         ("Missing output files: a/b.npy, c", "not there yet"),
         ("Input files updated by another job: a", "reads what is made anew"),
@@ -59,5 +59,5 @@ CHANGED = (
         ("Something that Snakemake has not said so far", None),
     ],
 )
-def test_a_reason_in_short(said, short):
-    assert in_short(said) == (short or said)
+def test_a_reason_is_shortened(reason, short):
+    assert in_short(reason) == (short or reason)

@@ -1,4 +1,4 @@
-"""The report page in a browser: keyboard, both themes, phone, print, accessibility."""
+"""The report page in a browser: sorting by keyboard, themes, phone, print, accessibility."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.unit.made_up_report import reported
 
 pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium on this machine")
 OPEN_ALL = "document.querySelectorAll('details').forEach(part => part.open = true)"
-# The accuracies under noise: every method at every rate.
+# A property of the cells in one column of the first table, which has the accuracies under noise.
 COLUMN = "[...document.querySelectorAll('table')[0].tBodies[0].rows].map(row => row.cells[{}].{})"
 
 
@@ -23,21 +23,21 @@ def browser(page, tmp_path):
         yield browser
 
 
-def test_the_page_asks_for_nothing_and_nothing_is_wrong_with_it(browser):
+def test_the_page_loads_without_requests_or_errors(browser):
     browser.value(OPEN_ALL)
     assert all(url.startswith(("file://", "data:image/")) for url in browser.requests())
     assert browser.complaints() == []
     assert browser.value("[...document.images].every(image => image.naturalWidth > 0)")
 
 
-def test_an_error_of_the_page_would_be_noticed(browser, tmp_path):
+def test_an_error_on_a_page_is_noticed(browser, tmp_path):
     (tmp_path / "wrong.html").write_text("<script>nothing.there</script>")
     browser.open(tmp_path / "wrong.html")
     assert len(browser.complaints()) == 1
 
 
 def sort(browser) -> None:
-    """Press Enter on the head in focus, and wait until the table is sorted."""
+    """Press Enter on the header cell in focus, and wait until the table is sorted."""
     browser.value(
         "window.sorted = new Promise(done => document.addEventListener('sort-end',"
         " () => done(true), {once: true})); 0"
@@ -61,27 +61,27 @@ def test_tables_are_sorted_by_keyboard(browser):
         assert browser.value(f"{focused}.getAttribute('aria-sort')") == order
     sorted_by = "document.querySelectorAll('table')[0].querySelectorAll('[aria-sort]').length"
     assert browser.value(sorted_by) == 1
-    # What a row is about goes with it.
+    # Every row still names its data set.
     assert set(browser.value(COLUMN.format(0, "textContent"))) == {"Icons"}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_theme_reaches_text_and_figures(browser, theme):
+def test_text_and_figures_follow_the_theme(browser, theme):
     browser.show_as(theme)
     style = "getComputedStyle(document.querySelector('{}')).{}"
     page = browser.value(style.format("body", "backgroundColor"))
     text = browser.value(style.format("body", "color"))
-    ground = browser.value(style.format("figure svg path", "fill"))
-    letters = browser.value(style.format("figure svg text", "fill"))
-    assert (page, text) == (ground, letters)
+    background = browser.value(style.format("figure svg path", "fill"))
+    lettering = browser.value(style.format("figure svg text", "fill"))
+    assert (page, text) == (background, lettering)
     light = sum(map(int, page.strip("rgb()").split(","))) > 3 * 127
     assert light == (theme == "light")
 
 
-def test_print_is_light_whatever_the_theme(browser):
+def test_print_is_light_in_every_theme(browser):
     browser.show_as("dark", "print")
-    ground = "getComputedStyle(document.body).backgroundColor"
-    assert browser.value(ground) == "rgb(255, 255, 255)"
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert browser.value(background) == "rgb(255, 255, 255)"
     assert browser.value("getComputedStyle(document.querySelector('nav')).display") == "none"
 
 

@@ -1,4 +1,4 @@
-"""From metrics to tables and figures."""
+"""Metrics of runs are summarised, and become the paper's tables and figures."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -35,6 +35,7 @@ from ptnl.methods import METHODS
 from ptnl.schemas import CONFUSION, ENSEMBLES, GRADIENTS, RUNS, SUMMARY
 from ptnl.study.layouts import FIGURES, TABLES
 from ptnl.study.layouts import Figure as FigureLayout
+from tests.unit.made_up import metrics
 from tests.unit.markdown import unpadded
 
 TOY = Origin("toy", "embedded", "mini-rn")
@@ -44,42 +45,8 @@ def unpadded_markdown(*arguments) -> str:
     return unpadded(markdown(*arguments))
 
 
-def metrics(
-    method: str,
-    fp: int,
-    seed: int,
-    accuracy: float,
-    dataset: str = "icons",
-    noise: str = "symmetric",
-    backbone: str = "mini-rn",
-) -> dict:
-    return {
-        "dataset": dataset,
-        "backbone": backbone,
-        "method": method,
-        "noise": noise,
-        "fp": fp,
-        "seed": seed,
-        "shots": 16,
-        "rate": 100 * fp / 16,
-        "rate_realised": 100 * fp / 16,
-        "shots_per_class": 16.0,
-        "accuracy": accuracy,
-        "epochs": 1,
-        "parameters": 1,
-        "job_runs": 2,
-        "job_seconds": 3600.0,
-        "memory_gib": 0.5,
-        "device": "cpu",
-        "device_gib": 0.0,
-        "commit": "abc",
-        "torch": "2",
-        "settings": {},
-    }
-
-
 def study(layout, noises=("symmetric",)) -> pd.DataFrame:
-    """Two data sets, three seeds; the first method is best, and the first noise is kindest."""
+    """Two data sets, three seeds; accuracy falls with the order of methods and of noise kinds."""
     rows = [
         metrics(method, fp, seed, 90 - 10 * place - fp + seed - 5 * kind, dataset, noise)
         for dataset in ("icons", "symbols")
@@ -91,7 +58,7 @@ def study(layout, noises=("symmetric",)) -> pd.DataFrame:
     return summarise(runs_table(rows))
 
 
-def test_statistics_over_seeds():
+def test_runs_are_summarised_over_seeds():
     rows = [metrics("prompt_ce", 0, seed, accuracy) for seed, accuracy in enumerate([70, 74, 78])]
     runs = runs_table(rows)
     assert list(runs.columns) == list(RUNS)
@@ -115,12 +82,12 @@ def test_a_seed_that_a_method_misses_at_all_rates_is_an_error():
     assert len(summarise(runs_table([row for row in rows if row["method"] != "linear_probe"]))) == 2
 
 
-def test_a_run_twice_is_an_error():
+def test_two_runs_for_one_cell_are_an_error():
     with pytest.raises(InputError, match="two runs"):
         runs_table([metrics("prompt_ce", 0, 1, 70)] * 2)
 
 
-def test_table_of_methods_over_rates():
+def test_the_table_of_methods_has_a_column_per_rate():
     rows = table_rows(study(TABLES[1]), TABLES[1], 1, "mini-rn")
     assert len(rows) == 2 * 4 * 2
     assert list(rows.method[:2]) == ["classifier_r", "classifier_r"]
@@ -133,7 +100,7 @@ def test_table_of_methods_over_rates():
     assert source.count(r"\midrule") == 2
 
 
-def test_table_of_noise_kinds_at_their_highest_common_rate():
+def test_the_table_of_noise_kinds_is_at_their_highest_common_rate():
     summary = study(TABLES[4], TABLES[4].noises)
     summary = summary[(summary.noise == "symmetric") | (summary.fp == 8)]
     text = unpadded_markdown(table_rows(summary, TABLES[4], 4, "mini-rn"), TABLES[4], 4, TOY)
@@ -142,7 +109,7 @@ def test_table_of_noise_kinds_at_their_highest_common_rate():
     assert "50 % wrong labels" in text
 
 
-def test_table_of_backbones():
+def test_the_table_of_backbones_has_a_row_per_backbone():
     rows = [
         metrics("prompt_ce", fp, seed, 50 + place + seed, backbone=backbone)
         for place, backbone in enumerate(["mine", *BACKBONES])
@@ -169,7 +136,7 @@ def unsupervised() -> tuple[pd.DataFrame, pd.DataFrame]:
     return summarise(runs_table(rows)), pd.DataFrame(ensembles, columns=list(ENSEMBLES))
 
 
-def test_table_of_unsupervised_methods():
+def test_the_table_of_unsupervised_methods_has_ensembles_and_averages():
     summary, ensembles = unsupervised()
     rows = table_rows(summary, TABLES[5], 5, "mini-rn", ensembles)
     text = unpadded_markdown(rows, TABLES[5], 5, TOY).splitlines()
@@ -191,7 +158,7 @@ def test_table_of_unsupervised_methods():
     ]
 
 
-def test_table_of_random_prompts():
+def test_the_table_of_random_prompts_has_mean_and_sd_of_draws():
     draws = pd.DataFrame(
         {
             "dataset": "icons",
@@ -206,7 +173,7 @@ def test_table_of_random_prompts():
     assert "| Icons | 20.00 ± 10.00 | **50.00** |" in text
 
 
-def test_the_papers_numbers_stand_beside_ours():
+def test_the_papers_numbers_are_shown_beside_ours():
     rows = table_rows(study(TABLES[1]), TABLES[1], 1, "mini-rn")
     assert rows.published_mean.isna().all()
     paper = rows.drop(columns=["published_mean", "published_sd", "difference"]).iloc[:8]
@@ -224,10 +191,11 @@ def test_an_ensemble_averages_logits():
 
 
 def toy_gradients() -> pd.DataFrame:
+    """Gradient ratios of two methods; they are measured from the second epoch on."""
     history = pd.DataFrame(
         {
             "epoch": [1, 2, 3, 4],
-            "gradient_noisy": [np.nan, 1.0, 2.0, 3.0],  # not measured in the first epoch
+            "gradient_noisy": [np.nan, 1.0, 2.0, 3.0],
             "gradient_clean": [np.nan, 2.0, 2.0, 2.0],
             "gradient_noisy_mean": [np.nan, 6.0, 8.0, 9.0],
             "gradient_clean_mean": [np.nan, 3.0, 2.0, 1.0],
@@ -237,15 +205,15 @@ def toy_gradients() -> pd.DataFrame:
     return gradient_ratios([history] * len(runs), runs)
 
 
-def test_gradient_ratios():
+def test_gradient_ratios_leave_out_epochs_without_a_measurement():
     gradients = toy_gradients()
     assert list(gradients.columns) == list(GRADIENTS)
     assert gradients.epoch.tolist() == [2, 3, 4] * 4
     assert gradients.ratio.tolist() == [0.5, 1.0, 1.5] * 4
     assert gradients.ratio_mean.tolist() == [2.0, 4.0, 9.0] * 4
-    silent = pd.DataFrame({"epoch": [1], "gradient_noisy": [np.nan], "gradient_clean": [1.0]})
+    unmeasured = pd.DataFrame({"epoch": [1], "gradient_noisy": [np.nan], "gradient_clean": [1.0]})
     with pytest.raises(InputError, match="icons/mini-rn/prompt_ce/symmetric: no gradients"):
-        gradient_ratios([silent], [metrics("prompt_ce", 8, 1, 50)])
+        gradient_ratios([unmeasured], [metrics("prompt_ce", 8, 1, 50)])
 
 
 @pytest.mark.parametrize("number", [2, 5, 9])
@@ -259,7 +227,7 @@ def test_figures_have_a_labelled_line_for_every_method(number):
         assert {text.get_text() for text in axes.texts} == labels
 
 
-def test_figure_of_gradients():
+def test_the_figure_of_gradients_shows_both_ratios():
     """A row of panels for each reading of the ratio, with a marker at every measured epoch."""
     figure = gradient_ratio(toy_gradients(), FIGURES[4], TOY)
     means, sums = figure.axes
@@ -271,12 +239,12 @@ def test_figure_of_gradients():
         assert line.get_marker() not in ("", "None")
 
 
-def test_figure_of_confusion():
+def test_the_figure_of_confusion_shows_the_matrix():
     names = ["apple", "bell", "car"]
     tidy = [
-        ("icons", "mini-rn", true, guess, 80.0 if true == guess else 10.0)
+        ("icons", "mini-rn", true, predicted, 80.0 if true == predicted else 10.0)
         for true in names
-        for guess in names
+        for predicted in names
     ]
     figure = confusion_matrices(pd.DataFrame(tidy, columns=list(CONFUSION)), FIGURES[6], TOY)
     (image,) = figure.axes[0].images
@@ -284,7 +252,7 @@ def test_figure_of_confusion():
     assert {text.get_text() for text in figure.axes[0].get_yticklabels()} == set(names)
 
 
-def test_classes_that_are_confused_stand_side_by_side():
+def test_classes_that_are_confused_are_next_to_each_other():
     matrix = 60 * np.eye(6)
     for one, other in ((0, 3), (1, 4), (2, 5)):
         matrix[one, other] = matrix[other, one] = 40
@@ -295,7 +263,7 @@ def test_classes_that_are_confused_stand_side_by_side():
     }
 
 
-def test_of_many_classes_every_nth_has_its_name():
+def test_of_many_classes_only_every_nth_is_named():
     axes = Figure().subplots()
     names = [f"class {place}" for place in range(100)]
     draw_matrix(axes, np.eye(100), names, 40)
@@ -313,7 +281,7 @@ def test_labels_keep_their_distance_and_order():
 
 @pytest.mark.parametrize("spread", [0.0, 0.2, 30.0])
 def test_twelve_labels_do_not_collide(spread):
-    """At one point, close together, or apart: no label covers another or leaves the figure."""
+    """Lines may end at one point, close together or apart: no label covers another or is cut."""
     methods = list(METHODS)[2:14]
     layout = FigureLayout("Twelve", tuple(methods), ())
     rows = [
@@ -383,18 +351,20 @@ def test_a_caption_names_the_noise_and_the_seeds():
     assert "2 seeds (too few" in accuracy_over_rate(two, layout, TOY).get_supxlabel()
 
 
-def test_a_matrix_says_that_it_names_only_some_of_many_classes():
-    for classes, said in ((40, False), (41, True)):
+def test_a_caption_says_if_only_some_classes_are_named():
+    for classes, is_said in ((40, False), (41, True)):
         names = [f"class {place:02}" for place in range(classes)]
         pairs = [(one, other, 100.0 * (one == other)) for one in names for other in names]
         confusion = pd.DataFrame(pairs, columns=["true_class", "predicted_class", "percent"])
         figure = confusion_matrices(
             confusion.assign(dataset="icons", backbone="mini-rn"), FIGURES[6], TOY
         )
-        assert ("only some of them are named" in figure.get_supxlabel().replace("\n", " ")) == said
+        assert (
+            "only some of them are named" in figure.get_supxlabel().replace("\n", " ")
+        ) == is_said
 
 
-def test_the_curve_of_the_cross_entropy_is_called_so():
+def test_prompt_tuning_is_labelled_ce_beside_other_losses():
     for number in (1, 2, 8, 9):
         assert FIGURES[number].labels["prompt_ce"] == "Prompt tuning (CE)"
 
@@ -407,12 +377,12 @@ def test_names_of_lines_have_the_lines_colours():
     assert len(set(names.values())) == len(names)
 
 
-def test_a_method_without_a_line_of_its_own_gets_one():
+def test_a_method_without_its_own_line_style_gets_one():
     methods = ("prompt_ce", "mine", "yours")
     assert line_style("prompt_ce", methods) == LINES["prompt_ce"]
     assert line_style("mine", methods) != line_style("yours", methods)
 
 
-def test_summary_says_what_is_kept():
-    said = "\n".join(lines(study(FIGURES[2])))
-    assert "  Prompt tuning (GCE)           92.0 ± 1.0      84.0 ± 1.0            91 %" in said
+def test_the_summary_prints_means_and_the_share_that_is_kept():
+    text = "\n".join(lines(study(FIGURES[2])))
+    assert "  Prompt tuning (GCE)           92.0 ± 1.0      84.0 ± 1.0            91 %" in text

@@ -1,3 +1,5 @@
+"""Features are written part by part, and a killed call is continued to the same bytes."""
+
 import os
 import signal
 import subprocess
@@ -22,10 +24,10 @@ def whole() -> np.ndarray:
 
 
 class Parts:
-    """Parts of two images; dies where told, and knows what it was asked for."""
+    """Yields parts of two images, is interrupted at `dies_at`, and records its calls."""
 
-    def __init__(self, dies_at: int = 99):
-        self.dies_at, self.starts, self.given = dies_at, [], []
+    def __init__(self, dies_at: int = 99, views: int = SHAPE[0]):
+        self.dies_at, self.views, self.starts, self.given = dies_at, views, [], []
 
     def __call__(self, done: int) -> Iterator[np.ndarray]:
         self.starts.append(done)
@@ -33,15 +35,16 @@ class Parts:
             if start >= self.dies_at:
                 raise KeyboardInterrupt
             self.given.append(start)
-            yield whole()[:, start : start + 2]
+            yield whole()[: self.views, start : start + 2]
 
 
 @pytest.fixture
 def often(monkeypatch):
+    """Save a checkpoint after every part."""
     monkeypatch.setattr(resumable, "PERIOD", -1.0)
 
 
-def test_parts_make_the_whole(tmp_path):
+def test_parts_are_joined_in_one_file(tmp_path):
     out = tmp_path / "below" / "features.npy"
     write_features(out, SHAPE, "a", Parts(), "view")
     np.testing.assert_array_equal(np.load(out), whole())
@@ -49,13 +52,13 @@ def test_parts_make_the_whole(tmp_path):
     assert [path.name for path in out.parent.iterdir()] == ["features.npy"]
 
 
-def test_features_without_views(tmp_path):
+def test_features_without_views_are_joined_too(tmp_path):
     out = tmp_path / "features.npy"
     write_features(out, SHAPE[1:], "a", lambda done: [whole()[0, :7], whole()[0, 7:]], "image")
     np.testing.assert_array_equal(np.load(out), whole()[0])
 
 
-def test_a_killed_call_goes_on_and_ends_with_the_same_bytes(tmp_path, often):
+def test_an_interrupted_call_is_continued_to_the_same_bytes(tmp_path, often):
     out, undisturbed = tmp_path / "cut.npy", tmp_path / "whole.npy"
     write_features(undisturbed, SHAPE, "a", Parts(), "view")
     with pytest.raises(KeyboardInterrupt):
@@ -70,7 +73,7 @@ def test_a_killed_call_goes_on_and_ends_with_the_same_bytes(tmp_path, often):
 
 
 @pytest.mark.parametrize("lost", ["features.npy", "checkpoint.json"])
-def test_a_call_with_nothing_to_go_on_from_begins_anew(tmp_path, often, lost):
+def test_without_features_or_checkpoint_a_call_starts_from_the_beginning(tmp_path, often, lost):
     out = tmp_path / "f.npy"
     with pytest.raises(KeyboardInterrupt):
         write_features(out, SHAPE, "a", Parts(dies_at=6), "view")
@@ -81,19 +84,18 @@ def test_a_call_with_nothing_to_go_on_from_begins_anew(tmp_path, often, lost):
     np.testing.assert_array_equal(np.load(out), whole())
 
 
-@pytest.mark.parametrize(("identity", "shape"), [("b", SHAPE), ("a", (3, 10, 4, 1)[:3])])
-def test_only_the_same_features_are_taken_over(tmp_path, often, identity, shape):
+@pytest.mark.parametrize(("identity", "views", "start"), [("a", 3, 6), ("b", 3, 0), ("a", 2, 0)])
+def test_only_the_same_features_are_continued(tmp_path, often, identity, views, start):
     out = tmp_path / "f.npy"
     with pytest.raises(KeyboardInterrupt):
         write_features(out, SHAPE, "a", Parts(dies_at=6), "view")
-    again = Parts()
-    write_features(out, shape, identity, again, "view")
-    assert again.starts == [0 if identity == "b" else 6]
-    np.testing.assert_array_equal(np.load(out), whole())
+    again = Parts(views=views)
+    write_features(out, (views, *SHAPE[1:]), identity, again, "view")
+    assert again.starts == [start]
+    np.testing.assert_array_equal(np.load(out), whole()[:views])
 
 
-def test_parts_are_not_kept(tmp_path):
-    """Memory stays flat: of what was given before, nothing is left when the next part is due."""
+def test_parts_that_are_written_are_not_kept_in_memory(tmp_path):
     given = []
 
     def parts(done: int) -> Iterator[np.ndarray]:
@@ -113,11 +115,11 @@ def test_features_of_another_number_of_images_are_refused(tmp_path):
     assert not (tmp_path / "f.npy").exists()
 
 
-def test_the_rate_is_shown(tmp_path, capfd):
+def test_the_progress_line_shows_the_rate(tmp_path, capfd):
     write_features(tmp_path / "f.npy", SHAPE, "a", Parts(), "view")
-    said = capfd.readouterr().err
-    assert "30/30" in said
-    assert "views/s" in said
+    printed = capfd.readouterr().err
+    assert "30/30" in printed
+    assert "views/s" in printed
 
 
 STUCK = """
@@ -131,7 +133,7 @@ parts, out = Parts(), Path(sys.argv[1])
 
 def stuck(done):
     for number, part in enumerate(parts(done)):
-        if number == 2:  # the first parts are written, the others never come
+        if number == 2:  # the first parts are written; then it waits for ever
             sys.stdin.read()
         yield part
 
@@ -140,7 +142,7 @@ resumable.write_features(out, SHAPE, "a", stuck, "view")
 
 
 def stuck(out: Path, root: Path) -> subprocess.Popen:
-    """A process that has written the first parts and saved how far it is, and does no more."""
+    """A process that has written the first parts and a checkpoint, and then waits for ever."""
     process = subprocess.Popen(
         [sys.executable, "-c", STUCK, str(out)],
         cwd=root,
@@ -153,13 +155,13 @@ def stuck(out: Path, root: Path) -> subprocess.Popen:
     return process
 
 
-def test_a_second_process_waits_and_goes_on_behind_the_first(tmp_path, root, often, capsys):
+def test_a_second_process_waits_and_continues_what_the_first_wrote(tmp_path, root, often, capsys):
     out = tmp_path / "f.npy"
-    process, again, said = stuck(out, root), Parts(), ""
+    process, again, printed = stuck(out, root), Parts(), ""
     second = threading.Thread(target=write_features, args=(out, SHAPE, "a", again, "view"))
     second.start()
-    while "f.npy: another process writes it; waiting" not in said:
-        said += capsys.readouterr().out
+    while "f.npy: another process writes it; waiting" not in printed:
+        printed += capsys.readouterr().out
         time.sleep(0.02)
     assert again.starts == []
     os.kill(process.pid, signal.SIGKILL)
@@ -170,8 +172,7 @@ def test_a_second_process_waits_and_goes_on_behind_the_first(tmp_path, root, oft
     assert [path.name for path in tmp_path.iterdir()] == ["f.npy"]
 
 
-def test_killed_for_good(tmp_path, root, often):
-    """SIGKILL, which no handler sees."""
+def test_a_call_that_sigkill_ended_is_continued(tmp_path, root, often):
     out = tmp_path / "f.npy"
     process = stuck(out, root)
     os.kill(process.pid, signal.SIGKILL)

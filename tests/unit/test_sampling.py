@@ -1,3 +1,5 @@
+"""Few-shot draws equal CoOp's, image by image."""
+
 import json
 
 import pandas as pd
@@ -9,7 +11,7 @@ from tests.conftest import ROOT
 
 
 def manifest_of(classes: int, train: int, val: int, test: int = 1) -> pd.DataFrame:
-    """Rows in split-file order: all of train, class by class, then val, then test."""
+    """Rows in the order of a split file: all of train class by class, then val, then test."""
     rows = [
         (f"{split}/{label}/{i}", label, f"class {label}", split)
         for split, count in (("train", train), ("val", val), ("test", test))
@@ -20,22 +22,22 @@ def manifest_of(classes: int, train: int, val: int, test: int = 1) -> pd.DataFra
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_draw_is_coops(root, seed):
+def test_a_draw_equals_coops(root, seed):
     golden = json.loads((root / f"tests/golden/coop_draw_dtd_seed{seed}.json").read_text())
     manifest = manifest_of(golden["classes"], golden["train_per_class"], golden["val_per_class"])
     drawn = draw_shots(manifest, golden["shots"], seed)
     position = {split: list(rows.image) for split, rows in manifest.groupby("split")}
     for split in ("train", "val"):
-        mine = [position[split].index(i) for i in drawn.image[drawn.split == split]]
-        assert mine == golden[f"{split}_indices"]
+        indices = [position[split].index(i) for i in drawn.image[drawn.split == split]]
+        assert indices == golden[f"{split}_indices"]
 
 
 GOLDEN = json.loads((ROOT / "tests/golden/coop_classes.json").read_text())
 
 
 @pytest.mark.parametrize("dataset", [name for name in GOLDEN if name != "source"])
-def test_one_image_a_class_is_coops(dataset):
-    """Class by class in the order of the split file, whatever the labels and sizes are."""
+def test_a_draw_of_one_image_per_class_equals_coops(dataset):
+    """Classes come in the order in which the split file has them first."""
     golden = GOLDEN[dataset]
     order = golden.get("order", range(len(golden["classes"])))
     sizes = zip(order, golden["train_per_class"], strict=True)
@@ -56,7 +58,7 @@ def test_classes_are_drawn_in_order_of_first_appearance():
 
 
 @pytest.mark.parametrize("images", [1, 8])
-def test_too_few_images_are_named(images):
+def test_a_class_with_too_few_images_is_named(images):
     with pytest.raises(InputError) as caught:
         draw_shots(manifest_of(2, images, 4), 16, 1)
     assert str(caught.value) == (
@@ -79,7 +81,7 @@ def test_images_per_class_are_rounded():
     assert images_per_class(manifest.iloc[2:]) == 7
 
 
-def test_all_shots_are_the_training_split():
+def test_drawing_all_shots_takes_the_whole_training_split():
     manifest = manifest_of(3, 8, 6)
     drawn = draw_shots(manifest, None, 1)
     train = drawn[drawn.split == "train"]
@@ -88,6 +90,6 @@ def test_all_shots_are_the_training_split():
     assert images_per_class(manifest) == 8
 
 
-def test_what_there_is_of_val_is_drawn():
+def test_a_small_validation_split_is_drawn_whole():
     assert (draw_shots(manifest_of(2, 8, 3), 8, 1).split == "val").sum() == 6
     assert (draw_shots(manifest_of(2, 8, 0), 8, 1).split == "train").all()

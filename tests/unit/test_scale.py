@@ -1,13 +1,13 @@
-"""The curves of scale measure what they name, and their slopes are those of a power law."""
+"""The benchmark of scale measures every curve, and its slopes are exponents of a power law."""
 
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from tests.benchmarks import scale, scale_work
-from tests.benchmarks.scale import drawn, measured, slopes
-from tests.benchmarks.scale_work import curves, planned_runs
+from tests.measurements import scale, scale_work
+from tests.measurements.scale import drawn, measured, slopes
+from tests.measurements.scale_work import curves, planned_runs
 
 SMALL = {"classes": (3, 5), "runs": (1, 2), "images": (1000, 2000), "planning": (0, 1)}
 WITHOUT_SNAKEMAKE = [curve for curve in curves() if not curve.name.startswith("snakemake")]
@@ -23,7 +23,7 @@ def test_a_curve_is_measured(curve, monkeypatch):
     assert all(row["seconds"] > 0 and row["mib"] >= 0 for row in rows)
 
 
-def test_snakemake_plans_what_the_study_is(tmp_path):
+def test_the_cost_of_planning_by_snakemake_is_measured(tmp_path):
     command = scale_work.snakemake(fuse=True)(0, tmp_path)
     seconds, _ = scale.cost_of_command(command)
     assert seconds > 0

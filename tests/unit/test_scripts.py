@@ -1,4 +1,4 @@
-"""Names of any script in figures: by a font that has them, or as numbers."""
+"""Class names in any script are drawn by a font that has their letters, or else as numbers."""
 
 import matplotlib as mpl
 import pytest
@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from ptnl.analysis.figures import scripts
 from ptnl.analysis.figures.scripts import families_for, labels, numbers_note, undrawable
 
-NO_FONT = "\U0010fffd"  # of a private plane: no font has it
+NO_FONT = "\U0010fffd"  # a private character that no font has
 
 
-def test_matplotlibs_own_font_comes_first_and_alone_where_it_does():
+def test_matplotlibs_own_font_is_used_if_it_has_all_letters():
     assert families_for(["bell", "Über", "чай"]) == [scripts.FAMILY]
 
 
@@ -21,7 +21,7 @@ def test_names_without_a_font_become_their_labels():
     assert "numbers are labels" in numbers_note(["owl", NO_FONT])
 
 
-def test_long_names_and_line_breaks_fit_a_line():
+def test_long_names_and_line_breaks_become_one_short_line():
     (text,) = labels(["a\nvery " + "long " * 20])
     assert len(text) == scripts.LONGEST
     assert text.startswith("a very long")
@@ -29,7 +29,7 @@ def test_long_names_and_line_breaks_fit_a_line():
 
 
 @pytest.mark.filterwarnings("error")
-def test_labels_are_drawn_without_a_missing_glyph_and_without_mathematics(tmp_path):
+def test_labels_are_drawn_literally_and_without_missing_glyphs(tmp_path):
     names = ["$x$", "чай", NO_FONT]
     figure = Figure()
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""A step that is recorded and replayed is the step of torch's SGD."""
+"""Training by recorded and replayed steps equals torch's SGD."""
 
 import pytest
 import torch
@@ -12,12 +12,12 @@ RUNS, IMAGES, CLASSES, WIDTH = 2, 12, 3, 5
 
 @pytest.fixture
 def without_graphs(monkeypatch):
-    """What a graph would replay is computed each time: the CPU has no graphs."""
+    """Compute every step anew instead of replaying a CUDA graph, which the CPU does not have."""
     monkeypatch.setattr("ptnl.training.steps.WARM_UP", 10**6)
     monkeypatch.setattr(ReplayedSteps, "_on_a_side_stream", ReplayedSteps._take)
 
 
-def test_replayed_steps_are_those_of_sgd(without_graphs):
+def test_replayed_steps_equal_those_of_sgd(without_graphs):
     stream = torch.Generator().manual_seed(0)
     features = torch.randn(2, RUNS, IMAGES, WIDTH, generator=stream)  # of two epochs
     labels = torch.randint(CLASSES, (RUNS, IMAGES), generator=stream)

@@ -1,4 +1,4 @@
-"""Going on with a study's numbers: frames, logits and predictions, packed and unpacked."""
+"""Working with a study's results: tables, logits and predictions; packing and unpacking."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from tests.unit.made_up import CLASSES, IMAGES, study
 from tests.unit.made_up_report import reported
 
 
-def test_tidy_frames(tmp_path):
+def test_results_are_read_as_tidy_tables(tmp_path):
     results = ptnl.results(study(tmp_path / "toy"))
     for frame, schema in (
         (results.runs, RUNS),
@@ -33,7 +33,7 @@ def test_tidy_frames(tmp_path):
     assert results.class_names("icons") == list(CLASSES)
 
 
-def test_logits_and_predictions_of_every_run(tmp_path):
+def test_logits_and_predictions_of_every_run_are_read(tmp_path):
     results = ptnl.results(str(study(tmp_path / "toy")))
     for run in results.runs.itertuples():
         assert results.logits(run).shape == (IMAGES, len(CLASSES))
@@ -45,12 +45,12 @@ def test_logits_and_predictions_of_every_run(tmp_path):
         results.logits(Run("icons", "mini-rn", "prompt_ce", "symmetric", 8, 9))
 
 
-def test_what_is_no_study_is_said_to_be_none(tmp_path):
+def test_a_folder_without_results_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no results of a study, for there is no config\.yaml"):
         ptnl.results(tmp_path)
 
 
-def test_pack_and_unpack(tmp_path, capsys):
+def test_results_are_the_same_after_packing_and_unpacking(tmp_path, capsys):
     folder = study(tmp_path / "here/toy")
     (folder / "features/icons").mkdir(parents=True)
     (folder / "features/icons/mini-rn.npy").write_bytes(b"large")
@@ -69,7 +69,7 @@ def test_pack_and_unpack(tmp_path, capsys):
     assert int(after.stat().st_mtime) == int(before.stat().st_mtime)
 
 
-def test_nothing_is_overwritten_and_nothing_half_unpacked(tmp_path):
+def test_unpacking_overwrites_nothing_and_leaves_nothing_incomplete(tmp_path):
     file = tmp_path / "toy.tar.gz"
     pack.main([str(study(tmp_path / "toy")), "--out", str(file)])
     with pytest.raises(InputError, match="toy: is there already"):
@@ -90,7 +90,7 @@ def test_nothing_is_overwritten_and_nothing_half_unpacked(tmp_path):
 
 
 def test_the_notebook_answers_its_questions(tmp_path, root, capsys, monkeypatch):
-    """Every code cell, on made-up results: what it computes is what was made up."""
+    """Every code cell runs on made-up results, and computes their known effects."""
     monkeypatch.chdir(study(tmp_path / "results/embedded").parents[1])
     notebook = json.loads((root / "workflow/docs/own_question.ipynb").read_text())
     cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]

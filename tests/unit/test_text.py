@@ -1,9 +1,10 @@
-"""The fast text tower against CoOp's own on all tokens (`ptnl.bench.reference`)."""
+"""The fast text tower, compared with CoOp's own, which computes all tokens of every prompt.
+
+The latter is in `ptnl.bench.reference`.
+"""
 
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ from ptnl.training.epochs import batch_order
 from ptnl.training.optim import learning_rates
 from ptnl.training.tuning import SweepData
 from tests.conftest import TINY
+from tests.unit.fresh_process import loaded
 
 NAMES = ["cat", "magnifying_glass", "Persian longhair", "antidisestablishmentarianism", "x"]
 ALL_KEPT, ALL_RECOMPUTED = 2**40, 0
@@ -56,7 +58,7 @@ def prompts(tokenizer, names, length, position="end"):
 
 
 def embeddings_and_gradients(encode, contexts, weight):
-    """Embeddings (R, C, D) and the gradients (R, M, W) of their sum, weighted."""
+    """Embeddings (R, C, D), and the gradients (R, M, W) of their weighted sum."""
     leaf = contexts.clone().requires_grad_()
     embeddings = encode(leaf)
     loss = (embeddings * weight).sum()
@@ -65,7 +67,7 @@ def embeddings_and_gradients(encode, contexts, weight):
 
 
 def assert_close(ours, plain, tolerance):
-    """Relative to the largest value, as errors of floating point sums are."""
+    """The tolerance is relative to the largest value, like the error of a floating-point sum."""
     scale = plain.abs().max()
     assert (ours - plain).abs().max() <= tolerance * scale
 
@@ -87,7 +89,7 @@ names = st.lists(words, min_size=1, max_size=6).map("_".join)
     ),
     dtype=st.sampled_from([torch.float32, torch.float64]),
 )
-def test_it_is_the_reference(
+def test_the_fast_tower_equals_the_reference(
     tiny_clip, precise_clip, tokenizer, class_names, length, position, runs, activation_bytes, dtype
 ):
     model = {torch.float32: tiny_clip, torch.float64: precise_clip}[dtype]
@@ -111,7 +113,7 @@ def encoder_of(model, tokenizer, length=4, **options) -> PromptEncoder:
     return PromptEncoder(tower_of(model), prompts(tokenizer, NAMES, length), **options)
 
 
-def test_runs_do_not_touch_each_other(tiny_clip, tokenizer):
+def test_runs_do_not_affect_each_other(tiny_clip, tokenizer):
     encoder = encoder_of(tiny_clip, tokenizer)
     contexts = torch.randn(3, 4, 32)
     together = encoder(contexts)
@@ -121,7 +123,7 @@ def test_runs_do_not_touch_each_other(tiny_clip, tokenizer):
 
 @pytest.mark.parametrize("quick_gelu", [False, True])
 @pytest.mark.parametrize("layers", [1, 2])
-def test_other_towers_of_open_clip(tokenizer, quick_gelu, layers):
+def test_other_towers_of_open_clip_equal_the_reference(tokenizer, quick_gelu, layers):
     torch.manual_seed(layers)
     text = {**TINY["text_cfg"], "layers": layers, "ls_init_value": 0.3, "mlp_ratio": 2.0}
     model = CLIP(**{**TINY, "text_cfg": text}, quick_gelu=quick_gelu).double()
@@ -133,8 +135,7 @@ def test_other_towers_of_open_clip(tokenizer, quick_gelu, layers):
 
 
 @pytest.mark.parametrize("activation_bytes", [ALL_KEPT, ALL_RECOMPUTED])
-def test_trained_weights_of_several_runs(precise_clip, tokenizer, activation_bytes):
-    """Every run with weights of its own: embeddings and gradients are open_clip's."""
+def test_runs_with_their_own_weights_equal_open_clip(precise_clip, tokenizer, activation_bytes):
     torch.manual_seed(0)
     weights = {
         name: (w + 0.05 * torch.randn(2, *w.shape, dtype=w.dtype)).requires_grad_()
@@ -166,7 +167,7 @@ def test_trained_weights_of_several_runs(precise_clip, tokenizer, activation_byt
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision(tiny_clip, tokenizer, dtype):
+def test_half_precision_is_close_to_float32(tiny_clip, tokenizer, dtype):
     half = CLIP(**TINY).eval().requires_grad_(False)
     half.load_state_dict(tiny_clip.state_dict())
     contexts = torch.randn(2, 4, 32, generator=torch.Generator().manual_seed(0))
@@ -206,7 +207,7 @@ def test_activations_stay_within_their_budget(tiny_clip, tokenizer):
     assert sizes[0] < sizes[-1] / 4
 
 
-def test_whole_texts_equal_open_clips(tiny_clip, tokenizer):
+def test_embeddings_of_texts_equal_open_clips(tiny_clip, tokenizer):
     texts = ["a photo of a cat.", "an icon.", "a photo of a very long name, a type of thing."]
     expected = tiny_clip.encode_text(tokenizer(texts, context_length=77))
     torch.testing.assert_close(
@@ -221,7 +222,7 @@ def test_a_prompt_that_does_not_fit_is_refused(tiny_clip, tokenizer):
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_the_text_side_alone_is_that_of_the_whole_model(name):
+def test_the_text_side_alone_equals_that_of_the_whole_model(name):
     whole, text = load_backbone(name, CPU), load_text_backbone(name, CPU)
     assert text.logit_scale == whole.logit_scale
     assert text.tower.weights.keys() == whole.tower.weights.keys()
@@ -230,7 +231,7 @@ def test_the_text_side_alone_is_that_of_the_whole_model(name):
 
 
 @pytest.mark.parametrize("quick_gelu", [False, True])
-def test_the_text_side_of_other_models(tmp_path, quick_gelu):
+def test_the_text_side_of_an_own_model_is_read_and_checked(tmp_path, quick_gelu):
     text = {**TINY["text_cfg"], "ls_init_value": 0.3, "mlp_ratio": 2.0}
     config = {**TINY, "text_cfg": text, "quick_gelu": quick_gelu}
     model = CLIP(**config).requires_grad_(False)
@@ -253,7 +254,7 @@ def test_the_text_side_of_other_models(tmp_path, quick_gelu):
 
 @pytest.fixture(scope="module")
 def tiny_files(tmp_path_factory) -> tuple[Path, dict[str, torch.Tensor]]:
-    """A configuration's file, and the weights that go with it."""
+    """The file of a configuration, and matching weights."""
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "config.json").write_text(json.dumps(TINY))
     return folder / "config.json", CLIP(**TINY).requires_grad_(False).state_dict()
@@ -298,21 +299,18 @@ def test_files_of_a_text_tower_that_cannot_be_read_are_named(tiny_files, tmp_pat
 
 
 @pytest.mark.parametrize("tokens", [[0, 49408], [-1, 0], [0], [[0, 1]]])
-def test_rows_of_other_tokens_than_the_vocabularys_are_refused(tokens):
+def test_token_rows_outside_the_vocabulary_are_refused(tokens):
     stored = {TOKEN_ROWS: torch.zeros(2, 4), TOKEN_IDS: torch.tensor(tokens)}
     with pytest.raises(InputError, match="are not the tokens of its"):
         expand_state_dict(stored, 49408)
 
 
-def test_training_on_features_loads_no_open_clip():
-    """Its import, of torchvision, timm and torch's compiler, would take longer than many a job."""
-    code = (
-        "import sys, ptnl.cli.tune_method, ptnl.methods.prompt, ptnl.text;"
-        "ptnl.text.clip_tokenizer();"
-        "print({'open_clip', 'torchvision', 'timm', 'torch._dynamo'}.intersection(sys.modules))"
-    )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "set()"
+def test_training_on_features_does_not_import_open_clip():
+    """It imports torchvision, timm and torch's compiler, which takes longer than many a job."""
+    imports = "import ptnl.cli.tune_method, ptnl.methods.prompt, ptnl.text"
+    calls = "ptnl.text.clip_tokenizer()"
+    slow = ("open_clip", "torchvision", "timm", "torch._dynamo")
+    assert loaded(f"{imports}; {calls}", *slow) == []
 
 
 def test_other_towers_are_refused():
@@ -333,8 +331,8 @@ def test_other_towers_are_refused():
         tower_of(tower)
 
 
-def test_a_training_is_the_references(tokenizer):
-    """50 steps of prompt tuning on mini-rn: the losses of CoOp's plain steps, images and all."""
+def test_prompt_tuning_equals_that_of_the_reference(tokenizer):
+    """50 steps on mini-rn; CoOp's plain steps encode the images each time."""
     backbone = load_backbone("mini-rn", CPU)
     table = read_parquet(verified("icons.parquet"), IMAGES)
     table = table[table.label < 12].sample(64, random_state=0)

@@ -1,4 +1,4 @@
-"""The row of tokens: every prompt whole in one block, behind what all begin with."""
+"""Packing prompts into blocks of tokens, after the prefix that all prompts share."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ptnl.text.packing import pack
 
-# Learnable and vocabulary tokens; few of them, so that prompts have much in common.
+# Learnable tokens are negative. There are few different tokens, so prompts often have equal parts.
 prompts = st.lists(
     st.lists(st.integers(-3, 3), min_size=1, max_size=12).map(lambda tokens: [9, *tokens]),
     min_size=1,
@@ -16,7 +16,7 @@ prompts = st.lists(
 
 
 @given(prompts)
-def test_a_prompt_is_what_its_end_token_sees(prompts):
+def test_the_end_token_of_a_prompt_sees_that_prompt_and_nothing_else(prompts):
     layout = pack(prompts)
     starts = [0, *layout.counts.cumsum()]
     for number, prompt in enumerate(prompts):
@@ -34,7 +34,7 @@ def test_a_prompt_is_what_its_end_token_sees(prompts):
 
 
 @given(prompts)
-def test_what_all_begin_with_stands_once(prompts):
+def test_the_prefix_is_the_longest_that_all_prompts_share(prompts):
     layout = pack(prompts)
     assert all(prompt[: len(layout.prefix)] == list(layout.prefix) for prompt in prompts)
     first_free = len(layout.prefix)
@@ -45,7 +45,7 @@ def test_what_all_begin_with_stands_once(prompts):
 
 
 @given(st.lists(st.integers(3, 9), min_size=20, max_size=200))
-def test_hardly_a_slot_is_empty(lengths):
+def test_few_slots_are_empty(lengths):
     layout = pack([[number, *[1] * (length - 1)] for number, length in enumerate(lengths)])
     assert layout.tokens.size <= 1.06 * sum(lengths) + 4
 

@@ -1,4 +1,4 @@
-"""Which tokens describe a class."""
+"""The tokens of the prompt that describes a class."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from ptnl.text.prompts import class_prompts, context_prompts, learn_names, token
 NAMES = ["cat", "magnifying_glass"]
 
 
-def test_a_context_stands_before_the_name_or_around_it(tokenizer):
+def test_the_context_is_before_around_or_after_the_name(tokenizer):
     start, end, stop = tokenizer.sot_token_id, tokenizer.eot_token_id, tokenizer.encode(".")
     cat, glass = tokenizer.encode("cat"), tokenizer.encode("magnifying glass")
     assert [p.tokens for p in context_prompts(tokenizer, NAMES, 3)] == [
@@ -33,7 +33,7 @@ def test_another_position_is_refused(tokenizer):
 
 @pytest.mark.parametrize("template", ["an icon of a {}.", "{} texture.", "{}", "a {} (small)"])
 @pytest.mark.parametrize("name", ["cat", "747-200", "C-130", "what?", "magnifying_glass"])
-def test_names_become_learnable_and_nothing_else(tokenizer, template, name):
+def test_only_the_tokens_of_the_name_become_learnable(tokenizer, template, name):
     (prompt,) = class_prompts(tokenizer, [name], template)
     assert prompt.tokens == tokenise(tokenizer, template.format(name.replace("_", " ")))
     (learnt,), replaced = learn_names([prompt], first=5)
@@ -44,7 +44,7 @@ def test_names_become_learnable_and_nothing_else(tokenizer, template, name):
     assert spelt.rstrip(".") == name.lower().replace("_", "")
 
 
-def test_every_class_has_name_tokens_of_its_own(tokenizer):
+def test_learnable_name_tokens_of_classes_differ(tokenizer):
     learnt, replaced = learn_names(class_prompts(tokenizer, NAMES, "a {}."), first=0)
     tokens = [token for prompt in learnt for token in prompt.name]
     assert tokens == [-1 - place for place in range(len(replaced))]

@@ -1,4 +1,4 @@
-"""The tour through the code names what is there, and real things alone."""
+"""Files, functions, rules and the image that the tour of the code names exist."""
 
 import re
 
@@ -13,7 +13,7 @@ def page(root) -> str:
     return (root / "workflow/docs/tour.md").read_text()
 
 
-def test_every_path_is_there(root, page):
+def test_every_path_exists(root, page):
     paths = set(re.findall(r"`((?:ptnl|workflow|tests)/[^`]*|config\.yaml)`", page))
     assert len(paths) > 30
     assert {path for path in paths if not (root / path).exists()} == set()
@@ -43,7 +43,7 @@ def test_every_rule_is_where_the_page_says(root, page):
         assert f"rule {rule}:" in rules or f'f"{rule}_{{noise}}"' in rules, name
 
 
-def test_the_image_is_one_of_the_data_set(root, page):
+def test_the_image_is_in_the_data_set(root, page):
     image = re.search(r"`([\w-]+/[\w-]+)\.png`", page).group(1)
     images = pd.read_parquet(root / "ptnl/assets/symbols.parquet").set_index("image")
     row = images.loc[image]

@@ -1,4 +1,4 @@
-"""Test-time prompt tuning: views, the choice among them, and one step an image."""
+"""Test-time prompt tuning: views of an image, the choice among them, and one step per image."""
 
 import math
 
@@ -41,14 +41,14 @@ def test_the_loss_is_the_entropy_of_the_mean_of_the_surest_views():
         torch.testing.assert_close(loss[image], expected)
 
 
-def test_of_equally_sure_views_the_earlier_ones_are_taken():
+def test_among_equally_sure_views_the_first_are_taken():
     sure = torch.tensor([[2.0, 0.0], [0.0, 2.0], [2.0, 0.0]])
     first_two = sure[:2].softmax(dim=-1).mean(dim=0)
     expected = -(first_two * first_two.log()).sum()
     torch.testing.assert_close(marginal_entropy(sure[None], 0.67)[0], expected)
 
 
-def test_one_image_is_one_step_of_torchs_adamw(tiny_backbone):
+def test_every_image_takes_one_step_of_torchs_adamw(tiny_backbone):
     start = starting_tokens(tiny_backbone)
     before, after = tune_at_test(tiny_backbone, CLASSES, start, features(), SETTINGS)
     prompts = context_prompts(tiny_backbone.tokenizer, CLASSES, len(start))
@@ -68,7 +68,7 @@ def test_one_image_is_one_step_of_torchs_adamw(tiny_backbone):
         assert not torch.allclose(before[image], after[image], atol=1e-3)
 
 
-def test_every_image_starts_afresh(tiny_backbone):
+def test_every_image_starts_from_the_same_prompt(tiny_backbone):
     start, views = starting_tokens(tiny_backbone), features()
     _, together = tune_at_test(tiny_backbone, CLASSES, start, views, SETTINGS)
     order = torch.tensor([3, 1, 4, 0, 2])
@@ -76,10 +76,10 @@ def test_every_image_starts_afresh(tiny_backbone):
     torch.testing.assert_close(shuffled, together[order], rtol=1e-3, atol=1e-3)
 
 
-def test_without_a_step_it_is_the_prompt_itself(tiny_backbone):
+def test_a_learning_rate_of_zero_leaves_the_logits_unchanged(tiny_backbone):
     start = starting_tokens(tiny_backbone)
-    still = {**SETTINGS, "learning_rate": 0.0}
-    before, after = tune_at_test(tiny_backbone, CLASSES, start, features(), still)
+    settings = {**SETTINGS, "learning_rate": 0.0}
+    before, after = tune_at_test(tiny_backbone, CLASSES, start, features(), settings)
     torch.testing.assert_close(after, before)
 
 
@@ -88,7 +88,7 @@ def picture(size: int = 40) -> torch.Tensor:
     return torch.from_numpy(stream.integers(0, 256, (3, size, size + 8), dtype=np.uint8))
 
 
-def test_views_depend_on_the_name_alone(tiny_backbone):
+def test_views_of_an_image_depend_only_on_its_name(tiny_backbone):
     encoder = ImageEncoder(tiny_backbone)
     views = views_of(picture(), "a.png", 5, True, encoder)
     size = tiny_backbone.image_size
@@ -108,12 +108,13 @@ def test_every_operation_keeps_the_shape(number):
     assert changed.mode == "RGB"
 
 
-def test_augmix_mixes_between_black_and_white():
+def test_augmix_keeps_the_shape_and_leaves_black_black():
     for level in (0, 255):
         plain = Image.fromarray(np.full((16, 16, 3), level, dtype=np.uint8))
         mixed = augmix(plain, np.random.default_rng(1))
         assert mixed.shape == (16, 16, 3)
         assert mixed.dtype == np.uint8
+        assert mixed.any() == (level > 0)
 
 
 def test_the_views_of_files_are_encoded_in_order(tiny_backbone, tmp_path):
@@ -129,7 +130,7 @@ def test_the_views_of_files_are_encoded_in_order(tiny_backbone, tmp_path):
     np.testing.assert_allclose(whole[:, 1], alone[:, 0], rtol=1e-2, atol=1e-2)
 
 
-def test_a_study_evaluates_it_beside_its_runs(root):
+def test_a_study_evaluates_tpt_besides_its_runs(root):
     config = read_study(root, [root / "workflow/studies/later.yaml"], {})
     assert "tpt" not in {sweep.method for sweep in sweeps(config)}
     assert tpt_evaluations(config) == [("symbols", "mini-rn")]
@@ -141,7 +142,7 @@ def test_a_study_evaluates_it_beside_its_runs(root):
         assert rules.count(rule) == 1
 
 
-def test_its_report_says_what_the_step_adds():
+def test_the_report_says_what_the_step_adds():
     rows = [
         ("symbols", "mini-rn", "", "none", 0, 0, 0.0, 50.0, 51.0),
         ("symbols", "mini-rn", "prompt_ce", "symmetric", 8, 1, 50.0, 30.0, 33.0),

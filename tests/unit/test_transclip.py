@@ -1,13 +1,13 @@
-"""The benchmark's TransCLIP does what its paper says."""
+"""The benchmark's TransCLIP computes what its paper describes."""
 
 import torch
 import torch.nn.functional as F
 
-from tests.benchmarks.transclip import log_likelihoods, neighbour_graph, transduced
+from tests.measurements.transclip import log_likelihoods, neighbour_graph, transduced
 
 
 def clusters() -> tuple[torch.Tensor, torch.Tensor]:
-    """Unit features (90, 12) around three centres, and whose each is."""
+    """Unit features (90, 12) around three centres, and the centre of each."""
     generator = torch.Generator().manual_seed(0)
     true = torch.arange(90) % 3
     centres = torch.eye(12, dtype=torch.float64)[:3]
@@ -22,7 +22,7 @@ def test_log_likelihoods_are_those_of_diagonal_gaussians():
     torch.testing.assert_close(log_likelihoods(unit, mean, variance), torch.tensor(expected))
 
 
-def test_every_image_has_its_nearest_others():
+def test_every_image_is_linked_to_its_three_nearest():
     unit, _ = clusters()
     graph = neighbour_graph(unit)
     for row in (0, 17, 89):
@@ -33,14 +33,14 @@ def test_every_image_has_its_nearest_others():
         torch.testing.assert_close(graph[row, expected], similar[expected])
 
 
-def test_images_of_a_cluster_are_classed_together():
-    """Zero-shot is unsure and wrong about every seventh image; nearly all follow their cluster."""
+def test_images_get_the_class_of_their_cluster():
+    """Zero-shot is wrong, and unsure, for every seventh image; nearly all get corrected."""
     unit, true = clusters()
-    said = true.clone()
-    said[::7] = (said[::7] + 1) % 3
+    predicted = true.clone()
+    predicted[::7] = (predicted[::7] + 1) % 3
     zero_shot = torch.full((90, 3), 0.05, dtype=torch.float64)
-    zero_shot[torch.arange(90), said] = 0.9
-    zero_shot[::7] = zero_shot[::7] ** 0.2  # unsure, and still for the wrong class
+    zero_shot[torch.arange(90), predicted] = 0.9
+    zero_shot[::7] = zero_shot[::7] ** 0.2  # unsure, but still for the wrong class
     zero_shot /= zero_shot.sum(dim=1, keepdim=True)
     assigned = transduced(unit, zero_shot)
     torch.testing.assert_close(assigned.sum(dim=1), torch.ones(90, dtype=torch.float64))

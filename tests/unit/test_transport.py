@@ -1,4 +1,4 @@
-"""The transport between images and classes against Sinkhorn's iterations one by one."""
+"""Optimal transport between images and classes, compared with plain Sinkhorn iterations."""
 
 import math
 
@@ -10,7 +10,7 @@ from ptnl.training.transport import sinkhorn
 
 
 def brute_force(cost: Tensor, regularisation: float, iterations: int) -> Tensor:
-    """Sinkhorn on the logarithms, for one run: (N, C) -> (N, C), as Peyré & Cuturi write it."""
+    """Sinkhorn's iterations on logarithms for one run, (N, C) -> (N, C) (Peyré & Cuturi 2019)."""
     images, classes = cost.shape
     f, g = torch.zeros(images, 1).double(), torch.zeros(1, classes).double()
     for _ in range(iterations):
@@ -27,14 +27,14 @@ def costs(runs: int, images: int = 40, classes: int = 6) -> Tensor:
 
 
 @pytest.mark.parametrize("regularisation", [0.05, 0.01])
-def test_it_is_sinkhorns_solution(regularisation):
+def test_the_coupling_equals_that_of_plain_sinkhorn(regularisation):
     coupling = sinkhorn(costs(2), regularisation, max_iterations=5000, tolerance=1e-12)
     for run in range(2):
         expected = brute_force(costs(2)[run], regularisation, 5000)
         torch.testing.assert_close(coupling[run], expected, rtol=1e-6, atol=1e-9)
 
 
-def test_its_marginals_are_uniform():
+def test_the_marginals_of_the_coupling_are_uniform():
     coupling = sinkhorn(costs(3), 0.01, max_iterations=5000)
     images = torch.full((3, 40), 1 / 40).double()
     classes = torch.full((3, 6), 1 / 6).double()
@@ -42,7 +42,7 @@ def test_its_marginals_are_uniform():
     torch.testing.assert_close(coupling.sum(dim=1), classes, rtol=0, atol=1e-6)
 
 
-def test_what_is_the_same_for_all_classes_of_an_image_does_not_matter():
+def test_a_cost_that_all_classes_of_an_image_share_does_not_matter():
     cost = costs(1).double()
     shifted = cost + torch.linspace(-3, 3, 40).double()[:, None]
     torch.testing.assert_close(sinkhorn(shifted, 0.01), sinkhorn(cost, 0.01))
@@ -50,7 +50,7 @@ def test_what_is_the_same_for_all_classes_of_an_image_does_not_matter():
 
 @pytest.mark.parametrize("classes", [5, 37, 100])
 def test_a_small_regularisation_does_not_underflow(classes):
-    """NLPrompt's cost, log_softmax(softmax), at its script's 0.001: exp(-cost / 0.001) is 0."""
+    """With NLPrompt's cost and its script's 0.001, exp(-cost / 0.001) is 0 in float64."""
     stream = torch.Generator().manual_seed(1)
     logits = 20 * torch.randn(1, 4 * classes, classes, generator=stream)
     cost = -logits.double().softmax(dim=-1).log_softmax(dim=-1)
@@ -62,8 +62,8 @@ def test_a_small_regularisation_does_not_underflow(classes):
     assert agrees.float().mean() > 0.5
 
 
-def test_changes_beyond_float64_are_iterated_on_logarithms():
-    """A class that no image is near: the first scalings are those of exp(500)."""
+def test_scalings_beyond_float64_are_computed_on_logarithms():
+    """No image is near the third class, so the first scalings are as large as exp(500)."""
     cost = torch.zeros(2, 12, 3).double()
     cost[0, :, 2] = 500
     cost[1] = costs(1, 12, 3)[0]

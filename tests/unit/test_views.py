@@ -1,6 +1,9 @@
+"""Augmented views equal torchvision's, and depend only on seed, image and number of the view."""
+
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -35,25 +38,25 @@ def pictures(tmp_path):
 
 
 @pytest.mark.parametrize(("height", "width"), [(60, 90), (90, 60), (64, 64), (10, 200)])
-def test_boxes_are_torchvisions(height, width):
-    """The same uniform numbers in: those that torch's stream hands to RandomResizedCrop."""
+def test_crop_boxes_equal_torchvisions(height, width):
+    """`crop_boxes` gets the same uniform numbers as RandomResizedCrop takes from torch's stream."""
     image, same, uniform = torch.empty(3, height, width), [], []
     for seed in range(300):
         stream = torch.manual_seed(seed)
         expected = T.RandomResizedCrop.get_params(image, (0.08, 1.0), (3 / 4, 4 / 3))
         stream.manual_seed(seed)
         numbers = torch.cat([torch.empty(1).uniform_(0, 1) for _ in range(20)]).numpy()
-        # torchvision draws area and aspect in turn; its place in the image has another stream.
+        # torchvision draws area and aspect in turn, and then the position as integers.
         uniform.append(np.concatenate([numbers[0::2], numbers[1::2], [0.5, 0.5, 1.0]]))
         same.append(expected)
     boxes, same = crop_boxes(np.stack(uniform), height, width), np.array(same)
     agree = (boxes[:, 2:] == same[:, 2:]).all(axis=1)
     assert agree.mean() > 0.99  # torchvision rounds in single precision
-    if max(height, width) > 10 * min(height, width):  # nothing fits: the box in the middle
+    if max(height, width) > 10 * min(height, width):  # no box fits, so it is in the middle
         np.testing.assert_array_equal(boxes[agree], same[agree])
 
 
-def test_boxes_lie_everywhere_in_the_image():
+def test_crop_boxes_are_spread_evenly_over_the_image():
     boxes = crop_boxes(random_numbers(1, "a.png", 4000), HEIGHT, WIDTH)
     top, left, height, width = boxes.T
     assert (boxes[:, :2] >= 0).all()
@@ -65,12 +68,12 @@ def test_boxes_lie_everywhere_in_the_image():
         assert (place == room).any()
     areas = height * width / (HEIGHT * WIDTH)
     assert areas.min() < 0.1
-    assert areas.max() > 0.85  # 8 / 9 is the largest of an aspect in bounds
+    assert areas.max() > 0.85  # 8 / 9 is the largest area with an allowed aspect
 
 
 @pytest.mark.parametrize("augmentation", [CURRENT, LEGACY])
-def test_views_are_those_of_the_torchvision_pipeline(augmentation):
-    """Against PIL images: squash, flip, crop in Dassl's old order; crop, flip in the new one."""
+def test_views_equal_those_of_torchvisions_transforms(augmentation):
+    """On PIL images; Dassl's old order is squash, flip, crop, and its new one is crop, flip."""
     image, uniform = photograph(), random_numbers(1, "a.png", 40)
     ours = augmented_views(tensor(image), uniform, augmentation)
     assert ours.shape == (40, 3, SIZE, SIZE)
@@ -102,7 +105,7 @@ def test_without_flips_nothing_is_mirrored():
     assert torch.equal(plain[mirrored].flip(-1), flipped[mirrored])
 
 
-def test_a_views_numbers_are_its_own():
+def test_the_random_numbers_of_a_view_depend_on_seed_image_and_view():
     few, many = random_numbers(3, "a.png", 2), random_numbers(3, "a.png", 50)
     np.testing.assert_array_equal(few, many[:2])
     for other in (random_numbers(4, "a.png", 2), random_numbers(3, "b.png", 2), many[2:4]):
@@ -117,7 +120,7 @@ def encode(backbone, pictures, *, names=None, seed=1, count=3, threads=1) -> np.
     return np.concatenate(list(parts), axis=1)
 
 
-def test_features_of_views(tiny_backbone, pictures):
+def test_features_are_those_of_the_augmented_views(tiny_backbone, pictures):
     folder, names = pictures
     encoded = encode(tiny_backbone, pictures, threads=2)
     assert encoded.shape == (3, 7, 16)
@@ -129,7 +132,7 @@ def test_features_of_views(tiny_backbone, pictures):
     np.testing.assert_allclose(encoded[:, 4], expected, rtol=2e-3, atol=2e-3)
 
 
-def test_the_whole_image_as_a_view_has_the_plain_features(tiny_backbone, tmp_path):
+def test_a_view_of_the_whole_image_has_the_plain_features(tiny_backbone, tmp_path):
     photograph(0, 32, 32).save(tmp_path / "a.png")
     (plain,) = encoded_batches(ImageEncoder(tiny_backbone), [tmp_path / "a.png"])
     pixels = tiny_backbone.normalise(tensor(photograph(0, 32, 32))[None])
@@ -139,11 +142,12 @@ def test_the_whole_image_as_a_view_has_the_plain_features(tiny_backbone, tmp_pat
 
 
 @pytest.mark.parametrize("images_together", [2, 1])
-def test_neither_companions_nor_batches_change_a_view(
+def test_the_features_of_a_view_do_not_depend_on_its_batch(
     tiny_backbone, pictures, monkeypatch, images_together
 ):
     whole = encode(tiny_backbone, pictures)
-    batch = {2: 7, 1: 2}[images_together]  # views; fewer than an image has are encoded in parts
+    # In views; the smaller batch holds fewer than an image has, so those are encoded in parts.
+    batch = {2: 7, 1: 2}[images_together]
     budget = features.BATCH_BYTES["cpu"] * batch // ImageEncoder(tiny_backbone).batch
     monkeypatch.setitem(features.BATCH_BYTES, "cpu", budget)
     encoder = ImageEncoder(tiny_backbone)
@@ -155,15 +159,13 @@ def test_neither_companions_nor_batches_change_a_view(
     np.testing.assert_allclose(apart.astype(float), whole, rtol=2e-3, atol=2e-3)
 
 
-def test_views_from_the_middle_on_are_those_of_the_whole(tiny_backbone, pictures):
+def test_the_features_of_later_images_do_not_depend_on_earlier_ones(tiny_backbone, pictures):
     whole = encode(tiny_backbone, pictures)
     rest = encode(tiny_backbone, pictures, names=pictures[1][3:])
     np.testing.assert_allclose(rest, whole[:, 3:], rtol=2e-3, atol=2e-3)
 
 
-def test_every_epoch_has_its_views(tiny_backbone, pictures, tmp_path):
-    import pandas as pd
-
+def test_every_epoch_trains_on_its_own_views(tiny_backbone, pictures, tmp_path):
     files = []
     for seed in (2, 1):
         encoded = encode(tiny_backbone, pictures, seed=seed)
@@ -175,7 +177,7 @@ def test_every_epoch_has_its_views(tiny_backbone, pictures, tmp_path):
     draws = [pd.DataFrame({"image": ["3.png", "0.png"]}), pd.DataFrame({"image": ["1.png"] * 2})]
     at = read_views(files, [1, 2], draws, torch.device("cpu"))
     first, second = np.load(tmp_path / "1.npy"), np.load(tmp_path / "2.npy")
-    for epoch in (0, 2, 4):  # three views: the fifth epoch meets the second again
+    for epoch in (0, 2, 4):  # of three views, the fifth epoch uses the second again
         seen = at(epoch)
         assert seen.dtype == torch.float32
         np.testing.assert_array_equal(seen[0], first[epoch % 3][[3, 0]])

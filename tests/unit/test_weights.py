@@ -1,4 +1,4 @@
-"""Weights are read from files of every kind, and nothing that a file holds is run."""
+"""Weights are read from files of every kind, and no code that a file holds is run."""
 
 import io
 import os
@@ -24,7 +24,7 @@ def assert_equal(read, expected):
 
 
 class Block(torch.nn.Module):
-    """What OpenAI's archives have: several types, buffers, and a tensor that is no weight."""
+    """A module with what OpenAI's archives hold: several types, buffers, a tensor of no weight."""
 
     def __init__(self):
         super().__init__()
@@ -65,8 +65,8 @@ def test_a_traced_clip_is_read(tmp_path, tiny_clip, tokenizer):
     assert_equal(model_weights(read_weights(path)), tiny_clip.state_dict())
 
 
-def test_archives_that_name_no_buffers_hold_nothing_but_weights(tmp_path):
-    """Old versions of PyTorch declare parameters alone."""
+def test_an_archive_that_declares_no_buffers_is_read(tmp_path):
+    """Old versions of PyTorch declare only parameters."""
     module, old = torch.nn.BatchNorm1d(3), tmp_path / "old.pt"
     new = io.BytesIO()
     with warnings.catch_warnings():
@@ -82,8 +82,8 @@ def test_archives_that_name_no_buffers_hold_nothing_but_weights(tmp_path):
     assert_equal(read_torchscript(old), module.state_dict())
 
 
-def test_a_broken_archive_is_one_sentence(tmp_path):
-    """Any byte of its pickle may be wrong."""
+def test_an_archive_with_a_wrong_byte_is_read_or_refused(tmp_path):
+    """The wrong byte may be any of the archive's pickle."""
     whole, broken = io.BytesIO(), tmp_path / "broken.pt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -107,6 +107,8 @@ def test_a_broken_archive_is_one_sentence(tmp_path):
 
 
 class Attack:
+    """Makes a folder when it is unpickled."""
+
     def __init__(self, path):
         self.path = path
 
@@ -114,7 +116,7 @@ class Attack:
         return os.mkdir, (str(self.path),)
 
 
-def test_a_hostile_torchscript_archive_is_refused_by_name(tmp_path):
+def test_a_torchscript_archive_that_calls_a_function_is_refused(tmp_path):
     path, mark = tmp_path / "hostile.pt", tmp_path / "mark"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("hostile/data.pkl", pickle.dumps(Attack(mark), protocol=2))
@@ -125,7 +127,7 @@ def test_a_hostile_torchscript_archive_is_refused_by_name(tmp_path):
 
 
 @pytest.mark.parametrize("modern", [True, False])
-def test_a_hostile_pickle_is_refused_by_name(tmp_path, modern):
+def test_a_pickle_that_calls_a_function_is_refused(tmp_path, modern):
     path, mark = tmp_path / "hostile.pt", tmp_path / "mark"
     attack = {"state_dict": {"weight": Attack(mark)}}
     torch.save(attack, path, _use_new_zipfile_serialization=modern)
@@ -134,7 +136,7 @@ def test_a_hostile_pickle_is_refused_by_name(tmp_path, modern):
     assert not mark.exists()
 
 
-def test_state_dicts_and_checkpoints(tmp_path):
+def test_state_dicts_and_checkpoints_are_read(tmp_path):
     state = {"a": torch.randn(2, 3).half(), "text.b": torch.arange(3)}
     path = tmp_path / "w.pt"
     torch.save(state, path)
@@ -147,12 +149,12 @@ def test_state_dicts_and_checkpoints(tmp_path):
     assert_equal(read_weights(tmp_path / "w.safetensors"), state)
 
 
-def test_tied_weights_come_apart(tmp_path):
+def test_weights_that_share_memory_are_written_separately(tmp_path):
     weight = torch.randn(4)
     write_tensors(model_weights({"a": weight[:2], "b": weight}), tmp_path / "w.safetensors")
-    freed = load_file(tmp_path / "w.safetensors")
-    assert torch.equal(freed["a"], weight[:2])
-    assert torch.equal(freed["b"], weight)
+    separate = load_file(tmp_path / "w.safetensors")
+    assert torch.equal(separate["a"], weight[:2])
+    assert torch.equal(separate["b"], weight)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,7 @@ def test_tied_weights_come_apart(tmp_path):
         ("w.pt", b"", "not readable as weights of PyTorch"),
     ],
 )
-def test_other_files_are_refused(tmp_path, name, content, sentence):
+def test_files_that_hold_no_weights_are_refused(tmp_path, name, content, sentence):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(InputError, match=sentence) as caught:
@@ -171,7 +173,7 @@ def test_other_files_are_refused(tmp_path, name, content, sentence):
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_state_dict_is_refused(tmp_path):
+def test_a_pickle_of_something_else_is_refused(tmp_path):
     for number, content in enumerate(([1, 2], {}, {"a": 1}, {"state_dict": {"a": "b"}})):
         path = tmp_path / f"{number}.pt"
         torch.save(content, path)
@@ -179,7 +181,7 @@ def test_what_is_no_state_dict_is_refused(tmp_path):
             read_weights(path)
 
 
-def test_a_missing_file_is_one_sentence(tmp_path):
+def test_a_missing_or_empty_file_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"w.pt: not readable"):
         read_weights(tmp_path / "w.pt")
     (tmp_path / "w.pt").write_bytes(b"PK\x05\x06" + bytes(18))  # an empty zip archive

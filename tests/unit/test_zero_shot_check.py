@@ -1,4 +1,4 @@
-"""The zero-shot check: a warning where data may be wrong, and only there."""
+"""The zero-shot check warns if accuracy is far from the published one, and only then."""
 
 import pandas as pd
 import pytest
@@ -7,8 +7,8 @@ from ptnl.analysis.published import published
 from ptnl.analysis.zero_shot_check import CAUSES, SOURCE, against_published, markdown, warnings
 from ptnl.cli import check_zeroshot
 from ptnl.io import write_json
+from tests.unit.made_up import metrics
 from tests.unit.markdown import unpadded
-from tests.unit.test_results import metrics
 
 NUMBERS = published()
 PRINTED = NUMBERS[(NUMBERS.table == 5) & (NUMBERS.method == "zero_shot")]
@@ -42,7 +42,7 @@ def test_the_papers_eight_data_sets_have_a_number():
         (40.81, "off", -1.51),
     ],
 )
-def test_a_point_and_a_half(accuracy, verdict, difference):
+def test_up_to_a_point_and_a_half_agrees(accuracy, verdict, difference):
     (row,) = compared(zero_shot("dtd", accuracy)).itertuples()
     assert row.published == 42.32  # Table 5
     assert row.verdict == verdict
@@ -61,7 +61,7 @@ def test_the_warning_names_the_numbers_and_their_source():
         assert cause in CAUSES
 
 
-def test_what_nobody_published_is_said_to_be_so():
+def test_without_a_published_number_there_is_no_warning():
     table = compared(zero_shot("icons", 40, "mini-rn"), zero_shot("dtd", 40, "mini-rn"))
     assert set(table.verdict) == {"nothing published"}
     assert table.difference.isna().all()
@@ -84,8 +84,8 @@ def test_the_command_warns_and_goes_on(tmp_path, capsys, monkeypatch):
     out = {kind: tmp_path / f"zeroshot.{kind}" for kind in ("csv", "md")}
     command = ["--metrics", str(file), "--study", "toy", "--protocol", "paper"]
     check_zeroshot.main([*command, "--csv", str(out["csv"]), "--markdown", str(out["md"])])
-    said = capsys.readouterr().err
-    assert said.startswith("warning: zero-shot accuracy of")
-    assert CAUSES in said
+    printed = capsys.readouterr().err
+    assert printed.startswith("warning: zero-shot accuracy of")
+    assert CAUSES in printed
     assert pd.read_csv(out["csv"]).verdict.tolist() == ["off"]
     assert out["md"].read_text().startswith("**Warning:** zero-shot accuracy of")

@@ -1,4 +1,4 @@
-"""Running the real workflow, with results of its own."""
+"""Run the real workflow on small studies, each with results of its own."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ SMOKE = ROOT / "workflow/studies/smoke.yaml"
 
 @dataclass(frozen=True)
 class Study:
-    """A study in a folder of the test's, from which Snakemake is called, too."""
+    """A study in a folder of its own, from which Snakemake is also called."""
 
     folder: Path
     overlay: Path
@@ -70,13 +70,13 @@ class Study:
         return {rule: int(count) for rule, count in jobs if rule != "total"}
 
     def path(self, file: str) -> Path:
-        """Where a file of the study lies, in the workflow's notation."""
+        """The path of a file that is given in the workflow's notation: `<results>/runs.parquet`."""
         for name, place in yaml.safe_load(self.overlay.read_text())["pathvars"].items():
             file = file.replace(f"<{name}>", place)
         return Path(file)
 
     def pretend(self) -> None:
-        """Make every file of the study, empty, and have Snakemake believe that it ran."""
+        """Create every file of the study empty, and make Snakemake believe that the study ran."""
         for job in study_jobs(read_study(ROOT, [self.overlay], {})):
             for path in map(self.path, job.outputs):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,13 +101,13 @@ def copy_checkout(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def pretended(tmp_path_factory) -> Study:
-    """The smoke study as if it had run: for tests of what would run again."""
+    """The smoke study as if it had run, for tests of what would run again."""
     study = Study.create(tmp_path_factory.mktemp("eine gelaufene Übung"))
     study.pretend()
     return study
 
 
-# What Python and its tools write into a checkout.
+# Folders that Python, its tools and git keep in a checkout.
 CACHES = {
     ".git",
     ".venv",
@@ -120,7 +120,7 @@ CACHES = {
 
 
 def files_of_checkout() -> set[str]:
-    """Every file of the repository's folder."""
+    """Every file in the repository's folder, except in caches."""
     found = set()
     for folder, folders, names in os.walk(ROOT):
         folders[:] = set(folders) - CACHES
@@ -130,7 +130,7 @@ def files_of_checkout() -> set[str]:
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory) -> Study:
-    """The smoke study, run once, whole, from a folder of its own."""
+    """The whole smoke study, run once from a folder of its own."""
     study = Study.create(tmp_path_factory.mktemp("eine Übung"))
     before = files_of_checkout()
     said = study.snakemake()

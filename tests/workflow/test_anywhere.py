@@ -1,4 +1,4 @@
-"""The workflow runs from any folder, with a read-only checkout, and can be another's module."""
+"""The workflow runs from any folder and with a read-only checkout, and another can import it."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from tests.workflow.conftest import ROOT, SMOKE, Study, copy_checkout
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """An empty folder of a user's."""
+    """An empty folder, as a user might have."""
     folder = tmp_path / "meine Übung"
     folder.mkdir()
     return folder
@@ -31,15 +31,15 @@ def read_only(tmp_path) -> Iterator[Path]:
         yield checkout
         subprocess.run(["chmod", "-R", "u+w", checkout], check=True)
         return
-    bind = ["mount", "--bind", "-o", "ro", checkout, checkout]  # root writes whatever the mode says
+    bind = ["mount", "--bind", "-o", "ro", checkout, checkout]  # root may write whatever the mode
     if subprocess.run(bind, capture_output=True, check=False).returncode:
-        pytest.skip("root may not mount here, so that a checkout cannot be made read-only")
+        pytest.skip("root may not mount here, so no checkout can be made read-only")
     yield checkout
     subprocess.run(["umount", checkout], check=True)
 
 
 def snakemake(folder: Path, *arguments) -> str:
-    """What Snakemake says that is called by its path from a folder, without an environment."""
+    """Call Snakemake by its path, with hardly any environment variables; what it prints."""
     command = [Path(sys.executable).with_name("snakemake"), *arguments]
     path = os.pathsep.join(["/usr/local/bin", "/usr/bin", "/bin"])
     environment = {
@@ -55,8 +55,8 @@ def snakemake(folder: Path, *arguments) -> str:
     return said.stdout + said.stderr
 
 
-def test_from_an_empty_folder_with_a_read_only_checkout(folder, read_only):
-    """To zero-shot predictions: data, draws, noise, features and the text tower."""
+def test_it_runs_from_an_empty_folder_with_a_read_only_checkout(folder, read_only):
+    """As far as confusion noise, which takes data, draws, features and the text tower."""
     before = snapshot(read_only)
     targets = ["manifests", "noise", "pseudolabels"]
     target = "results/smoke/noise/symbols/confusion/fp-8/seed-1.parquet"
@@ -71,7 +71,7 @@ def test_from_an_empty_folder_with_a_read_only_checkout(folder, read_only):
     assert snapshot(read_only) == before
 
 
-def test_paths_with_a_blank_below_the_folder(folder):
+def test_it_runs_where_paths_have_blanks(folder):
     overlay = folder / "mine.yaml"
     overlay.write_text("study: 2024-11_a\ndatasets: [symbols]\ndata_root: my data\n")
     target = "results/2024-11_a/shots/symbols/seed-1.parquet"
@@ -88,7 +88,7 @@ rule mine:
 """
 
 
-def test_it_is_a_module_of_another_workflow(folder):
+def test_another_workflow_can_import_it_as_a_module(folder):
     said = yaml.safe_load(SMOKE.read_text())
     (folder / "config.yaml").write_text(yaml.safe_dump({"ptnl": said}))
     blocks = blocks_of(DOCS / "running.md")

@@ -9,7 +9,7 @@ from tests.backbones import main as write_model
 from tests.workflow.conftest import Study
 
 NO_MINIS = {"mini-rn": None, "mini-vit": None}
-NO_CONFUSION = {"confusion": None}  # which config.yaml has with mini-rn alone
+NO_CONFUSION = {"confusion": None}  # config.yaml has it for mini-rn alone
 
 
 def test_a_backbone_is_fetched_once_and_shipped_ones_never(tmp_path):
@@ -18,13 +18,13 @@ def test_a_backbone_is_fetched_once_and_shipped_ones_never(tmp_path):
     study = Study.create(tmp_path, backbones=both, primary_backbone="RN50", noise=NO_CONFUSION)
     planned = study.planned()
     assert planned["fetch_backbone"] == planned["encode_images"] == 2
-    symmetric = str(study.results / "features/symbols/ViT-B-32.npy")
-    assert study.planned(symmetric)["fetch_backbone"] == 1
+    features = str(study.results / "features/symbols/ViT-B-32.npy")
+    assert study.planned(features)["fetch_backbone"] == 1
     assert "fetch_backbone" not in Study.create(tmp_path / "minis").planned()
 
 
-def test_a_model_of_one_s_own_runs(tmp_path):
-    """Its files are copied, checked, and used by jobs that know no more than their paths."""
+def test_a_users_own_model_runs(tmp_path):
+    """Its files are copied and checked; jobs know nothing of the model but their paths."""
     config, weights = str(tmp_path / "small.json"), str(tmp_path / "small.safetensors")
     write_model(["--model", "RN50", "--small", "--config", config, "--weights", weights])
     entry = {"model": config, "weights": weights, "methods": ["zero_shot"]}

@@ -1,4 +1,4 @@
-"""A study whose data hold an image that cannot be read, for real."""
+"""A real run of a study that has an unreadable image among its data."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Edits of the code: what they redo, and what Snakemake says of it."""
+"""What runs again after an edit of the code, and the reason that Snakemake gives."""
 
 import re
 from dataclasses import replace
@@ -20,7 +20,7 @@ SUMMARIES = {
     "collect_predictions": 1,
     "select_hard_images": 1,
     "plot_details": 1,
-    "plot_figure": 4,  # not those of gradients and of random prompts
+    "plot_figure": 4,  # all but those of gradients and of random prompts
     "report_cost": 1,
     "report_noise": 1,
     "write_report": 1,
@@ -40,17 +40,18 @@ def edit(study: Study, file: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_another_checkout_and_new_comments_redo_nothing(edited):
+def test_another_checkout_and_new_comments_rerun_nothing(edited):
     edit(edited, "ptnl/training/losses.py", "-log p(label) (paper, Eq. 2).", "Another docstring.")
     edit(edited, "ptnl/training/losses.py", "def cross_entropy(", "# Why.\ndef cross_entropy(")
     edit(edited, "ptnl/cli/entry.py", "bad input is one sentence", "bad input is a sentence")
     assert edited.planned() == {}
 
 
-def test_an_edit_of_a_loss_redoes_its_methods_and_is_named(edited):
+def test_an_edited_loss_reruns_its_methods_and_is_named_as_the_reason(edited):
     edit(edited, "ptnl/training/losses.py", "torch.expm1(q *", "torch.expm1(1.0 * q *")
     planned = edited.planned()
-    # prompt_gce and linear_probe_gce, and what is made of MAE: prompt_sce, prompt_nce_rce.
+    # prompt_gce, linear_probe_gce, and the methods whose losses build on the MAE: prompt_sce,
+    # prompt_nce_rce.
     assert planned.pop("tune_method_symmetric") == 4
     assert planned.pop("tune_method_pseudo_random") == 1  # robust_upl_gce
     assert planned.pop("ensemble_runs") == 1
@@ -63,7 +64,7 @@ def test_an_edit_of_a_loss_redoes_its_methods_and_is_named(edited):
 
 
 def add(study: Study, kinds: tuple[str, ...]) -> None:
-    """Add what the page on extending adds, as a reader would, with an editor."""
+    """Add the page's blocks of some languages to the files that they name, as a reader would."""
     for kind, place, code in BLOCK.findall((ROOT / "workflow/docs/extending.md").read_text()):
         path = study.checkout / place
         if kind not in kinds:
@@ -84,11 +85,11 @@ def test_what_the_page_on_extending_adds_runs_and_nothing_else(edited):
     assert planned.pop("tune_method_symmetric") == 2  # prompt_smoothing and nearest_mean
     assert planned.pop("tune_method_lazy") == 3  # prompt_ce with both backbones, and the new one
     assert planned.pop("inject_noise_lazy") == 2  # seeds
-    # Every figure knows the titles of the study's methods.
+    # All six figures, because each reads the titles of the study's methods.
     assert planned == {**SUMMARIES, "plot_figure": 6, "write_config": 1}
 
 
-def test_a_method_of_what_is_there_takes_one_file_and_one_training(edited):
+def test_a_method_made_of_existing_parts_takes_one_file_and_one_training(edited):
     four = "prompt_ctx4"
     method = '    "prompt_ctx2": Method("Ctx-2", "prompt", "ce"),\n'
     edit(edited, "ptnl/methods/__init__.py", f'    "{four}"', f'{method}    "{four}"')

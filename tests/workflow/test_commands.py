@@ -1,4 +1,4 @@
-"""The command line: every rule has its module, and every module introduces itself."""
+"""The command line: every rule calls a command, and every command explains itself."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ def ptnl(*arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_every_command_is_a_rule_that_reruns_when_it_is_edited(root):
+def test_every_command_has_a_rule_that_reruns_when_the_command_is_edited(root):
     rules = "".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
     for name in commands().keys() - TOOLS:
         assert re.search(rf"python -m ptnl\.cli\.job (--record {{log:q}} )?{name} ", rules)
@@ -38,13 +38,13 @@ def test_commands_explain_themselves(name):
     assert f"usage: ptnl {name.replace('-', '_')}" in said.stdout
 
 
-def test_an_unknown_command_is_one_sentence():
+def test_an_unknown_command_is_answered_with_one_sentence():
     said = ptnl("tune")
     assert said.returncode != 0
     assert said.stderr == "error: no command 'tune'; `ptnl --help` lists them\n"
 
 
-def test_bad_input_is_one_sentence(tmp_path):
+def test_bad_input_is_answered_with_one_sentence(tmp_path):
     missing = str(tmp_path / "missing.parquet")
     said = ptnl("sample_shots", "--manifest", missing, "--shots", "1", "--seed", "1", "--out", "x")
     assert said.returncode == 2

@@ -1,4 +1,4 @@
-"""The recipe of the image: what it copies is enough for a study. No test builds it."""
+"""The recipe of the container image copies all that a study needs. No test builds the image."""
 
 import json
 import os
@@ -16,16 +16,16 @@ HOME = "/opt/ptnl"
 
 @pytest.fixture
 def recipe(root) -> list[tuple[str, str]]:
-    """Instruction and what it says, in their order."""
+    """(instruction, its arguments) in the order of the file."""
     text = (root / "envs/Containerfile").read_text()
     whole = re.sub(r"\\\n\s*", "", re.sub(r"^#.*\n", "", text, flags=re.M))
     return [tuple(line.split(" ", 1)) for line in whole.splitlines() if line]
 
 
-def test_the_recipe_installs_the_lock_and_is_run_by_no_root(root, recipe):
+def test_the_recipe_installs_the_lock_and_does_not_run_as_root(root, recipe):
     assert {name for name, _ in recipe} <= INSTRUCTIONS
     said = dict(recipe)
-    # A short name: which registry it comes from, the engine's settings say.
+    # A short name: the settings of the container engine say which registry it comes from.
     python = re.search(r"- python=(\S+)", (root / "envs/ptnl.yaml").read_text()).group(1)
     assert said["FROM"] == f"python:{python}-slim"
     names = [name for name, _ in recipe]

@@ -19,7 +19,7 @@ TEMPLATE = "a photo of a {}."
 
 @pytest.fixture
 def served(tmp_path) -> tuple[Path, str]:
-    """A folder, and the URL that gives its files."""
+    """A folder, and the URL at which a server offers its files."""
     folder = tmp_path / "served"
     folder.mkdir()
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
@@ -36,7 +36,7 @@ def test_the_papers_data_sets_fill_its_tables(tmp_path):
     assert planned["sample_shots"] == 8 * 4
 
 
-def test_from_archives_on_a_server_to_a_draw(tmp_path, served):
+def test_archives_on_a_server_become_a_draw(tmp_path, served):
     folder, url = served
     overlay = yaml.safe_load(build(folder, Small(classes=3), url).read_text())
     del overlay["data_root"]
@@ -54,7 +54,7 @@ def test_from_archives_on_a_server_to_a_draw(tmp_path, served):
     assert planned == {"download_dataset": 1, "index_dataset": 1, "sample_shots": 1}
 
 
-def test_a_table_of_ones_own_is_a_data_set_of_the_study(tmp_path):
+def test_a_users_table_is_a_data_set_of_the_study(tmp_path):
     rows = []
     for label, name in enumerate(("red", "green")):
         for number in range(10):

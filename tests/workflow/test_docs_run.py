@@ -1,4 +1,4 @@
-"""The commands and the code of the documentation do what the pages say, one after the other."""
+"""The commands and the code of every page of the docs run, one after the other."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from tests.blocks import DOCS, Block, blocks_of
 from tests.unit.made_up_report import reported
 from tests.workflow.conftest import copy_checkout
 
-# Snakemake and make plan what a page says would take too long, or needs a registry.
+# For blocks marked "dry run", which take too long or need a registry: only plan the jobs.
 DRY = 'snakemake() { command snakemake "$@" --dry-run; }\nmake() { command make --dry-run "$@"; }\n'
 
 
@@ -25,7 +25,7 @@ def executed(page: Path) -> list[Block]:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory) -> Path:
-    """A user's home with a checkout, whose embedded study seems to have run."""
+    """A checkout in a user's home, with made-up results of the embedded study."""
     home = tmp_path_factory.mktemp("home")
     checkout = copy_checkout(home / "ptnl")
     reported(checkout / "results/embedded")
@@ -54,7 +54,7 @@ def test_the_blocks_of_a_page_run(page, checkout):
         "XDG_CACHE_HOME": str(home / "cache"),
         "OMP_NUM_THREADS": "1",
     }
-    session = ""  # a page's Python goes on with the names of its earlier blocks
+    session = ""  # later Python blocks of a page use names of earlier ones
     for block in executed(DOCS / page):
         if block.language == "python":
             session += block.code

@@ -1,4 +1,4 @@
-"""Faults of machines and users, on the first stages of a study; `make test-faults` tries all."""
+"""Faults of machines and users in the first stages of a study; `make test-faults` tries more."""
 
 from functools import partial
 
@@ -30,17 +30,17 @@ def test_after_a_fault_a_study_has_the_files_of_an_undisturbed_one(drawn, tmp_pa
     assert outcome.survived == outcome.tried
 
 
-def test_a_full_disk_is_named_and_the_study_finished_with_more_room(drawn, tmp_path, small_disk):
+def test_a_full_disk_is_named_and_the_study_finishes_with_more_room(drawn, tmp_path, small_disk):
     study = Study.create(tmp_path / "study")
     outcome = filled_up(drawn, study, [16, 4000], *draws(study))
     assert outcome.survived == outcome.tried == 1
 
 
-def test_what_may_not_be_written_or_read_is_named(drawn):
+def test_a_path_that_may_not_be_written_or_read_is_named(drawn):
     noise = drawn.path(DRAWS[0])
     kept = noise.read_bytes()
     noise.unlink()
-    drawn.path(DRAWS[0].replace("fp-8", "fp-0")).unlink()  # of the same job
+    drawn.path(DRAWS[0].replace("fp-8", "fp-0")).unlink()  # another output of the same job
     refuses = partial(refused, drawn)
     refuses(noise.parent, READ_ONLY, str(noise))
     refuses(drawn.path("<results>/shots/symbols/seed-1.parquet"), CLOSED, str(noise))

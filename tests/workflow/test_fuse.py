@@ -1,4 +1,4 @@
-"""`fuse: false`: other jobs, the same files and numbers."""
+"""With `fuse: false` every seed has a job of its own; files and numbers stay the same."""
 
 import json
 
@@ -16,7 +16,7 @@ from tests.workflow.conftest import ROOT, SMOKE, Study
 
 STUDY = read_study(ROOT, [SMOKE], {})
 
-# The methods of the smoke study that have sweeps over noise rates, on features.
+# The methods of the smoke study that train on features, at several noise rates.
 SWEPT = [
     name
     for name, method in METHODS.items()
@@ -26,7 +26,7 @@ SWEPT = [
 ]
 
 
-def test_one_job_a_seed(tmp_path):
+def test_without_fusing_every_seed_has_its_job(tmp_path):
     planned = Study.create(tmp_path, fuse=False).planned()
     assert planned["tune_method_symmetric"] == (16 + 2) * 2  # with mini-rn and mini-vit
     assert planned["finetune_backbone_symmetric"] == 2
@@ -35,15 +35,15 @@ def test_one_job_a_seed(tmp_path):
     assert planned["finetune_backbone_symmetric"] == 1
 
 
-def test_a_run_by_its_name(tmp_path):
+def test_a_single_run_is_a_target(tmp_path):
     study = Study.create(tmp_path, fuse=False)
     run = study.results / "runs/symbols/mini-rn/prompt_ce/symmetric/fp-8/seed-2/metrics.json"
     assert study.planned(str(run))["tune_method_symmetric"] == 1
 
 
 @pytest.mark.parametrize("method", SWEPT)
-def test_a_run_alone_has_the_numbers_of_its_sweep(smoke, tmp_path, method):
-    """Losses to 1e-3, accuracy to 0.2 points."""
+def test_a_run_trained_alone_has_the_numbers_of_its_sweep(smoke, tmp_path, method):
+    """Losses agree to 1e-3, accuracies to 0.2 points."""
     results = smoke.results
     fused = results / f"runs/symbols/mini-rn/{method}/symmetric/fp-8/seed-2"
     metrics = read_json(fused / "metrics.json")

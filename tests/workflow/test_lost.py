@@ -1,4 +1,4 @@
-"""Whatever a study has left is redone when it is gone, with what follows, and nothing else."""
+"""A lost file is made again, with everything that depends on it and nothing else."""
 
 import random
 from collections import Counter
@@ -98,7 +98,7 @@ LOST = {
 
 @contextmanager
 def without(study: Study, files: list[str]) -> Iterator[None]:
-    """The study while some of its files or folders are gone."""
+    """Move some of the study's files or folders away, and put them back at the end."""
     paths = [path for path in map(study.path, files) if path.exists()]
     kept = [path.rename(study.folder / f"kept-{number}") for number, path in enumerate(paths)]
     try:
@@ -112,8 +112,8 @@ def jobs_of(study: Study) -> list[Job]:
     return study_jobs(read_study(REPOSITORY, [study.overlay], {}))
 
 
-def behind(study: Study) -> dict[str, int]:
-    """Rule -> number of jobs of which a file is missing, or that read what such a job makes."""
+def due_jobs(study: Study) -> dict[str, int]:
+    """Rule -> number of jobs that lack an output, or that read the output of such a job."""
     jobs = jobs_of(study)
     left = {job for job in jobs if not all(study.path(file).exists() for file in job.outputs)}
     while True:
@@ -125,18 +125,18 @@ def behind(study: Study) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("lost", LOST)
-def test_what_is_gone_is_redone_with_what_follows(pretended, lost):
+def test_a_lost_file_is_made_again_with_what_follows(pretended, lost):
     with without(pretended, [lost]):
         expected = LOST[lost] | ({"all": 1} if LOST[lost] else {})
-        assert behind(pretended) == expected
+        assert due_jobs(pretended) == expected
         assert pretended.planned() == expected
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_is_gone_is_redone_with_what_follows(pretended, seed):
+def test_random_losses_are_made_again_with_what_follows(pretended, seed):
     files = [file for job in jobs_of(pretended) for file in job.outputs]
     with without(pretended, random.Random(seed).sample(files, 1 + 3 * seed)):
-        assert pretended.planned() == behind(pretended)
+        assert pretended.planned() == due_jobs(pretended)
 
 
 def test_ptnl_knows_every_file_that_snakemake_makes(pretended):

@@ -1,4 +1,4 @@
-"""A study whose runs' names, put together, are longer than a command line may be."""
+"""A study with so many runs that their paths do not fit on one command line."""
 
 import subprocess
 
@@ -11,14 +11,16 @@ from ptnl.study.grid import runs
 from tests.unit.made_up import metrics_of
 from tests.workflow.conftest import ROOT, Study
 
-NAME = "x" * 200  # of the folders
-DEPTH = 10  # in which the results lie
+# Results lie in nested folders with long names, so that few runs make a long command line.
+NAME = "x" * 200
+DEPTH = 10
 SEEDS = 150
-# KiB. Linux lets a command line have a quarter: of the usual 8 MiB, the names of some 20,000 runs.
+# Limit of the stack in KiB. Linux allows a command line a quarter of it: with the usual 8 MiB, the
+# paths of some 20,000 runs.
 STACK = 2048
 
 
-def test_they_are_collected(tmp_path):
+def test_all_runs_are_collected(tmp_path):
     study = Study.create(
         tmp_path,
         backbones={"mini-rn": {"methods": ["prompt_ce"]}, "mini-vit": None},

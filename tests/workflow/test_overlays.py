@@ -1,4 +1,4 @@
-"""The overlays of the page workflow/docs/overlays.md run as they stand there, on small images."""
+"""The overlays in workflow/docs/overlays.md run as they stand there, on small images."""
 
 import csv
 import os
@@ -75,7 +75,7 @@ def run(desk: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 
 def trained(desk: Path, study: str, dataset: str, backbone: str, fp: int) -> pd.DataFrame:
-    """The labels of a run of prompt tuning, which it makes."""
+    """Train a run of prompt tuning; the labels that it was trained on."""
     folder = f"runs/{dataset}/{backbone}/prompt_ce/symmetric/fp-{fp}/seed-2"
     target = f"results/{study}/{folder}/metrics.json"
     said = run(desk, target, "--study", f"{study}.yaml", "--study", "short.yaml")
@@ -86,13 +86,13 @@ def trained(desk: Path, study: str, dataset: str, backbone: str, fp: int) -> pd.
     )
 
 
-def test_the_page_has_the_four():
+def test_the_page_has_four_overlays():
     assert list(OVERLAYS) == ["photos", "signs", "as_they_are", "ours"]
 
 
 @pytest.mark.parametrize("study", OVERLAYS)
 def test_an_overlay_plans_its_methods_and_no_others(desk, study):
-    """Without any file of the study, so nothing else than the overlay decides."""
+    """No file of the study is there, so only the overlay decides."""
     config = read_study(REPOSITORY, [desk / f"{study}.yaml"], {})
     assert {sweep.method for sweep in sweeps(config)} == set(METHODS)
     assert list(config["noise"]) == ["symmetric"]

@@ -1,4 +1,4 @@
-"""The commands on a user's own images, from files to files."""
+"""The commands on a user's own images, from the files that they read to those that they write."""
 
 import json
 import subprocess
@@ -85,7 +85,7 @@ def test_an_adapted_folder_says_what_it_is(own, model):
     assert counts["zero-shot"].sum() == len(own[1])
 
 
-def test_labels_decide_what_is_kept(own, capsys):
+def test_labels_decide_whether_the_adaptation_is_kept(own, capsys):
     folder, labels, _ = own
     out = adapted(folder, "with_labels", "--labels", str(folder / "labels.csv"))
     report = read_json(out / "adapted.json")["report"]
@@ -103,7 +103,7 @@ def test_labels_decide_what_is_kept(own, capsys):
     assert is_zero_shot == (report["kept"] == "zero_shot")
 
 
-def test_predictions_are_the_products_of_the_folder(own, model):
+def test_predictions_are_probabilities_and_mostly_right(own, model):
     folder, labels, _ = own
     out = folder / "predictions.parquet"
     predict.main(options(folder, str(model), str(folder / "images"), "-o", str(out), "--top", "6"))
@@ -131,7 +131,7 @@ def test_a_second_call_encodes_nothing(own, model, monkeypatch):
     assert out.read_bytes() == first
 
 
-def test_a_stopped_call_goes_on(own, model, tmp_path, monkeypatch, capsys):
+def test_a_stopped_call_resumes(own, model, tmp_path, monkeypatch, capsys):
     """What an earlier call encoded is not encoded again; the predictions are the same."""
     folder, labels, _ = own
     monkeypatch.setattr(encode, "CHUNK", 16)
@@ -213,8 +213,8 @@ def test_an_onnx_file_that_differs_is_not_written(own, model, monkeypatch):
     assert not list(own[0].glob("*differs*"))
 
 
-def test_five_thousand_names_are_adapted_to(own, monkeypatch):
-    """Most are alike, and none but a few is ever predicted: warnings name only some of them."""
+def test_it_adapts_to_five_thousand_classes(own, monkeypatch):
+    """Most names are alike and few are ever predicted; warnings name only some of them."""
     folder, _, _ = own
     names = folder / "many.txt"
     names.write_text("".join(f"class {number}\n" for number in range(5000)))
@@ -323,7 +323,7 @@ def test_export_to_label_studio(own, audited):
     known = interface((folder / "config.xml").read_text())
     known.validate()
     for task in tasks:
-        # Alone: with annotations, version 2.1.2 calls its own check of them without an argument.
+        # Without annotations: version 2.1.2 fails to check them as part of a task.
         assert known.validate_task({"data": task["data"]})
         assert all(known.validate_annotation(a) for a in task["annotations"])
         assert all(known.validate_prediction(p) for p in task.get("predictions", []))
@@ -335,7 +335,7 @@ def test_export_to_cvat(own, audited):
     given = {image.get("name"): image.find("tag").get("label") for image in images}
     assert given == noisy_labels(own).to_dict()
     assert {image.get("width") for image in images} == {"64"}
-    assert exported(audited, "cvat") == path.parent  # a second call finds the link of the first
+    assert exported(audited, "cvat") == path.parent  # a second call accepts the link of the first
     datumaro = pytest.importorskip("datumaro")
     dataset = datumaro.Dataset.import_from(str(path.parent), "cvat")
     names = dataset.categories()[datumaro.AnnotationType.label]
@@ -344,7 +344,7 @@ def test_export_to_cvat(own, audited):
     assert all(item.media.data.shape[:2] == (64, 64) for item in dataset)
 
 
-def test_an_export_leaves_what_is_in_the_place_of_its_link(audited):
+def test_an_export_keeps_a_folder_that_stands_in_place_of_its_link(audited):
     link = exported(audited, "cvat") / "images"
     images = link.readlink()
     link.unlink()
@@ -375,7 +375,7 @@ def refused(main, *argv: str) -> str:
     return str(refusal.value)
 
 
-def test_a_half_written_model_is_said(own, model, tmp_path):
+def test_a_half_written_model_is_refused(own, model, tmp_path):
     folder, _, _ = own
     asked = options(folder, str(folder / "images"), "-o", str(tmp_path / "p.csv"))
     assert "no such folder" in refused(predict.main, str(tmp_path / "none"), *asked)
@@ -426,12 +426,11 @@ def interrupt(*_, **__):
     raise KeyboardInterrupt
 
 
-def test_bad_input_is_a_sentence_and_loses_nothing(own, model, tmp_path):
+def test_bad_input_is_answered_with_one_sentence_and_loses_nothing(own, model, tmp_path):
     folder, _, _ = own
     images, classes = str(folder / "images"), str(folder / "classes.txt")
     (tmp_path / "empty").mkdir()
     (tmp_path / "one.txt").write_text("cat\n")
-    (tmp_path / "few.csv").write_text("image,label\n")
     out = ("-o", str(tmp_path / "out"))
     first = pd.read_csv(folder / "labels.csv").iloc[[0, 1, -1]]
     first.to_csv(tmp_path / "few.csv", index=False)
@@ -489,7 +488,7 @@ def test_a_class_without_labels_is_a_warning(own):
     assert f"without a label: {labels.label[0]}" in warnings
 
 
-def test_another_backbone_than_the_models_is_said(own, model, tmp_path):
+def test_a_backbone_with_other_weights_is_refused(own, model, tmp_path):
     changed = tmp_path / "changed"
     changed.mkdir()
     for file in model.iterdir():
@@ -502,7 +501,7 @@ def test_another_backbone_than_the_models_is_said(own, model, tmp_path):
     assert "are not those that the model was adapted with" in said
 
 
-def test_the_package_brings_its_functions_without_torch():
+def test_the_package_imports_torch_only_when_a_function_is_used():
     code = (
         "import sys, ptnl; assert 'torch' not in sys.modules; "
         "assert ptnl.adapt.__name__ == 'adapt' and ptnl.audit.__name__ == 'audit'; "
@@ -514,7 +513,7 @@ def test_the_package_brings_its_functions_without_torch():
 
 
 def test_the_commands_need_nothing_of_the_study():
-    """What `pip install .` leaves out, `.[study]` and others bring: none of it is imported."""
+    """They import no package that only an extra such as `.[study]` installs."""
     absent = ("snakemake", "matplotlib", "jinja2", "psutil", "markdown_it", "onnx", "onnxruntime")
     block = f"import sys; sys.modules.update(dict.fromkeys({absent}))"
     modules = ("adapt", "predict", "export", "audit")

@@ -1,4 +1,4 @@
-"""The user's own files through the real workflow: never changed, and seen when they change."""
+"""The workflow never changes the user's own files, and notices when the user changes them."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def own_folder(folder: Path) -> Path:
 
 
 def test_a_data_root_of_the_users_is_refused_and_unchanged(tmp_path):
-    """Before any job runs, so that Snakemake removes no file that has the name of an output."""
+    """Before any job runs: otherwise Snakemake would remove files that have names of outputs."""
     for name in ("dtd", "my_birds"):
         own_folder(tmp_path / "data" / name / "images")
         (tmp_path / "data" / name / "receipt.json").write_text('{"bought": "yesterday"}')
@@ -37,7 +37,7 @@ def test_a_data_root_of_the_users_is_refused_and_unchanged(tmp_path):
         if name == "dtd":
             assert said.returncode != 0
             assert "data/dtd/images: is in the way and ptnl did not make it" in said.stderr
-        else:  # a folder of one's own is linked from a place beside it
+        else:  # the user's folder is linked from a new place in the data root
             assert said.returncode == 0, said.stderr
     now = snapshot(tmp_path / "data")
     assert {path: now[path] for path in before if path in now} == before
@@ -73,8 +73,8 @@ def test_a_changed_folder_is_drawn_anew(tmp_path):
     assert snapshot(folder) == before
 
 
-def test_what_is_cleaned_is_what_the_workflow_made(tmp_path):
-    """As `make clean` does for the embedded study."""
+def test_cleaning_removes_only_what_the_workflow_made(tmp_path):
+    """`make clean` cleans the embedded study in this way."""
     folder = own_folder(tmp_path / "pictures")
     own = {"mine": {"folder": str(folder), "template": TEMPLATE}}
     study = Study.create(tmp_path, datasets=["mine"], dataset_options=own)

@@ -16,7 +16,7 @@ from tests.workflow.conftest import ROOT, SMOKE, Study
 PAPER = ROOT / "workflow/studies/paper.yaml"
 
 
-def test_the_embedded_study(tmp_path):
+def test_the_jobs_of_the_embedded_study(tmp_path):
     assert Study.create(tmp_path, base=None).planned() == {
         "all": 1,
         "download_dataset": 2,
@@ -41,7 +41,7 @@ def test_the_embedded_study(tmp_path):
         "report_data": 1,
         "report_noise": 1,
         "report_cost": 1,
-        "make_table": 6,  # the long ones show what the short ones show
+        "make_table": 6,  # Tables 6, 7 and 9 would repeat Tables 1, 2 and 4
         "plot_figure": 6,
         "write_config": 1,
         "make_overview": 1,
@@ -53,7 +53,7 @@ def test_the_embedded_study(tmp_path):
     }
 
 
-def test_the_paper(tmp_path):
+def test_the_jobs_of_the_papers_study(tmp_path):
     assert Study.create(tmp_path, base=PAPER).planned() == {
         "all": 1,
         "fetch_backbone": 2,
@@ -116,7 +116,7 @@ def test_ptnl_plan_counts_as_snakemake_does(tmp_path, base: Path | None, changes
 
 
 def test_ptnl_plan_says_what_snakemake_would_run_and_why(pretended, tmp_path, monkeypatch):
-    """After an edit of a setting and the loss of a file."""
+    """One setting was edited, and the files of one run were lost."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     config = yaml.safe_load(pretended.overlay.read_text())
     config["methods"]["prompt_gce"] = {**config["methods"]["prompt_gce"], "epochs": 3}
@@ -160,7 +160,7 @@ def test_ptnl_plan_reads_settings_as_snakemake_does(tmp_path, setting):
     assert study.planned("--config", setting) == {**counted, "all": 1}
 
 
-def test_a_grid_of_2000_runs(tmp_path):
+def test_a_grid_of_2000_runs_is_planned(tmp_path):
     seeds = list(range(1, 17))
     planned = Study.create(tmp_path, base=None, seeds=seeds).planned()
     assert planned["tune_method_symmetric"] == 2 * (16 + 2)
@@ -169,7 +169,7 @@ def test_a_grid_of_2000_runs(tmp_path):
 
 
 def test_views_are_encoded_once_a_seed(tmp_path):
-    """For the methods that are trained by epochs, whatever their number and that of the rates."""
+    """They serve all methods that train in epochs, and all noise rates."""
     assert "encode_views" not in Study.create(tmp_path).planned()
     assert Study.create(tmp_path, views=2).planned()["encode_views"] == 2 * 2
     assert Study.create(tmp_path, views=2, fuse=False).planned()["encode_views"] == 2 * 2
@@ -177,8 +177,8 @@ def test_views_are_encoded_once_a_seed(tmp_path):
     assert "encode_views" not in Study.create(tmp_path, views=2, backbones=probes).planned()
 
 
-def test_gpu_slots_without_a_gpu(tmp_path, monkeypatch):
-    """Planned as with GPUs; and what runs says, once, that it runs on the CPU."""
+def test_gpu_slots_do_no_harm_without_a_gpu(tmp_path, monkeypatch):
+    """The plan is the same as with GPUs; a run says once that models run on the CPU."""
     study = Study.create(tmp_path)
     assert study.planned("all_tables", "--resources", "gpu=2")["make_table"] == 6
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
@@ -198,15 +198,15 @@ def test_a_profile_plans_the_same(tmp_path, name):
     assert study.planned("--profile", str(ROOT / f"profiles/{name}")) == study.planned()
 
 
-def test_every_key_of_a_profile_has_its_reason():
+def test_a_comment_explains_every_key_of_a_profile():
     for profile in ROOT.glob("profiles/*/config.yaml"):
         lines = profile.read_text().splitlines()
         for before, line in zip(["", *lines], lines, strict=False):
             assert before.startswith("#") or not re.match(r"\w", line), f"{profile}: {line}"
 
 
-def test_data_and_results_lie_where_they_are_told_to(tmp_path):
-    """On scratch, say: `data_root` and the path variable `results`, both absolute."""
+def test_data_and_results_go_where_the_config_says(tmp_path):
+    """The key `data_root` and the path variable `results` may be absolute, as on a scratch disk."""
     study = Study.create(tmp_path, data_root=str(tmp_path / "scratch"))
     overlay = yaml.safe_load(study.overlay.read_text())
     del overlay["pathvars"]["data"]
@@ -222,7 +222,7 @@ def test_data_and_results_lie_where_they_are_told_to(tmp_path):
     ("protocol", "noise", "seeds"),
     [("paper", "symmetric", 4), ("released", "fp_swap", 4), ("nlprompt", "symmetric_global", 10)],
 )
-def test_a_protocol_is_one_key(tmp_path, protocol, noise, seeds):
+def test_one_key_chooses_a_protocol(tmp_path, protocol, noise, seeds):
     planned = Study.create(tmp_path, base=None, protocol=protocol).planned()
     assert planned[f"inject_noise_{noise}"] == 2 * seeds
     assert planned[f"tune_method_{noise}"] == 2 * (16 + 2)
@@ -238,7 +238,7 @@ def test_confusion_noise_waits_for_zero_shot_predictions(tmp_path):
 
 
 @pytest.mark.parametrize("target", ["table1", "figure2", "all_tables", "all_figures"])
-def test_targets_by_name(tmp_path, target):
+def test_tables_and_figures_are_targets_by_name(tmp_path, target):
     planned = Study.create(tmp_path).planned(target)
     assert planned["collect_runs"] == 1
     assert ("make_table" in planned) == ("table" in target)
@@ -259,7 +259,7 @@ def test_targets_by_name(tmp_path, target):
         ("{results}/tables/table12.md", "There is no Table 12; there are 1, 2, 3, 4, 5, 6, 7, "),
     ],
 )
-def test_what_a_study_does_not_fill_is_said_when_it_is_asked_for(tmp_path, target, sentence):
+def test_asking_for_what_the_study_cannot_fill_says_why(tmp_path, target, sentence):
     study = Study.create(tmp_path, methods_only=["zero_shot", "prompt_ce", "linear_probe"])
     said = study.snakemake("--dry-run", target.format(results=study.results))
     assert said.returncode != 0
@@ -283,7 +283,7 @@ def test_what_a_study_does_not_fill_is_said_when_it_is_asked_for(tmp_path, targe
         ({"shots": 4}, "config: noise.symmetric.fps: 8 wrong labels do not fit into 4 shots"),
     ],
 )
-def test_a_bad_config_is_one_sentence(tmp_path, changes, sentence):
+def test_a_bad_config_is_answered_with_one_sentence(tmp_path, changes, sentence):
     said = Study.create(tmp_path, **changes).snakemake("--dry-run")
     assert said.returncode != 0
     assert sentence in said.stderr + said.stdout

@@ -1,4 +1,4 @@
-"""The review page in a real browser, from the first image to the downloaded decisions, by keys."""
+"""The review page in a real browser: keys lead from the first image to downloaded decisions."""
 
 import pandas as pd
 import pytest
@@ -62,13 +62,13 @@ def test_keys_lead_from_the_first_image_to_corrected_labels(audited, browser, tm
     assert after == expected
 
 
-def test_progress_is_kept_and_can_be_taken_back(audited, browser, tmp_path):
+def test_decisions_are_kept_and_can_be_undone(audited, browser, tmp_path):
     browser.open(audited / "review.html")
     first = browser.value("get('name').textContent")
     browser.press("k")
     browser.press("d")
-    # A Chromium whose profile is new forgets now and then what a page has just stored: what the
-    # page stores is looked at, and handed to the page that opens next.
+    # With a new profile, Chromium now and then forgets what a page has just stored. So the test
+    # reads what the page stored, and gives it to the page that opens next.
     kept = browser.value("JSON.stringify([store, localStorage.getItem(store)])")
     browser.run_before_scripts(f"localStorage.setItem(...{kept})")
     browser.open(audited / "review.html")
@@ -80,7 +80,7 @@ def test_progress_is_kept_and_can_be_taken_back(audited, browser, tmp_path):
     assert decisions[["image", "decision"]].to_numpy().tolist() == [[first, "keep"]]
 
 
-def test_the_page_asks_for_nothing_else(audited, browser):
+def test_the_page_requests_nothing_from_elsewhere(audited, browser):
     browser.open(audited / "review.html")
     browser.press("k")
     assert all(url.startswith(("file://", "data:image/webp")) for url in browser.requests())
@@ -90,7 +90,7 @@ def test_the_page_asks_for_nothing_else(audited, browser):
 
 
 def test_five_thousand_images_stay_usable(audited, browser, tmp_path):
-    """All of them can be decided on, one key each; only the shown one is in the page."""
+    """Each takes one key; only the images near the shown one are in the page."""
     page = (audited / "review.html").read_text()
     browser_copies = page.replace(
         "const items = data.items,",

@@ -1,4 +1,4 @@
-"""`ptnl run`: Snakemake, called right, and what it says at the end."""
+"""`ptnl run` calls Snakemake with its arguments in the right order, and says how it ended."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ def run(study: Study, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=study.folder, capture_output=True, text=True, check=False)
 
 
-def test_targets_stand_before_what_would_swallow_them():
+def test_targets_come_before_options_that_would_swallow_them():
     call = Call([Path("a.yaml"), Path("b.yaml")], ["seeds=[1]"], ["table1"], ["--cores", "2"])
     snakefile = str(REPOSITORY / "Snakefile")
     first = ["table1", "--snakefile", snakefile, "--cores", "2"]
@@ -78,14 +78,16 @@ def test_a_job_that_fails_is_named_with_its_log(tmp_path):
         ),
     ],
 )
-def test_what_cannot_run_is_a_sentence(tmp_path, changes, targets, sentence, status):
+def test_what_cannot_run_is_answered_with_one_sentence(
+    tmp_path, changes, targets, sentence, status
+):
     said = run(Study.create(tmp_path, **changes), *targets)
     assert said.returncode == status
     assert sentence in said.stderr
     assert "raceback" not in said.stderr
 
 
-def test_what_stands_behind_a_dash_goes_to_snakemake(tmp_path):
+def test_arguments_after_two_dashes_go_to_snakemake(tmp_path):
     study = Study.create(tmp_path)
     overlay = yaml.safe_load(study.overlay.read_text())
     assert overlay["study"] == "smoke"

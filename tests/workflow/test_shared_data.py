@@ -1,4 +1,4 @@
-"""Two studies on one data root: neither undoes what the other has."""
+"""Two studies share a data root, and neither makes the other run again."""
 
 import yaml
 
@@ -8,7 +8,7 @@ TEMPLATE = "a photo of a {}."
 
 
 def beside(study: Study, name: str, **changes) -> Study:
-    """Another study in the folder of a first one: on its data root, with results of its own."""
+    """Another study beside a first one, with the same data root and results of its own."""
     said = yaml.safe_load(Study.create(study.folder / "unused", **changes).overlay.read_text())
     said["pathvars"] = {"results": str(study.folder / name), "data": str(study.folder / "data")}
     overlay = study.folder / f"{name}.yaml"
@@ -16,8 +16,8 @@ def beside(study: Study, name: str, **changes) -> Study:
     return Study(study.folder, overlay)
 
 
-def test_two_folders_of_one_name(tmp_path):
-    """Called from one folder, with one record of what ran, as two overlays of a user's are."""
+def test_two_folders_under_one_data_set_name_are_kept_apart(tmp_path):
+    """Both are called from one folder, and so share Snakemake's record of what ran."""
     studies = []
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
@@ -34,8 +34,8 @@ def test_two_folders_of_one_name(tmp_path):
     assert len(list((tmp_path / "data").glob("birds@*/receipt.json"))) == 2
 
 
-def test_what_a_data_set_is_said_to_be_does_not_fetch_it_again(pretended, tmp_path):
-    """Its template, its sizes and where it may be fetched from decide no image."""
+def test_another_list_of_mirrors_fetches_no_data_again(pretended, tmp_path):
+    """Where images may be fetched from does not change them."""
     mirror = tmp_path / "mirror.yaml"
     mirror.write_text("{}\n")
     assert beside(pretended, "results", sources=[str(mirror)]).planned() == {

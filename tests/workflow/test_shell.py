@@ -1,4 +1,4 @@
-"""Names and paths that would be commands, were they not quoted: nothing runs."""
+"""No shell runs names and paths that would be commands if they were not quoted."""
 
 import csv
 from pathlib import Path
@@ -40,8 +40,8 @@ def nothing_ran(study: Study, said) -> bool:
     return not [path for path in study.folder.rglob("*ran") if path.name in ("ran", "--out=ran")]
 
 
-def test_a_folder_and_its_classes(tmp_path, monkeypatch):
-    """All of them as names of classes, and some as the folder's, the data root's, the results'."""
+def test_nothing_runs_in_names_of_folders_and_classes(tmp_path, monkeypatch):
+    """All of them name classes; some are part of the paths of images, data root and results."""
     monkeypatch.setenv("IFS", " ")
     folder = tmp_path / 'it\'s $(touch ran); `touch ran` "&& touch ran"'
     images(folder, [*HOSTILE, "new\nline; touch ran"])
@@ -64,7 +64,7 @@ def test_a_folder_and_its_classes(tmp_path, monkeypatch):
     assert snapshot(folder) == before
 
 
-def test_a_table_and_its_path(tmp_path):
+def test_nothing_runs_in_a_table_and_its_path(tmp_path):
     folder = tmp_path / "images $(touch ran)"
     images(folder, ["a"], 120)
     table = tmp_path / "ta'ble; touch ran; `touch ran`.csv"
@@ -92,8 +92,8 @@ def study_sources(study: Study) -> str:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_name_of_the_config(tmp_path, name):
-    """Of the study, a data set, a backbone: refused before a shell sees it."""
+def test_hostile_names_in_the_config_are_refused(tmp_path, name):
+    """A study, data set, backbone, device or protocol of that name is refused."""
     own = {name: {"folder": str(tmp_path), "template": "{}."}}
     for changes in (
         {"study": name},

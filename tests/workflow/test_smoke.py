@@ -1,4 +1,4 @@
-"""The whole DAG for real: what it leaves, what it redoes, and what a kill cannot break."""
+"""A real run of a whole study: its files, what runs again after a change, and a kill in between."""
 
 import os
 import shutil
@@ -17,16 +17,17 @@ from ptnl.io import read_json, read_metadata, read_parquet
 from ptnl.schemas import HISTORY, PSEUDO_LABELS, RUN_FILES, RUN_KEYS, RUNS, SUMMARY
 from ptnl.study.layouts import FIGURES, TABLES, fillable
 from tests.faults.log import jobs_in
+from tests.faults.studies import FEW
 from tests.workflow.conftest import Study
 
-# Zero-shot twice; 17 methods with mini-rn and 2 with mini-vit, 2 rates, 2 seeds; 2 methods under
-# confusion noise at one rate; 3 on pseudo-labels.
+# Zero-shot with both backbones; 17 methods with mini-rn and 2 with mini-vit, at 2 rates, with 2
+# seeds; 2 methods under confusion noise at one rate; 3 methods on pseudo-labels.
 EXPECTED_RUNS = 2 + (17 + 2) * 2 * 2 + 2 * 2 + 3 * 2
 ONE_SWEEP = {
     "all": 1,
     "collect_runs": 1,
-    "make_table": 6,  # not Tables 6, 7 and 9, which show what 1, 2 and 4 show
-    "plot_figure": 4,  # not 6 and 8; Figure 4 only where gradients are measured
+    "make_table": 6,  # Tables 6, 7 and 9 would repeat Tables 1, 2 and 4
+    "plot_figure": 4,  # not Figure 6, and Figure 4 only where gradients are measured
     "make_overview": 1,
     "collect_details": 1,
     "collect_predictions": 1,
@@ -40,12 +41,12 @@ ONE_SWEEP = {
 
 
 def numbers(study: Study) -> pd.DataFrame:
-    """The run table without what a clock or a commit decides."""
+    """The run table without the columns that depend on the clock or the commit."""
     runs = read_parquet(study.results / "runs.parquet", RUNS)
     return runs.drop(columns=["job_seconds", "memory_gib", "commit"])
 
 
-def test_every_artefact_is_there(smoke):
+def test_a_finished_study_has_all_its_files(smoke):
     runs = read_parquet(smoke.results / "runs.parquet", RUNS)
     assert len(runs) == EXPECTED_RUNS
     assert not runs.duplicated(list(RUN_KEYS)).any()
@@ -87,21 +88,21 @@ def test_every_artefact_is_there(smoke):
     assert all(f"<strong>Table {number}.</strong>" in report for number in tables)
     assert report.count("<svg ") == len(figures) + len(own)
     claims = pd.read_csv(smoke.results / "claims.csv")
-    assert set(claims.verdict) == {"not enough runs"}  # of two seeds
+    assert set(claims.verdict) == {"not enough runs"}  # two seeds are too few
     assert (smoke.results / "claims.md").read_text().count("2 of 4 seeds") >= len(claims)
     overview = pd.read_csv(smoke.results / "tables/overview.csv")
     assert set(runs.method) <= set(overview.method)
     assert len(pd.read_csv(smoke.results / "runs.csv")) == EXPECTED_RUNS
     results = ptnl.results(smoke.results)
     for run in results.runs[results.runs.method == "prompt_gce"].itertuples():
-        # Stored logits are rounded to float16: of two that become equal, either may come first.
+        # Stored logits are rounded to float16. Where two become equal, either may come first.
         right = 100 * results.predictions(run).correct.mean()
         assert right == pytest.approx(run.accuracy, abs=0.5)
     shown = results.classes.groupby(["backbone", "method", "noise", "fp"]).apply(
         lambda rows: np.average(rows["mean"], weights=rows.images)
     )
     means = results.summary.set_index(["backbone", "method", "noise", "fp"])["mean"]
-    # Per-class accuracy is that of stored logits, in float16.
+    # Per-class accuracy is computed from the stored float16 logits.
     pd.testing.assert_series_equal(
         shown.sort_index(), means.sort_index(), check_names=False, atol=0.5
     )
@@ -124,7 +125,7 @@ def test_every_artefact_is_there(smoke):
     assert leftovers == []
 
 
-def test_the_confused_class_is_zero_shots_favourite_among_the_wrong_ones(smoke):
+def test_label_confused_is_the_wrong_class_that_zero_shot_prefers(smoke):
     labels = read_parquet(smoke.results / "pseudolabels/symbols/mini-rn.parquet", PSEUDO_LABELS)
     assert (labels.label_confused != labels.label).all()
     mistaken = labels[labels.label_pseudo != labels.label]
@@ -139,7 +140,7 @@ def test_a_second_run_does_nothing_and_says_so(smoke):
 
 
 @pytest.mark.parametrize("file", ["metrics.json", "logits.npy"])
-def test_a_lost_file_redoes_its_sweep_and_what_follows(smoke, file):
+def test_a_lost_file_reruns_its_sweep_and_what_follows(smoke, file):
     folder = smoke.results / "runs/symbols/mini-rn/prompt_ce/symmetric/fp-8/seed-2"
     kept = folder.with_name("kept")
     shutil.copytree(folder, kept)
@@ -152,7 +153,7 @@ def test_a_lost_file_redoes_its_sweep_and_what_follows(smoke, file):
         shutil.rmtree(kept)
 
 
-def test_a_hyper_parameter_redoes_its_method_alone(smoke):
+def test_a_changed_hyper_parameter_reruns_only_its_method(smoke):
     text = smoke.overlay.read_text()
     changed = Study.create(smoke.folder, methods={"classifier_r": {"epochs": 3}})
     try:
@@ -162,7 +163,8 @@ def test_a_hyper_parameter_redoes_its_method_alone(smoke):
         smoke.overlay.write_text(text)
 
 
-# Every process of Python imports it: a sweep stops for good when it has written its first runs.
+# A `sitecustomize` module, which every Python process imports: a sweep waits for ever in the middle
+# of writing its runs.
 HOLD = """
 import os, signal
 from pathlib import Path
@@ -177,14 +179,8 @@ os.replace = replace
 """
 
 
-def test_killed_and_restarted_it_redoes_what_was_not_finished_and_gives_the_same_numbers(
-    smoke, tmp_path
-):
-    few = {"mini-rn": ["zero_shot", "prompt_ce", "classifier_r", "linear_probe"]}
-    few["mini-vit"] = ["zero_shot"]
-    study = Study.create(
-        tmp_path, backbones={name: {"methods": methods} for name, methods in few.items()}
-    )
+def test_a_killed_study_reruns_only_unfinished_jobs_and_gets_the_same_numbers(smoke, tmp_path):
+    study = Study.create(tmp_path, backbones=FEW)
     first, held = tmp_path / "first.log", tmp_path / "held"
     (tmp_path / "hold").mkdir()
     (tmp_path / "hold/sitecustomize.py").write_text(HOLD)
@@ -229,7 +225,9 @@ def test_killed_and_restarted_it_redoes_what_was_not_finished_and_gives_the_same
         ("class", "fewer than the 100 to draw"),
     ],
 )
-def test_bad_input_is_one_sentence_and_leaves_nothing(smoke, tmp_path, breaks, sentence):
+def test_bad_input_is_answered_with_one_sentence_and_leaves_no_output(
+    smoke, tmp_path, breaks, sentence
+):
     shutil.copytree(smoke.folder / "data", tmp_path / "data")
     changes = {"shots": 100} if breaks == "class" else {}
     study = Study.create(tmp_path, **changes)
@@ -246,6 +244,6 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(smoke, tmp_path, breaks, s
     assert line.startswith("error: ")
     assert "Traceback" not in log
     assert not target.exists()
-    # Features that are done stay hidden, for the call that goes on behind them.
+    # Finished features stay in a hidden file, so that the next call can resume.
     left = target.parent.glob("*") if target.parent.exists() else []
     assert {path.name for path in left} <= {f".{target.name}.partial"}

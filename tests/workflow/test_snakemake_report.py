@@ -1,4 +1,4 @@
-"""Snakemake's own report: what a reader wants of a study, with captions, and no single runs."""
+"""Snakemake's own report holds tables and figures with captions, and no single runs."""
 
 import json
 import re
@@ -18,12 +18,12 @@ CATEGORIES = {
 
 
 def parts(page: str, name: str) -> dict:
-    """A table that the report's page is made of."""
+    """A JSON object in the source of the report's page."""
     start = page.index(f'var {name} = {{"') + len(f"var {name} = ")
     return json.JSONDecoder().raw_decode(page, start)[0]
 
 
-def test_the_files_of_a_study_with_captions_and_labels(pretended, tmp_path):
+def test_the_report_holds_files_with_captions_and_labels(pretended, tmp_path):
     said = pretended.snakemake("--report", str(tmp_path / "report.zip"))
     assert said.returncode == 0, said.stdout + said.stderr
     with zipfile.ZipFile(tmp_path / "report.zip") as archive:

@@ -1,4 +1,4 @@
-"""A study that trains on augmented views, for real."""
+"""A real run of a study that trains on augmented views."""
 
 import numpy as np
 import pytest
@@ -34,8 +34,11 @@ def test_every_image_of_every_draw_has_its_views(augmented):
     assert views.shape == (VIEWS, len(images), 128)
     assert np.isfinite(views).all()
     assert (views[0] != views[1]).any(axis=1).all()
-    noise, pseudo = (augmented.results / name for name in ("noise", "pseudoshots"))
-    draws = [*noise.rglob(f"seed-{SEED}.parquet"), *pseudo.rglob(f"seed-{SEED}.parquet")]
+    draws = [
+        draw
+        for folder_of_draws in ("noise", "pseudoshots")
+        for draw in (augmented.results / folder_of_draws).rglob(f"seed-{SEED}.parquet")
+    ]
     seen = [set(read_parquet(draw, VIEW_IMAGES).image) for draw in draws]
     assert len(seen) == 4  # symmetric, confusion, imported, pseudo-labels
     assert set(images) == set.union(*seen)
@@ -50,6 +53,6 @@ def test_every_image_of_every_draw_has_its_views(augmented):
         ("linear_probe/symmetric/fp-8", 0),  # it has no epochs to show views in
     ],
 )
-def test_runs_say_what_they_were_trained_on(augmented, run, views):
+def test_runs_say_on_how_many_views_they_were_trained(augmented, run, views):
     folder = augmented.results / f"runs/symbols/mini-rn/{run}/seed-{SEED}"
     assert read_json(folder / "metrics.json")["settings"]["views"] == views

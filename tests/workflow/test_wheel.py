@@ -1,4 +1,4 @@
-"""The wheel, in an environment that holds what its dependencies name, and nothing else."""
+"""The wheel works in an environment that holds its dependencies and nothing else."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from tests.own import TEMPLATE, icons
 from tests.workflow.conftest import copy_checkout
 
-# Put into the environment: what reaches for the network fails, whatever it would have found there.
+# Runs when Python starts in that environment: whatever tries to use the network fails.
 NO_NETWORK = """
 import sys
 
@@ -26,7 +26,7 @@ def refuse(event, arguments):
 sys.addaudithook(refuse)
 """
 
-# What a user's own images need, module by module.
+# Imports every module that the commands on a user's own images need.
 IMPORT_ALL = """
 import pkgutil
 import ptnl.own
@@ -37,7 +37,7 @@ for module in pkgutil.iter_modules(ptnl.own.__path__, "ptnl.own."):
 
 
 def needed(requirements: Iterable[str]) -> list[Distribution]:
-    """Those of the installed distributions that pip would install for these requirements."""
+    """The installed distributions that pip would install for these requirements."""
     extras: dict[str, frozenset[str]] = {}
     waiting = [(Requirement(text), frozenset({""})) for text in requirements]
     while waiting:
@@ -68,7 +68,7 @@ class Environment:
                     (self.site / top).symlink_to(Path(str(one.locate_file(top))))
 
     def call(self, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Call one of its commands from its own folder, without the network."""
+        """Call a command of the environment, from its folder and without the network."""
         return subprocess.run(
             [self.folder / "bin" / command, *map(str, arguments)],
             cwd=self.folder,
@@ -102,14 +102,13 @@ def environment(wheel, tmp_path_factory) -> Environment:
     return made
 
 
-def test_its_contents(root, wheel):
-    """No file of the package is missing, and nothing else is in it."""
+def test_the_wheel_holds_the_whole_package_and_nothing_else(root, wheel):
     checked = ["check-wheel-contents", "--package", "ptnl", wheel]
     said = subprocess.run(checked, cwd=root, capture_output=True, text=True)
     assert said.returncode == 0, said.stdout + said.stderr
 
 
-def test_the_environment_is_a_clean_one(environment):
+def test_the_environment_lacks_snakemake_and_the_network(environment):
     said = environment.call("python", "-c", IMPORT_ALL)
     assert said.returncode == 0, said.stderr
     said = environment.call("python", "-c", "import snakemake")
@@ -118,7 +117,7 @@ def test_the_environment_is_a_clean_one(environment):
     assert "the network was asked" in said.stderr
 
 
-def test_its_command_lists_the_commands(environment):
+def test_help_works_in_the_clean_environment(environment):
     said = environment.call("ptnl", "--help")
     assert said.returncode == 0, said.stderr
     assert "predict" in said.stdout

@@ -1,9 +1,9 @@
-# Measurements beside accuracy over noise: random prompts, pseudo-labels, ensembles of seeds,
-# gradients of wrong labels.
+# Further measurements: random prompts, pseudo-labels, ensembles of seeds, gradients of wrong labels,
+# prompts tuned at test time.
 
 
 rule evaluate_random_prompts:
-    """Test images classified with prompts of random context tokens."""
+    """Accuracy of prompts of random context tokens on the test images."""
     input:
         **BACKBONE_FILES,
         manifest="<results>/manifests/{dataset}.parquet",
@@ -37,7 +37,7 @@ rule evaluate_random_prompts:
 
 
 rule encode_test_views:
-    """Augmented views of the test images, encoded once."""
+    """The features of augmented views of the test images."""
     input:
         **BACKBONE_FILES,
         receipt=dataset_receipt,
@@ -72,7 +72,7 @@ rule encode_test_views:
 
 
 rule evaluate_tpt:
-    """Test images classified with prompts that take one step on each of them."""
+    """Accuracy of prompts that are tuned for one step on each test image (TPT)."""
     input:
         **BACKBONE_FILES,
         manifest="<results>/manifests/{dataset}.parquet",
@@ -94,7 +94,7 @@ rule evaluate_tpt:
         *code("evaluate_tpt"),
         model=backbone_options,
         assets=backbone_assets,
-        settings=lambda wildcards: json.dumps(config["methods"]["tpt"], sort_keys=True),
+        settings=lambda wildcards: as_json(config["methods"]["tpt"]),
         folders=lambda wildcards, input: folders_of(input.starts),
         device=config["device"],
     shell:
@@ -106,7 +106,7 @@ rule evaluate_tpt:
 
 
 rule sample_pseudolabels:
-    """Training images with their zero-shot labels, some of every predicted class, for every seed."""
+    """For every seed, training images with zero-shot pseudo-labels, some of each predicted class."""
     input:
         labels="<results>/pseudolabels/{dataset}/{backbone}.parquet",
     output:
@@ -131,7 +131,7 @@ rule sample_pseudolabels:
 
 
 rule ensemble_runs:
-    """Predictions of all seeds of an unsupervised sweep together."""
+    """Accuracy of the seeds of an unsupervised sweep together, as an ensemble."""
     input:
         metrics=run_file("metrics.json", grid.pseudo_label_runs(config)),
         logits=run_file("logits.npy", grid.pseudo_label_runs(config)),
@@ -174,7 +174,7 @@ rule collect_gradients:
 
 
 rule collect_splits:
-    """The labels that methods took as right, epoch by epoch."""
+    """Which labels methods took to be right, epoch by epoch."""
     input:
         metrics=run_file("metrics.json", grid.split_runs(config)),
         histories=run_file("history.parquet", grid.split_runs(config)),

@@ -1,11 +1,12 @@
-# The code and shipped files that decide a rule's numbers, beside its inputs and settings.
+# The code and the shipped files on which the numbers of a rule depend, beside inputs and settings. They
+# are parameters of the rule, so that it runs again when they change.
 
 
-# Numbers of the paper that tables and verdicts show beside the study's.
+# Published numbers, which tables and verdicts show beside the study's.
 PUBLISHED = shipped_file("analysis/paper/published.csv")
 LATER = shipped_file("analysis/paper/later.csv")
 LOSSES = "ptnl.training.losses.LOSSES"
-# Registries of which a job uses only the entries that its other parameters name.
+# A job uses only the entries of these registries that its other parameters name.
 TOLD = {
     "ptnl.backbones.registry.BACKBONES": (),
     "ptnl.backbones.registry.IMAGE_ENCODERS": (),
@@ -15,7 +16,7 @@ TOLD = {
 
 
 def shown():
-    """Those registries, and noise kinds, for what shows results: entries that the study has."""
+    """Registry -> the entries that the study has, for commands that show results."""
     return {
         "ptnl.backbones.registry.BACKBONES": known(REGISTERED_BACKBONES, config["backbones"]),
         "ptnl.backbones.registry.IMAGE_ENCODERS": (),
@@ -26,20 +27,21 @@ def shown():
 
 
 def known(registry, names):
-    """Those of the names that are a registry's own."""
+    """The names that are in a registry."""
     return tuple(name for name in names if name in registry)
 
 
 def code(command, entries=None, by="", reach=None, shows=False):
-    """The code that decides a rule's numbers, as parameters, one a module: an edit reruns the rule.
+    """The code on which a rule's numbers depend, as one parameter for each module.
 
-    Snakemake then says what changed: `training.losses: LOSSES[gce] 9933a2f9, ...`.
+    An edit of this code reruns the rule, and Snakemake names what changed:
+    `training.losses: LOSSES[gce] 9933a2f9, ...`.
 
     command : module of `ptnl.cli`
-    entries : registry -> the keys of its entries that the rule's jobs use
-    by, reach : a wildcard, and for each of its values what a job uses beside that: functions that
-        the command finds by name, and entries
-    shows : whether the command shows results, with titles
+    entries : registry -> keys of the entries that the jobs of the rule use
+    by, reach : a wildcard, and for each of its values what else a job uses: functions that the
+        command finds by name, and entries of registries
+    shows : whether the command shows results, and so uses titles
     """
     told = (shown() if shows else TOLD) | (entries or {})
 
@@ -68,12 +70,12 @@ def method_code():
 
 
 def selection_code():
-    """For `code`: how a kind of pseudo-labels is chosen."""
+    """For `code`: what a job uses that chooses a kind of pseudo-labels."""
     return {kind: ([], {"ptnl.labels.pseudo_labels.SELECTIONS": (kind,)}) for kind in SELECTIONS}
 
 
 def dataset_code(function, names):
-    """For `code`: what a job of a data set uses, `download` or `index` of its module.
+    """For `code`: the function `download` or `index` that a job of a data set uses.
 
     names : value of the rule's wildcard -> data set
     """
@@ -104,8 +106,9 @@ def described(wildcards):
 
 
 def shipped_assets(names):
-    """Files that the package ships, by their checksums.
+    """Shipped files with their checksums.
 
-    They are no inputs: their paths and times would make another checkout run every job again.
+    They are parameters and not inputs: otherwise every job would run again in another checkout, where
+    their paths and times differ.
     """
     return [shipped_asset(name) for name in names]

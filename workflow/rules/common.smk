@@ -2,18 +2,18 @@
 
 
 def checked(said):
-    """The study's whole config, of what a user said; one sentence where it is wrong."""
+    """The study's whole config, made from the user's settings; stop with a sentence if they are wrong."""
     try:
         for file in workflow.overwrite_configfiles:
             if not str(file).endswith(".json"):
-                read_yaml(file)  # refuses a key that stands twice
+                read_yaml(file)  # refuses a key that is there twice
         return study_of(REPOSITORY, said)
     except InputError as error:
         raise WorkflowError(error) from None
 
 
 def doubled(amount):
-    """An amount of a resource; it doubles with every attempt, in case the last one ran out."""
+    """An amount of a resource that doubles with every attempt, in case the last one was too small."""
 
     def of_attempt(wildcards, attempt):
         return amount * 2 ** (attempt - 1)
@@ -22,13 +22,13 @@ def doubled(amount):
 
 
 def method_options(wildcards):
-    """A method's hyper-parameters and prompt: a change reruns that method and no other."""
+    """The hyper-parameters and prompt of a method; a change reruns only this method."""
     settings = as_json(config["methods"][wildcards.method])
     return ["--settings", settings, "--template", template(wildcards)]
 
 
 def gradients_at(noise):
-    """Input function: the `fp` at which a job measures gradients; empty for jobs that do not."""
+    """Input function: the `fp` at which a job measures gradients; empty if it measures none."""
 
     def of_job(wildcards):
         fp = grid.gradients_at(config, wildcards.backbone, wildcards.method, noise)
@@ -38,13 +38,13 @@ def gradients_at(noise):
 
 
 def as_json(options):
-    """Options of the config for a command: a change reruns what depends on them."""
+    """Options of the config as an argument of a command; a change reruns the command."""
     return json.dumps(options, sort_keys=True)
 
 
 @cache
 def checked_state(name):
-    """The state of a data set's images (see `ptnl.data.changes`), once its folder is ptnl's to use."""
+    """The state of a data set's images (see `ptnl.data.changes`); stop if its place is not ptnl's."""
     receipt = Path(PATHVARS.apply(f"<data>/{dataset_place(config, name)}/receipt.json"))
     try:
         check_place(receipt, name)
@@ -54,7 +54,7 @@ def checked_state(name):
 
 
 def dataset_state(wildcards):
-    """The parameters that change with a user's folder, so that it is indexed and encoded again."""
+    """A parameter that changes when a user's folder does, so that it is indexed and encoded again."""
     return checked_state(PLACES[wildcards.place])
 
 
@@ -64,15 +64,15 @@ def dataset_receipt(wildcards):
 
 
 def own_manifest(wildcards):
-    """The user's tables of a data set's images or class names, where it has any."""
+    """The user's tables of images and class names for a data set, if there are any."""
     options = options_of(config, wildcards.dataset)
     return [options[key] for key in ("manifest", "names") if key in options]
 
 
 def fetched_file(kind):
-    """Input function: a backbone's `config` or `weights` where it is fetched.
+    """Input function: the file `config` or `weights` of a backbone, if it is fetched.
 
-    New weights redo what was computed with the old ones.
+    New weights rerun what was computed with the old ones.
     """
 
     def file(wildcards):
@@ -92,16 +92,16 @@ BACKBONE_FILES = {
 
 
 def backbone_assets(wildcards):
-    """The shipped files that a backbone comes from."""
+    """The checksums of a backbone's files, if it is shipped."""
     source = BACKBONES[wildcards.backbone].source
     return shipped_assets([source.config, source.weights] if isinstance(source, Shipped) else [])
 
 
 def backbone_options(wildcards, input):
-    """The files of a backbone, fetched or shipped.
+    """The options that name the files of a backbone, fetched or shipped.
 
-    It takes `input`, so that Snakemake does not compare the result with the last run's: the package
-    may have moved.
+    Because it takes `input`, Snakemake does not compare the result with that of the last run. So the
+    package may move.
     """
     source = BACKBONES[wildcards.backbone].source
     if isinstance(source, Shipped):
@@ -112,7 +112,7 @@ def backbone_options(wildcards, input):
 
 
 def own_backbone_files(wildcards):
-    """The user's own files that a backbone is made of."""
+    """The user's own files of a backbone."""
     source = BACKBONES[BACKBONE_PLACES[wildcards.place]].source
     model = [source.model] if source.model.endswith(".json") else []
     return model + ([source.weights] if source.weights else [])
@@ -133,7 +133,7 @@ def backbone_source(wildcards):
 
 
 def image_encoder_file(kind):
-    """Input function: the `config` or `weights` of a backbone's image encoder, if it is fetched."""
+    """Input function: the file `config` or `weights` of an image encoder, if it is fetched."""
 
     def file(wildcards):
         name = BACKBONES[wildcards.backbone].image_encoder
@@ -145,13 +145,13 @@ def image_encoder_file(kind):
 
 
 def image_encoder_assets(wildcards):
-    """The shipped files that a backbone's image encoder comes from."""
+    """The checksums of the files of a backbone's image encoder, if it is shipped."""
     source = IMAGE_ENCODERS[BACKBONES[wildcards.backbone].image_encoder]
     return shipped_assets([source.config, source.weights] if isinstance(source, Shipped) else [])
 
 
 def image_encoder_options(wildcards, input):
-    """The files of an image encoder, fetched or shipped (see `backbone_options`)."""
+    """The options that name the files of an image encoder (see `backbone_options`)."""
     source = IMAGE_ENCODERS[BACKBONES[wildcards.backbone].image_encoder]
     if isinstance(source, Shipped):
         paths = ASSETS / source.config, ASSETS / source.weights
@@ -171,21 +171,21 @@ def folders_of(metrics):
 
 
 def pseudolabels_for_noise(noise):
-    """The primary backbone's zero-shot predictions, where a kind of noise follows them."""
+    """The primary backbone's zero-shot predictions, if a kind of noise depends on them."""
     if not NOISES[noise].needs_pseudolabels:
         return []
     return f"<results>/pseudolabels/{{dataset}}/{config['primary_backbone']}.parquet"
 
 
 def labelled_shots(noise):
-    """The labelled draws of a kind of noise or of pseudo-labels."""
+    """The path of draws with a kind of noise or of pseudo-labels."""
     if noise in SELECTIONS:
         return "<results>/pseudoshots/{dataset}/{backbone}/{noise}/seed-{seed}.parquet"
     return "<results>/noise/{dataset}/{noise}/fp-{fp}/seed-{seed}.parquet"
 
 
 def draws_of_images(wildcards):
-    """The draws of a seed that hold other images than its few-shot draw."""
+    """The draws of a seed that hold images which its few-shot draw does not."""
     seed = f"seed-{wildcards.seed}.parquet"
     imported = [
         f"<results>/noise/{wildcards.dataset}/{noise}/fp-{fp}/{seed}"
@@ -193,15 +193,15 @@ def draws_of_images(wildcards):
         if NOISES[noise].draws_images
         for fp in options["fps"]
     ]
-    pseudo = [
+    pseudo_labelled = [
         f"<results>/pseudoshots/{wildcards.dataset}/{wildcards.backbone}/{noise}/{seed}"
         for noise in grid.pseudo_labels_of(config, wildcards.dataset, wildcards.backbone)
     ]
-    return imported + pseudo
+    return imported + pseudo_labelled
 
 
 def views_of_job(wildcards):
-    """A job's augmented views, for methods that are trained by epochs, and their images."""
+    """The augmented views of a job and their images, for methods that train in epochs."""
     if not config["views"] or "epochs" not in config["methods"][wildcards.method]:
         return {"views": [], "view_images": []}
     folder = f"<results>/views/{wildcards.dataset}/{wildcards.backbone}"
@@ -220,42 +220,42 @@ def view_options(wildcards):
 
 
 def probe_option():
-    """The option that says how strongly the study's linear probe is penalised, if it has one."""
+    """The option with the penalty of the study's linear probe, if it has one."""
     probe = config["methods"].get("linear_probe")
     return ["--c", str(probe["c"])] if probe else []
 
 
 def runs_of_job(fps):
-    """The rates and seeds of a job's runs: all of a sweep, or those of the seed in its path."""
+    """The rates and seeds of a job's runs: the whole sweep, or the seed in the job's path."""
     return {"fp": fps, "seed": config["seeds"] if config["fuse"] else "{seed}"}
 
 
 def job_name(noise):
-    """The wildcards that tell the jobs of a method apart, for the paths of their logs."""
+    """The part of a log's path that tells the jobs of a method apart."""
     return noise if config["fuse"] else f"{noise}/seed-{{seed}}"
 
 
 def run_outputs(method, noise, fps):
-    """The files of a job's runs, by kind."""
+    """The output files of a job's runs, by kind of file."""
     folder = f"<results>/runs/{{dataset}}/{{backbone}}/{method}/{noise}/fp-{{fp}}/seed-{{seed}}"
     return {
         Path(file).stem: expand(f"{folder}/{file}", **runs_of_job(fps), allow_missing=True)
-        for file in reversed(RUN_FILES)  # Snakemake asks for metrics.json most often
+        for file in reversed(RUN_FILES)  # metrics.json first, for which Snakemake asks most often
     }
 
 
 def run_folders(wildcards, output):
-    """The folders of a sweep's runs, in the order of its shots."""
+    """The folders of a job's runs, in the order of its draws."""
     return folders_of(output.metrics)
 
 
 def run_file(file, runs):
-    """One file of each of some runs of the study."""
+    """The file of this name in the folder of each run."""
     return [f"<results>/runs/{run.path}/{file}" for run in runs]
 
 
 def run_files_of_dataset(file):
-    """Input function: one file of each run on a data set."""
+    """Input function: the file of this name for each run on a data set."""
 
     def files(wildcards):
         return run_file(file, [r for r in grid.runs(config) if r.dataset == wildcards.dataset])
@@ -264,7 +264,7 @@ def run_files_of_dataset(file):
 
 
 def lacking(kind, layouts_of_kind):
-    """Input function: stop with a sentence where the study does not fill a table or figure."""
+    """A function that stops with a sentence if the study cannot fill a table or figure."""
 
     def nothing(number):
         if number not in layouts_of_kind:
@@ -281,22 +281,23 @@ check_figure = lacking("Figure", layouts.FIGURES)
 
 
 def lost_files(wildcards):
-    """Files of the study that are gone, or not yet made: asked for, so that they are made again.
+    """Files of the study that are missing. As inputs of `all` they are made, or made again.
 
-    Snakemake alone would not miss a file that nothing reads any more. One file of a job stands for
-    all: to ask for each file of thousands of runs would double the time that planning takes.
+    Snakemake alone would not notice that a file is missing which no job needs any more. One file
+    stands for all outputs of a job: asking for every file of thousands of runs would double the time
+    that planning takes.
     """
     exists = existence(*(Path(PATHVARS.apply(place)) for place in ("<results>", "<data>")))
     return missing_files(study_jobs(config), exists)
 
 
 def record_folder(wildcards, output):
-    """The folder of job records. A missing record must not rerun its job, so it is no input."""
+    """The folder of job records. It is not an input, so that a missing record reruns no job."""
     return Path(output.csv).with_name("logs")
 
 
 def tpt_start_files(wildcards):
-    """The runs whose prompts TPT starts at."""
+    """The runs with whose prompts TPT starts."""
     return run_file("metrics.json", grid.tpt_starts(config, wildcards.dataset, wildcards.backbone))
 
 
@@ -307,7 +308,7 @@ def test_view_options(wildcards):
 
 
 def random_prompt_files(file):
-    """A file of every (data set, backbone) at which the study tries random prompts."""
+    """The file of this name for every (data set, backbone) with random prompts."""
     return [
         f"<results>/random_prompts/{dataset}/{backbone}/{file}"
         for dataset, backbone in grid.random_prompts(config)
@@ -315,7 +316,7 @@ def random_prompt_files(file):
 
 
 def table_numbers(wildcards):
-    """Input function: the numbers of a table, beside the summary."""
+    """Input function: the files that hold the numbers of a table."""
     check_table(int(wildcards.number))
     methods = layouts.TABLES[int(wildcards.number)].methods
     numbers = {"summary": "<results>/summary.parquet"}
@@ -327,7 +328,7 @@ def table_numbers(wildcards):
 
 
 def table_options(wildcards, input):
-    """The options of `make_table` for what `table_numbers` gives."""
+    """The options of `make_table` that name these files."""
     options = ["--summary", input.summary]
     if "ensembles" in input.keys():
         options += ["--ensembles", input.ensembles]
@@ -337,7 +338,7 @@ def table_options(wildcards, input):
 
 
 def figure_numbers(wildcards):
-    """Input function: the numbers of a figure."""
+    """Input function: the files that hold the numbers of a figure."""
     check_figure(int(wildcards.number))
     return {
         "accuracy": "<results>/summary.parquet",

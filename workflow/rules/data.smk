@@ -2,7 +2,7 @@
 
 
 rule download_dataset:
-    """Images of a data set, complete and checked, and a receipt that says from where."""
+    """The images of a data set, complete and checked, and a receipt that says where they are from."""
     output:
         "<data>/{place}/receipt.json",
     log:
@@ -20,7 +20,8 @@ rule download_dataset:
         ),
         state=dataset_state,
         assets=lambda wildcards: shipped_assets(DATASETS[PLACES[wildcards.place]].assets),
-        # The place that files are fetched from does not change them, so it must not rerun this.
+        # A function of `output`, so that Snakemake does not compare it with the last run: where files are
+        # fetched from does not change them.
         sources=lambda wildcards, output: config["sources"],
         data=subpath(output[0], ancestor=2),
     shell:
@@ -62,7 +63,7 @@ rule index_dataset:
 
 
 rule sample_shots:
-    """The few-shot draw of a seed."""
+    """The few-shot draw of a seed: some images of every class."""
     input:
         manifest="<results>/manifests/{dataset}.parquet",
     output:
@@ -80,11 +81,11 @@ rule sample_shots:
         "--seed {wildcards.seed:q} --out {output:q} > {log:q} 2>&1"
 
 
-# One rule a noise kind, because the rates of a kind are its own.
+# One rule for each kind of noise, because each kind has its own rates.
 for noise, options in config["noise"].items():
 
     rule:
-        """Wrong labels in a draw, at every rate of a noise kind."""
+        """A draw with wrong labels of one kind, at every rate of that kind."""
         name:
             f"inject_noise_{noise}"
         input:

@@ -28,7 +28,7 @@ rule fetch_backbone:
 
 
 rule encode_images:
-    """Image features of a data set, once per image and backbone, in the manifest's order."""
+    """The features of a data set's images with a backbone, in the order of the manifest."""
     input:
         **BACKBONE_FILES,
         receipt=dataset_receipt,
@@ -61,7 +61,7 @@ rule encode_images:
 
 
 rule encode_views:
-    """Augmented views of a seed's training images, as many as the config says, encoded once."""
+    """The features of augmented views of a seed's training images."""
     input:
         **BACKBONE_FILES,
         receipt=dataset_receipt,

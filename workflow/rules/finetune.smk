@@ -1,9 +1,9 @@
-# Noisy shots + images -> one folder a run: the methods that train an image encoder itself. One rule
-# a noise kind, because the rates of a kind, and so the runs of a sweep, are its own.
+# Noisy shots + images -> one folder for each run, for methods that train an image encoder. There is
+# one rule for each kind of noise, because each kind has its own rates.
 
 
 rule fetch_image_encoder:
-    """Configuration and weights of an image encoder that is not shipped, from timm's publisher."""
+    """Configuration and weights of an image encoder of timm that is not shipped."""
     output:
         config="<data>/image_encoders/{encoder}/config.json",
         weights="<data>/image_encoders/{encoder}/model.safetensors",
@@ -46,7 +46,7 @@ for noise, options in config["noise"].items():
             **run_outputs("finetune", noise, options["fps"]),
         log:
             f"<logs>/finetune_backbone/{{dataset}}/{{backbone}}/{job_name(noise)}.log",
-        priority: 2  # the longest jobs come first, or the other cores would idle at the end
+        priority: 2  # these jobs take longest: started late, they would leave the other cores idle
         conda:
             "../../envs/ptnl.yaml"
         threads: 1

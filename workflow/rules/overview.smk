@@ -1,8 +1,8 @@
-# What every study shows, whatever it runs: all methods, single classes, learning curves, its config.
+# What every study shows, whatever it runs: its config, all methods, single classes, learning curves.
 
 
 rule write_config:
-    """The study's config with its defaults and protocol, as its jobs used it."""
+    """The study's whole config, with defaults and protocol, as its jobs used it."""
     output:
         "<results>/config.yaml",
     log:
@@ -18,7 +18,7 @@ rule write_config:
 
 
 rule make_overview:
-    """Every method at every rate, with its distance to a baseline: tables and a figure."""
+    """The overview: every method at every rate, and its difference to a baseline."""
     input:
         runs="<results>/runs.parquet",
         random_prompts=random_prompt_files("accuracy.parquet"),
@@ -60,7 +60,7 @@ rule make_overview:
 
 
 rule collect_details:
-    """Single classes, mistakes and learning curves from all runs of a data set."""
+    """Accuracy of single classes, mistakes and learning curves of all runs on a data set."""
     input:
         metrics=run_files_of_dataset("metrics.json"),
         logits=run_files_of_dataset("logits.npy"),
@@ -132,7 +132,7 @@ rule select_hard_images:
 
 
 rule plot_details:
-    """Single classes, confusion matrices and learning curves of every method on a data set."""
+    """Figures of single classes, confusion matrices and learning curves on a data set."""
     input:
         classes="<results>/details/{dataset}/classes.parquet",
         mistakes="<results>/details/{dataset}/mistakes.parquet",

@@ -2,7 +2,7 @@
 
 
 rule collect_runs:
-    """One row a run, and the statistics over seeds."""
+    """The table of all runs, and statistics over seeds."""
     input:
         metrics=run_file("metrics.json", grid.runs(config)),
     output:
@@ -90,7 +90,7 @@ rule plot_figure:
 
 
 rule report_noise:
-    """Wrong labels asked for and found, and different images per class."""
+    """The noise that was asked for and that was found, and how many images a class has."""
     input:
         runs="<results>/runs.parquet",
     output:
@@ -117,7 +117,7 @@ rule report_noise:
 
 
 rule report_data:
-    """Classes, images of each split, images that could not be read, and norms of features."""
+    """Classes, images of each split, unreadable images, and norms of features."""
     input:
         manifests=collect("<results>/manifests/{dataset}.parquet", dataset=config["datasets"]),
         features=[f"<results>/features/{d}/{b}.npy" for d, b in grid.encoded(config)],
@@ -147,7 +147,7 @@ rule report_data:
 
 
 rule check_zeroshot:
-    """Zero-shot accuracy beside the published one; warns, in the terminal too, where they differ."""
+    """Zero-shot accuracy and the published one; warn, in the terminal too, if they differ."""
     input:
         metrics=run_file("metrics.json", grid.zero_shot_runs(config)),
     output:
@@ -231,7 +231,7 @@ rule rank_methods:
 
 
 rule report_tpt:
-    """What tuning the prompt on each test image adds, by where it starts."""
+    """How much tuning the prompt on each test image (TPT) adds to the prompts that it starts with."""
     input:
         [f"<results>/tpt/{dataset}/{backbone}.parquet" for dataset, backbone in TUNED_AT_TEST],
     output:

@@ -1,5 +1,5 @@
-# Labelled shots + features -> one folder a run. One rule a kind of noise or of pseudo-labels, because
-# the rates of a kind, and so the runs of a sweep, are its own.
+# Labelled shots + features -> one folder for each run. There is one rule for each kind of noise or of
+# pseudo-labels, because each kind has its own rates, and so its own runs in a sweep.
 
 
 for noise, fps in grid.kinds_of_labels(config).items():

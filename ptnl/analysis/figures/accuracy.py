@@ -40,7 +40,7 @@ def _draw_line(axes: Axes, points: pd.DataFrame, line: LineStyle) -> None:
 
 
 def accuracy_over_rate(summary: pd.DataFrame, layout: Layout, origin: Origin) -> Figure:
-    """Top-1 accuracy over the noise rate, a panel a data set, a labelled line a method."""
+    """Top-1 accuracy over the noise rate, a panel per data set, a labelled line per method."""
     rows = summary[
         (summary.backbone == origin.backbone)
         & summary.noise.isin(layout.noises)

@@ -53,7 +53,7 @@ def draw_matrix(axes: Axes, matrix: np.ndarray, names: list[str], labelled: int)
 
 
 def confusion_matrices(confusion: pd.DataFrame, layout: Layout, origin: Origin) -> Figure:
-    """How often a random prompt takes the images of a class for each class, a panel a data set.
+    """How often a random prompt takes the images of a class for each class, a panel per data set.
 
     confusion : see `ptnl.schemas.CONFUSION`
     """

@@ -47,7 +47,7 @@ def _draw_over_classes(axes: Axes, bench: pd.DataFrame, colours: dict[str, str])
         ]
     axes.set_title("A step", loc="left", fontweight="bold")
     axes.set_xlabel("Classes")
-    axes.set_ylabel("Seconds" if fewest == 1 else f"Seconds a run, {fewest} side by side")
+    axes.set_ylabel("Seconds" if fewest == 1 else f"Seconds per run, {fewest} side by side")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     _count_axis(axes, rows.classes)
@@ -66,7 +66,7 @@ def _draw_over_runs(axes: Axes, bench: pd.DataFrame, colours: dict[str, str]) ->
     axes.set_ylim(bottom=0)
     axes.set_title("Runs side by side (ours)", loc="left", fontweight="bold")
     axes.set_xlabel("Runs")
-    axes.set_ylabel("Seconds a run (% of the leftmost)")
+    axes.set_ylabel("Seconds per run (% of the leftmost)")
     _count_axis(axes, bench.runs)
     return ends
 

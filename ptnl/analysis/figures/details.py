@@ -151,7 +151,7 @@ def confusion_figure(
 
 
 def learning_figure(curves: pd.DataFrame, noise: str, origin: Origin) -> Figure:
-    """Accuracy on the training shots over epochs, a small panel a method, at the highest rate.
+    """Accuracy on the training shots over epochs, a small panel per method, at the highest rate.
 
     curves : of one data set; see `ptnl.schemas.CURVES`
     """

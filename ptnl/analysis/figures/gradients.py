@@ -49,7 +49,7 @@ def _draw(axes: Axes, epochs: "SeriesGroupBy[Any, Any]", line: LineStyle) -> flo
 def gradient_ratio(gradients: pd.DataFrame, layout: Layout, origin: Origin) -> Figure:
     """Noisy-to-clean ratios of gradient norms over the epochs at which they were measured.
 
-    A column a data set, a row for each of `RATIOS`, a line a method.
+    A column per data set, a row for each of `RATIOS`, a line per method.
 
     gradients : see `ptnl.schemas.GRADIENTS`
     """

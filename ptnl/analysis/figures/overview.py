@@ -27,7 +27,7 @@ WIDTH_OF_MANY = 2.6
 
 
 def overview_figure(overview: pd.DataFrame, origin: Origin) -> Figure:
-    """A panel a (kind of noise, data set), a row a method, a dot a rate; the primary backbone's.
+    """A panel per (kind of noise, data set), a row per method, a dot per rate; primary backbone.
 
     overview : see `ptnl.schemas.OVERVIEW`
     """

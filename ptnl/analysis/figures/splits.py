@@ -27,7 +27,7 @@ RATE = 50.0  # percent of wrong labels that is drawn, or the study's nearest
 
 
 def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> Figure:
-    """Precision (full) and recall (dashed) over epochs, a panel a data set, a colour a method.
+    """Precision (full) and recall (dashed) over epochs, a panel per data set, a colour per method.
 
     splits : see `ptnl.schemas.SPLITS`
     """

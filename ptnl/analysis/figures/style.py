@@ -91,7 +91,7 @@ def line_style(method: str, methods: Sequence[str]) -> LineStyle:
 def panels(
     datasets: list[str], width: float, height: float, names: float = 0.0
 ) -> tuple[Figure, dict[str, Axes]]:
-    """A figure with one titled panel a data set, at most four in a row, each of this size.
+    """A figure with one titled panel per data set, at most four in a row, each of this size.
 
     A single panel is half as large again; of more than two in a row, those of lines are smaller.
 
