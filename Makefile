@@ -38,9 +38,9 @@ demo: $(READY) ## run the embedded study: every stage, all tables and figures, t
 	@ptnl run --cores $(CORES)
 	@ptnl summary --results results/embedded
 
-# One worker runs all tests of a group, and the groups start in their order (tests/conftest.py).
+# tests/conftest.py says which files start first, and which share a worker.
 WORKERS ?= 2
-PARALLEL = --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: lint ## run lint and all tests: unit tests, dry runs, real runs of small studies
 	@pytest $(PARALLEL)
 

@@ -10,6 +10,7 @@ import torch
 from hypothesis import HealthCheck, settings
 from open_clip import CLIP
 from open_clip.tokenizer import SimpleTokenizer
+from xdist.scheduler import LoadFileScheduling
 
 from ptnl.backbones.loading import LoadedBackbone
 
@@ -57,17 +58,26 @@ LONGEST = (
     "test_code.py",
     "test_anywhere.py",
 )
-# Files that share what one of them builds, so that one worker takes them.
+# test_fuse.py uses the study that test_smoke.py runs, so one worker takes both.
 TOGETHER = {"test_fuse.py": "test_smoke.py"}
+
+
+class Files(LoadFileScheduling):
+    """All tests of a file, or of files that share what they build, go to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder, slash, name = super()._split_scope(nodeid).rpartition("/")
+        return folder + slash + TOGETHER.get(name, name)
+
+
+@pytest.hookimpl(optionalhook=True)  # unknown where pytest runs without its plugin xdist
+def pytest_xdist_make_scheduler(config, log) -> Files:
+    return Files(config, log)
 
 
 def pytest_collection_modifyitems(items) -> None:
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
-    for item in items:
-        # Tests of a file share what they build, so they stay with one worker.
-        group = item.path.with_name(TOGETHER.get(item.path.name, item.path.name))
-        item.add_marker(pytest.mark.xdist_group(str(group.relative_to(ROOT))))
     if torch.cuda.is_available():
         return
     for item in items:
