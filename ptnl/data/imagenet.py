@@ -1,4 +1,4 @@
-"""ImageNet (ILSVRC 2012) from the user's copy, as only registered users may download it."""
+"""ImageNet (ILSVRC 2012) from the user's own copy: it is given out to registered users only."""
 
 import re
 import shutil
@@ -21,9 +21,9 @@ NAMES = "classnames.txt"
 WNID = re.compile(r"n\d{8}")
 
 HELP = (
-    "imagenet cannot be fetched: register at image-net.org, download it, and name your copy: "
+    "imagenet cannot be fetched: register at image-net.org, then point the config at your copy, "
     "dataset_options: {imagenet: {source: FOLDER}}. FOLDER holds train/ and val/ with a folder for "
-    f"each wnid, or {TRAIN}, {VAL} and {DEVKIT}"
+    f"every wnid, or {TRAIN}, {VAL} and {DEVKIT}"
 )
 
 
@@ -32,12 +32,10 @@ def download(
 ) -> dict[str, Any]:
     """Link to the user's folders, or unpack the archives (see `ptnl.data.class_folders`).
 
-    Without the option `source`, they are looked for in the folder of files put there by hand.
+    Without a `source`, the folder for files dropped by hand is looked into.
     """
     given = Path(options.get("source", archives.manual)).resolve()
-    source = (
-        given / "images" if (given / "images/train").is_dir() else given
-    )  # CoOp's layout, or another
+    source = given / "images" if (given / "images/train").is_dir() else given  # CoOp's, or the rest
     images.mkdir(parents=True)
     if (source / "train").is_dir():
         (images / "train").symlink_to(source / "train")
@@ -54,10 +52,10 @@ def download(
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    """The manifest; labels follow the order of wnids, names are those of CLIP's authors.
+    """The manifest; labels are the wnids in order, names those of CLIP's authors.
 
-    As in CoOp, the official validation images are the test split. (CoOp also validates on them;
-    nothing here does.)
+    The official validation images are the test split: as in CoOp, which validates on them too, and
+    nothing here does.
     """
     names = _names(images / NAMES)
     train = dict(class_folders(images, "train"))
@@ -81,29 +79,29 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
 
 
 def _names(path: Path) -> dict[str, str]:
-    """Wnid -> class name, from a file whose lines hold both."""
+    """Class names by wnid, from lines of both."""
     lines = [line.partition(" ") for line in read_lines(path)]
     names = {wnid: name.strip() for wnid, _, name in lines}
     wrong = [wnid for wnid, name in names.items() if not (WNID.fullmatch(wnid) and name)]
     if wrong:
-        raise InputError(f"{path}: {wrong[0]!r} is not a wnid followed by a class name")
+        raise InputError(f"{path}: {wrong[0]!r} is not a wnid with a class name behind it")
     return names
 
 
 def _unpack_train(archive: Path, train: Path) -> None:
-    """Unpack the archive that holds one archive per class."""
+    """Unpack the archive of one archive a class."""
     with tempfile.TemporaryDirectory(dir=train.parent) as temporary:
         classes = Path(temporary) / "classes"
         extract(archive, classes)
         for inner in sorted(classes.glob("n*.tar")):
             extract(inner, train / inner.stem)
-            discard(inner)  # not every disk has room for both
+            discard(inner)  # both do not fit on every disk
     if not train.is_dir():
         raise InputError(f"{archive}: holds no n*.tar")
 
 
 def _place_val(source: Path, images: Path, archives: Archives) -> None:
-    """Sort the validation images into one folder per wnid, as the official archive does not."""
+    """Make `images/val` hold a folder per wnid, as the official archive does not."""
     val = source / "val"
     if val.is_dir():
         if any(WNID.fullmatch(path.name) for path in val.iterdir()):
@@ -124,7 +122,7 @@ def _place_val(source: Path, images: Path, archives: Archives) -> None:
 def _by_wnid(
     flat: Path, val: Path, source: Path, archives: Archives
 ) -> Iterator[tuple[Path, Path]]:
-    """(validation image, its folder below `val`)."""
+    """Each validation image, and the folder below `val` that it belongs into."""
     files = sorted(path for path in flat.iterdir() if path.suffix == ".JPEG")
     wnids = _val_wnids(source, archives)
     if len(files) != len(wnids):
@@ -136,13 +134,13 @@ def _by_wnid(
 
 
 def _val_wnids(source: Path, archives: Archives) -> list[str]:
-    """The wnid of every validation image, in the order of their numbers, from the devkit."""
-    from scipy.io import loadmat  # slow to import, and only needed for the devkit
+    """The wnid of every validation image in the order of their numbers, from the devkit."""
+    from scipy.io import loadmat  # takes a while to import; only the devkit needs it
 
     if not (source / DEVKIT).is_file():
         raise InputError(
-            f"{source}: its validation images are not in folders named by wnid, and {DEVKIT}, "
-            "which says where they belong, is missing"
+            f"{source}: its validation images are in no folders by wnid, and there is no {DEVKIT} "
+            "to sort them by"
         )
     with tempfile.TemporaryDirectory() as temporary:
         devkit = Path(temporary) / "devkit"
@@ -153,7 +151,7 @@ def _val_wnids(source: Path, archives: Archives) -> list[str]:
             wnids = {int(synset["ILSVRC2012_ID"]): str(synset["WNID"]) for synset in synsets}
             truth = (data / "ILSVRC2012_validation_ground_truth.txt").read_text().split()
             return [wnids[int(number)] for number in truth]
-        except Exception as error:  # scipy may raise any exception on a damaged file
+        except Exception as error:  # scipy raises whatever its parser stumbles over
             raise InputError(
                 f"{source / DEVKIT}: not the devkit of ILSVRC 2012 ({error})"
             ) from error

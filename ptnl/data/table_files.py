@@ -1,4 +1,4 @@
-"""Read users' tables: CSV or Parquet, as pandas, Excel, Spark and Hugging Face write them."""
+"""Tables of the user's, CSV or Parquet, as pandas, Excel, Spark and Hugging Face write them."""
 
 import csv
 import gzip
@@ -19,29 +19,27 @@ SEPARATORS = (",", ";", "\t", "|")
 PARQUET, GZIP, ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"  # first bytes of such files
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
-Wanted = Mapping[str, Sequence[str]]  # column -> possible headers, in lower case
+Wanted = Mapping[str, Sequence[str]]  # column -> what its header may say, in lower case
 
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a table, by the names under which they were asked for."""
+    """Columns of equal length, by what they are asked for as."""
 
     path: Path
-    rows: list[int]  # number of each row, from 1 for the first below the header
+    rows: list[int]  # the number of each row; 1 is the first below a header
     columns: Mapping[str, list[Any]]
-    class_names: Mapping[str, list[str]] = field(
-        default_factory=dict
-    )  # column of numbers -> class names
+    class_names: Mapping[str, list[str]] = field(default_factory=dict)  # of a column of numbers
     packed: Mapping[str, list[tuple[Path, str]]] = field(default_factory=dict)  # see `cells`
 
     def __contains__(self, column: str) -> bool:
         return column in self.columns or column in self.packed
 
     def text(self, column: str) -> list[str]:
-        """The cells of a column as text without blanks around it; empty cells are refused by row.
+        """A column's cells as text without blanks around them; an empty one is refused by row.
 
-        Whole numbers have no fraction. If the file gives names for the numbers of a column, the
-        text is the name.
+        A whole number is written without a fraction; numbers of a column that has names for its
+        classes are those names.
         """
         names = self.class_names.get(column)
         return [
@@ -50,7 +48,7 @@ class Table:
         ]
 
     def cells(self, column: str) -> Iterator[tuple[int, Any]]:
-        """(row, cell) of a column of bytes or structs, with only a few rows in memory at a time."""
+        """Row and cell of a column whose cells are bytes or structs, a few rows in memory."""
         rows = iter(self.rows)
         for path, header in self.packed[column]:
             try:
@@ -60,7 +58,7 @@ class Table:
                 raise InputError(f"{path}: not readable as Parquet ({error})") from error
 
     def filled(self, row: int, column: str, text: str) -> str:
-        """The text of a cell; an empty cell is refused."""
+        """The text of a cell, refused where there is none."""
         if not text:
             raise InputError(f"{self.path}: row {row} has an empty cell in {column}")
         return text
@@ -76,22 +74,22 @@ class Table:
                     "classes that the file names"
                 )
             if isinstance(value, dict | list):
-                raise InputError(f"{self.path}: row {row}: {column} is neither text nor a number")
+                raise InputError(f"{self.path}: row {row}: {column} is no text, nor a number")
             yield row, value
 
     def _cells(self, column: str) -> Iterator[tuple[int, Any]]:
         return zip(self.rows, self.columns[column], strict=True)
 
     def _decoded(self, row: int, column: str, value: bytes) -> str:
-        """The text of bytes, which Spark may write instead of text."""
+        """Text that was stored as bytes, as Spark can."""
         try:
             return value.decode()
         except UnicodeDecodeError as error:
-            raise InputError(f"{self.path}: row {row}: {column} is not UTF-8 text") from error
+            raise InputError(f"{self.path}: row {row}: {column} is no text in UTF-8") from error
 
 
 def as_text(value: Any) -> str:
-    """A cell as text: empty for a missing value, without a fraction for a whole number."""
+    """A cell as text: nothing for a missing value, no fraction for a whole number."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -100,9 +98,10 @@ def as_text(value: Any) -> str:
 
 
 def read_table(path: Path, wanted: Wanted) -> Table:
-    """Read some columns of a table; an `InputError` names the file and what to do.
+    """Read some columns of a table, or an `InputError` that names the file and what to do.
 
-    A folder of parts, as Spark writes it, is one table. Columns that are not `wanted` are skipped.
+    A folder of parts, as Spark writes one, is one table. Columns that are not `wanted` are passed
+    over.
     """
     parts = _parts(path) if path.is_dir() else [path]
     tables = [_read_part(part, wanted) for part in parts]
@@ -123,7 +122,7 @@ def read_table(path: Path, wanted: Wanted) -> Table:
 
 
 def _parts(folder: Path) -> list[Path]:
-    """The files of a table that is a folder, without markers such as _SUCCESS and .crc."""
+    """The files of a table that is a folder: markers such as _SUCCESS and .crc are none."""
     files = [
         path
         for path in sorted(folder.rglob("*"))
@@ -176,7 +175,7 @@ def _is_packed(kind: pa.DataType) -> bool:
 
 
 def _class_labels(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
-    """Column -> names of its classes, from the metadata that Hugging Face's `datasets` writes."""
+    """Column -> names of its classes, as Hugging Face's `datasets` writes them beside numbers."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         return {
@@ -208,7 +207,7 @@ def _read_csv(path: Path, content: bytes, wanted: Wanted) -> Table:
 
 
 def _row_names(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """1 if every row begins with a row name that has no header, as R writes it; otherwise 0."""
+    """1 where every row begins with a name of its own that has no header, as in R; else 0."""
     longer = rows and all(len(row) == len(header) + 1 for row in rows)
     return int(bool(longer) and any(row[-1] for row in rows))
 
@@ -228,7 +227,7 @@ def _decoded(path: Path, content: bytes) -> str:
 
 
 def _separator(text: str, wanted: Wanted) -> tuple[str, str]:
-    """The separator of a CSV, from Excel's line `sep=` or from the header; the rest of the text."""
+    """The separator of a CSV, and its text: Excel's line sep=; or what the header is cut by."""
     first, _, rest = text.partition("\n")
     if first.lower().startswith("sep=") and len(first.rstrip("\r")) == 5:
         return first[4], rest
@@ -242,7 +241,7 @@ def _separator(text: str, wanted: Wanted) -> tuple[str, str]:
 
 
 def _records(text: str, separator: str) -> list[list[str]]:
-    """The rows of a CSV without empty lines, with cells without blanks around them."""
+    """The rows of a CSV, without empty lines; cells without the blanks around them."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True
     )
@@ -251,15 +250,14 @@ def _records(text: str, separator: str) -> list[list[str]]:
 
 
 def _columns(path: Path, header: Sequence[str], wanted: Wanted) -> dict[str, int]:
-    """Wanted column -> its position in the header, if it is there; refused if it is there twice."""
+    """Column -> its place in the header, of those that are there; refused if it stands twice."""
     found: dict[str, int] = {}
     for place, cell in enumerate(header):
         for name, words in wanted.items():
             if cell.strip().lower() in words:
                 if name in found:
                     raise InputError(
-                        f"{path}: the columns {header[found[name]]!r} and {cell!r} are both read "
-                        f"as {name}"
+                        f"{path}: the columns {header[found[name]]!r} and {cell!r} both say {name}"
                     )
                 found[name] = place
     return found
