@@ -27,7 +27,8 @@ GPU_JOBS = 2 * 2 + 2 * 2  # encode and classify with both backbones; tune under 
 def command(study: Study, *arguments: str) -> list[str]:
     """Snakemake with the SLURM profile. It asks `squeue`, as there is no database, and often."""
     return [
-        *("snakemake", "--profile", "profiles/slurm", "--nolock"),
+        *("snakemake", "--snakefile", str(ROOT / "Snakefile")),
+        *("--profile", str(ROOT / "profiles/slurm"), "--nolock"),
         *arguments,
         *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5"),
         *("--slurm-keep-successful-logs", "--slurm-logdir", str(study.folder / "slurm")),
@@ -38,7 +39,7 @@ def command(study: Study, *arguments: str) -> list[str]:
 def snakemake(cluster: Cluster, study: Study, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         command(study, *arguments),
-        cwd=ROOT,
+        cwd=study.folder,  # other tests watch that no file appears in the checkout
         env=cluster.environment,
         capture_output=True,
         text=True,
@@ -61,7 +62,7 @@ def study(cluster, tmp_path_factory) -> Study:
     study = Study.create(tmp_path_factory.mktemp("slurm"), backbones=backbones)
     with subprocess.Popen(
         command(study),
-        cwd=ROOT,
+        cwd=study.folder,  # other tests watch that no file appears in the checkout
         env=cluster.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
