@@ -20,7 +20,8 @@ endif
 LOCAL := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),+cpu)
 SIZE_cuda = 6 GB with CUDA
 SIZE_cpu = 2 GB
-LIST_cuda = sed '/^\#/d' $<
+# To pip, `==2.0` also means `2.0+cpu`, and it prefers that; `===2.0` means no other build.
+LIST_cuda = sed -E '/^\#/d; s/^(torch(vision)?)==/\1===/' $<
 # What pip may not find stands first, so that it says so at once.
 LIST_cpu = sed -nE 's/^torch(vision)?==.*/&$(LOCAL)/p' $<; \
   sed -E '/^\#/d; /^torch(vision)?==/d; /sys_platform == "linux"/d' $<
