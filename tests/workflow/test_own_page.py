@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from ptnl.own.exchange import FORMATS
+from tests.warm import write_script
 
 BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", flags=re.M | re.S)
 
@@ -18,9 +19,7 @@ def followed(root, tmp_path_factory):
     """The folder in which all commands of the page have run, in their order."""
     folder = tmp_path_factory.mktemp("page")
     (folder / "bin").mkdir()
-    script = folder / "bin/ptnl"
-    script.write_text(f"#!{sys.executable}\nfrom ptnl.cli.main import run\nrun()\n")
-    script.chmod(0o755)
+    write_script(folder / "bin/ptnl", "ptnl")
     environment = {
         **os.environ,
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
