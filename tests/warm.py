@@ -98,9 +98,19 @@ def run(arguments: Sequence[str]) -> None:
         job.run(arguments)
 
 
+def read_code() -> None:
+    """Read the package's code once for all calls, which know it from then on."""
+    for command in (ROOT / "ptnl/cli").glob("*.py"):
+        main = f"ptnl.cli.{command.stem}.main"
+        if source_code.is_defined(main):
+            source_code.decisive_code(main)
+
+
 if __name__ == "__main__":
     from ptnl.cli import job
+    from ptnl.study import source_code
 
+    read_code()
     snakemake = ("snakemake.cli", "snakemake.report", "ptnl.data.changes", "ptnl.study.planning")
     address = Path(sys.argv[1])
     job_server.start = lambda command: address
