@@ -257,4 +257,4 @@ def save(figure: Figure, path: Path, file_format: str) -> None:
     }
     with mpl.rc_context(STYLE):
         figure.savefig(path, format=file_format, dpi=200, metadata=metadata[file_format])
-    figure.set_layout_engine("none")  # finding places takes as long as drawing
+        figure.set_layout_engine(None)  # finding places again takes as long as drawing twice
