@@ -123,7 +123,9 @@ def _absence(dataset: str, image: Path, others: int) -> str:
     rest = f", as are {counted(others, 'other image')}" if others else ""
     if image.is_symlink():
         return f"{image.resolve()}: missing{rest}; the link {image} leads there"
-    return f"{image}: missing{rest}; `ptnl data refresh {dataset}` has the next run get it again"
+    return (
+        f"{image}: missing{rest}; after `ptnl data refresh {dataset}`, the next run gets it again"
+    )
 
 
 if __name__ == "__main__":

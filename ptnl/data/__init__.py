@@ -1,6 +1,6 @@
-"""The registry of data sets: one line each, and one module for each way to get one.
+"""The registry of data sets: an entry each, and a module for each way to get one.
 
-Importing it never imports a data set's module: the Snakefile reads it.
+The Snakefile uses it, so importing it does not import the modules of data sets.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,16 +12,16 @@ from ptnl.errors import InputError, did_you_mean, unknown
 
 @dataclass(frozen=True)
 class Dataset:
-    """What the study needs to know of a data set before it is there."""
+    """What a study needs to know about a data set before it is fetched."""
 
     title: str  # in tables and figures
     template: str  # hand-crafted prompt; {} is the class name
     module: str  # below `ptnl.data`; offers `download` and `index` (see `ptnl.data.class_folders`)
-    assets: tuple[str, ...] = ()  # shipped files that it comes from
+    assets: tuple[str, ...] = ()  # shipped files that hold it
     flips: bool = True  # whether a mirrored image keeps its label
-    classes: int | None = None  # None, here and for the sizes: not known
+    classes: int | None = None  # None, here and for sizes, if not known
     sizes: tuple[int, int, int] | None = None  # images of train, val and test
-    options: tuple[str, ...] = ()  # keys that `dataset_options` may hold for it
+    options: tuple[str, ...] = ()  # keys that `dataset_options` may have for it
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Size:
         return sum(self.images.values())
 
 
-SPLITS = ("splits", "source", "sizes")  # where CoOp published a split of its own
+SPLITS = ("splits", "source", "sizes")  # for data sets with a split that CoOp published
 
-# After the shipped ones, in the order of the paper's Tables 3 and 5. Templates are CoOp's, sizes
-# those of its splits.
+# The shipped ones, then the paper's in the order of its Tables 3 and 5. Their templates and the
+# sizes of their splits are CoOp's.
 DATASETS = {
     "icons": Dataset(
         "Icons",
@@ -120,7 +120,7 @@ DATASETS = {
     ),
 }
 
-# The user's own data sets: what they are given as -> module and options.
+# The user's own data sets: the option that names them -> module, and further options.
 OWN = {
     "folder": ("own_folder", ("folder", "names", "template", "flips", "sizes")),
     "manifest": ("own_manifest", ("manifest", "images", "template", "flips", "sizes")),
@@ -128,11 +128,11 @@ OWN = {
 
 
 def own_dataset(name: str, options: Mapping[str, Any]) -> Dataset:
-    """A data set of the user's, from what `dataset_options` holds for it; `InputError` if wrong."""
+    """A user's data set, from its `dataset_options`; `InputError` if these are wrong."""
     key = f"config: dataset_options.{name}"
     given = [kind for kind in OWN if kind in options]
     if len(given) > 1:
-        raise InputError(f"{key}: has a folder and a manifest; give one of them")
+        raise InputError(f"{key}: has both a folder and a manifest; give only one")
     module, allowed = OWN[given[0]]
     _only(name, options, allowed)
     template = options.get("template")
@@ -142,16 +142,14 @@ def own_dataset(name: str, options: Mapping[str, Any]) -> Dataset:
             "name, such as 'a photo of a {}.'"
         )
     if template.count("{}") != 1 or set("{}") & set(template.replace("{}", "")):
-        raise InputError(
-            f"{key}.template: {template!r} does not hold {{}} once, and no other brace"
-        )
+        raise InputError(f"{key}.template: {template!r} has to hold {{}} once, and no other brace")
     return Dataset(
         title_of(name), template, module, flips=options.get("flips", True), options=allowed
     )
 
 
 def dataset_of(name: str, options: Mapping[str, Any]) -> Dataset:
-    """The data set of that name, the registry's or the user's own; `InputError` where unknown."""
+    """The data set of a name, from the registry or the user; `InputError` if there is none."""
     if name in DATASETS:
         _only(name, options, DATASETS[name].options)
         return DATASETS[name]
@@ -164,32 +162,33 @@ def dataset_of(name: str, options: Mapping[str, Any]) -> Dataset:
 
 
 def datasets_of(config: Mapping[str, Any]) -> dict[str, Dataset]:
-    """Name of every data set that a study can name -> the data set, the user's own included."""
+    """Name -> data set, for all that a study can name: the registry's and the user's own."""
     named = [*DATASETS, *config["datasets"], *config.get("dataset_options", {})]
     return {name: dataset_of(name, options_of(config, name)) for name in dict.fromkeys(named)}
 
 
 def options_of(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """What the config's `dataset_options` holds for a data set."""
+    """The `dataset_options` of a data set in the config."""
     options: Mapping[str, Any] = config.get("dataset_options", {}).get(name, {})
     return options
 
 
 def title_of(name: str) -> str:
-    """How tables and figures call a data set."""
+    """The title of a data set in tables and figures."""
     return DATASETS[name].title if name in DATASETS else name.replace("_", " ").capitalize()
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Data sets in the order of tables: that of the registry, then others by name."""
+    """Data sets in the order of tables: as in the registry, then others by name."""
     names = set(names)
     return [name for name in DATASETS if name in names] + sorted(names - DATASETS.keys())
 
 
 def user_folder(name: str, options: Mapping[str, Any]) -> str:
-    """The user's own folder that a data set's images stay in; empty where ptnl unpacks them.
+    """The user's folder in which the images of a data set stay; empty if ptnl unpacks them.
 
-    ImageNet's is not linked to as it is: its parts may be laid out in several ways.
+    ImageNet is an exception: its parts may be laid out in several ways, so its folder is not
+    used as it is.
     """
     folders = ("folder", "images") if name == "imagenet" else ("folder", "images", "source")
     return next((options[key] for key in folders if key in options), "")
@@ -200,19 +199,19 @@ OF_IMAGES = {"splits": "coop", "frames": "published", "source": "", "folder": ""
 
 
 def image_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those options of a data set that decide which images it has, where they are not the usual."""
+    """The options that decide which images a data set has, without those that have defaults."""
     return {k: options[k] for k, usual in OF_IMAGES.items() if options.get(k, usual) != usual}
 
 
 def expected_sizes(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, int] | None:
-    """Split -> images that the index must find; None where nobody said."""
+    """Split -> number of images that indexing must find; None if that is not known."""
     official = dataset.sizes and dict(zip(("train", "val", "test"), dataset.sizes, strict=True))
     sizes: dict[str, int] | None = options.get("sizes", official)
     return sizes
 
 
 def splits_of(dataset: Dataset, options: Mapping[str, Any]) -> str:
-    """Which splits are used: coop, native (by CoOp's rule), or own, those that it comes with."""
+    """Which splits are used: coop (published), native (by CoOp's rule), or own (the data set's)."""
     return options.get("splits", "coop") if "splits" in dataset.options else "own"
 
 

@@ -1,4 +1,4 @@
-"""Whether a data set must be fetched and indexed again, told without opening any image."""
+"""Find out whether a data set must be fetched and indexed again, without opening any image."""
 
 import hashlib
 import os
@@ -14,9 +14,9 @@ from ptnl.io import read_json, write_text
 
 
 def check_place(receipt: Path, name: str) -> None:
-    """Refuse a place for a data set that holds what ptnl did not put there.
+    """Refuse a place for a data set if it holds something that ptnl did not put there.
 
-    The workflow calls it when it plans, before Snakemake or a job touches anything.
+    The workflow calls this while it plans, before Snakemake or a job touches anything.
     """
     images = receipt.parent / "images"
     try:
@@ -33,7 +33,7 @@ def check_place(receipt: Path, name: str) -> None:
 
 
 def is_receipt(path: Path) -> bool:
-    """Whether a file is a receipt of ptnl's; an `InputError` where its mode forbids to look."""
+    """Whether a file is a receipt that ptnl wrote; `InputError` if it may not be read."""
     try:
         return "made_by" in read_json(path, sealed=True)
     except TypeError:
@@ -48,10 +48,10 @@ def is_receipt(path: Path) -> bool:
 
 
 def state_of(receipt: Path, name: str, options: Mapping[str, Any]) -> str:
-    """A short name for the state of a data set's images: another state, another manifest.
+    """A short name for the state of a data set's images; if it changes, the manifest is made again.
 
-    It changes when a file in the user's own folder comes, goes or is written, and by `refresh`. A
-    folder that is not there now, because its disk is not mounted, counts as unchanged.
+    It changes when a file in the user's folder is added, removed or written, and by `refresh`. A
+    folder that is missing, as when its disk is not mounted, counts as unchanged.
     """
     folder = user_folder(name, options)
     try:
@@ -65,26 +65,26 @@ def state_of(receipt: Path, name: str, options: Mapping[str, Any]) -> str:
     for line in _listed(folder) if folder else ():
         digest.update(os.fsencode(line))
     table = Path(options.get("manifest", ""))
-    if not folder and table.is_file():  # which holds the images themselves
+    if not folder and table.is_file():  # the table holds the images themselves
         status = table.stat()
         digest.update(f"{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def refreshed_path(receipt: Path) -> Path:
-    """The file that says when the user last asked for a data set to be got anew."""
+    """The file that says when the user last asked to get a data set again."""
     return receipt.with_name(".refreshed")
 
 
 def refresh(receipt: Path) -> None:
-    """Have the next run get and index a data set anew."""
+    """Let the next run get and index a data set again."""
     if not receipt.parent.is_dir():
         raise InputError(f"{receipt.parent}: there is no such data set yet")
     write_text(f"{time.time_ns()}\n", refreshed_path(receipt), replaces=True)
 
 
 def _listed(folder: str) -> Iterator[str]:
-    """Name, bytes and time of change of every file, in order; links are followed, once."""
+    """Name, size and time of change of every file, in order; links are followed, but only once."""
     been = set()
     for path, folders, files in os.walk(folder, onerror=_refuse_closed, followlinks=True):
         status = Path(path).stat()
@@ -97,7 +97,7 @@ def _listed(folder: str) -> Iterator[str]:
             file = Path(path, name)
             try:
                 now = file.stat()
-            except OSError:  # a link to nothing: indexing says so
+            except OSError:  # a broken link, which indexing reports
                 continue
             yield f"{file.relative_to(folder)}\0{now.st_size}\0{now.st_mtime_ns}\n"
 

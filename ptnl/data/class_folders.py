@@ -1,7 +1,7 @@
 """Data sets that come as one folder of images per class, split as in CoOp.
 
-Every data set's module has the two functions below, `download` and `index`. Between them lies a
-folder as CoOp lays it out, so a copy that the user already has can take its place.
+Every data set's module has the two functions below: `download` makes a folder as CoOp lays it out,
+and `index` reads it. So a copy that the user already has can be used as well.
 """
 
 from collections.abc import Mapping
@@ -19,15 +19,16 @@ from ptnl.fetch.ownership import discard
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the parts of a data set are."""
+    """Where to find the parts of a data set."""
 
     archive: str
     split: str  # CoOp's split file
-    pictures: str  # the folder of class folders, once unpacked
-    top: str = "."  # the folder of the archive that is unpacked
+    pictures: str  # the folder of class folders after unpacking
+    top: str = "."  # the folder in the archive to unpack
     inner: str = ""  # an archive below `top` that holds the images
-    left_out: frozenset[str] = frozenset()  # folders that are no class
-    names: Mapping[str, str] = field(default_factory=dict)  # folder -> class name, if it differs
+    left_out: frozenset[str] = frozenset()  # folders that are not classes
+    # Folder -> class name, where they differ.
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 LAYOUTS = {
@@ -59,14 +60,14 @@ def download(
 
     Parameters
     ----------
-    dataset : its name
-    images : the folder, on the way to its place
+    dataset : name of the data set
+    images : the new folder, which is later moved to its place
     options : what the config's `dataset_options` holds for the data set
     archives : fetches files of the source table
 
     Returns
     -------
-    What a receipt should say beside the options and the files that were fetched.
+    What the receipt should say in addition to the options and the fetched files.
     """
     layout = LAYOUTS[dataset]
     if layout.inner:
@@ -83,9 +84,9 @@ def download(
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    """The manifest (`ptnl.schemas.MANIFEST`) of what `download` left, paths below `images`.
+    """The manifest (`ptnl.schemas.MANIFEST`) of the folder `images` that `download` made.
 
-    Without CoOp's split, labels are the folders in order of name, upper case first.
+    Without CoOp's split, labels follow the names of the folders, upper case first.
     """
     layout = LAYOUTS[dataset]
     if is_coop(options):

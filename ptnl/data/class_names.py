@@ -14,7 +14,7 @@ def is_number(name: str) -> bool:
 
 
 def ordered(names: Iterable[str]) -> list[str]:
-    """Names in the order of their labels: by number if all are numbers, else as text."""
+    """Names in the order of their labels: by value if all are numbers, otherwise as text."""
     different = set(names)
     if all(map(is_number, different)):
         return sorted(different, key=lambda name: (int(name), name))
@@ -22,16 +22,16 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 
 def wordless(names: Iterable[str]) -> list[str]:
-    """Names without a word that a prompt could say: numbers, and wnids."""
+    """Names that give a prompt no words: numbers, and wnids."""
     return [name for name in names if is_number(name) or WNID.fullmatch(name)]
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuse names of classes that are empty or equal to CLIP's tokenizer, whatever their labels.
+    """Refuse class names that are empty for CLIP's tokenizer, or the same for two classes.
 
-    It ignores case, blanks, underscores and the Unicode form of a letter.
+    The tokenizer ignores case, blanks, underscores and the Unicode form of letters.
     """
-    # Not at the top: it brings torch, which reading a folder does without.
+    # Imported here because it imports torch, which reading a folder does not need.
     from ptnl.text.prompts import spoken
     from ptnl.text.tokenizer import clip_tokenizer
 

@@ -1,4 +1,4 @@
-"""Count the images of a user's own data set, as the index will split them, without decoding any."""
+"""Count the images of a user's data set in each split, without decoding any."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from ptnl.data.splits import SPLIT_WORDS, SPLITS, half_fifth_counts
 
 
 def sizes_of(config: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> dict[str, Size]:
-    """Data set of the study -> its size, where it is known or can be counted."""
+    """Data set of the study -> size, if it is known or can be counted."""
     found = {name: _size(datasets[name], options_of(config, name)) for name in config["datasets"]}
     return {name: size for name, size in found.items() if size is not None}
 
@@ -51,7 +51,7 @@ def count_table(path: Path) -> Size:
 
 
 def _split_at_random(images: Mapping[str, int]) -> Size:
-    """The size of a data set whose classes are split at random. Equal images are not looked for."""
+    """The size of a data set with random splits. Equal images are counted like others."""
     parts = [half_fifth_counts(name, number) for name, number in images.items()]
     by_split = {split: sum(part[place] for part in parts) for place, split in enumerate(SPLITS)}
     return Size(len(images), by_split)

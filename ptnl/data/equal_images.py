@@ -1,4 +1,4 @@
-"""Images of one content: found by their bytes, reported, and never split apart at random."""
+"""Equal images: find them by their bytes, report them, and keep them in one random split."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from ptnl.errors import InputError
 def equal_groups(folder: Path, images: Iterable[str]) -> list[list[str]]:
     """Groups of images below `folder` whose files are equal byte by byte, in their order.
 
-    Only files of one size are read. What cannot be read is left to those who decode it.
+    Only files of equal size are read. Unreadable files are left to the code that decodes images.
     """
     by_size: dict[int, list[str]] = {}
     for image in images:
@@ -35,7 +35,7 @@ def equal_groups(folder: Path, images: Iterable[str]) -> list[list[str]]:
 
 
 def report_equal(manifest: pd.DataFrame, groups: Sequence[Sequence[str]]) -> None:
-    """Note every image that is equal to another one of another class or split, with both paths."""
+    """Print a note, with both paths, on equal images in different classes or splits."""
     rows = manifest.set_index("image")[["class_name", "split"]]
     for first, *others in groups:
         class_name, split = rows.loc[first]
@@ -43,7 +43,7 @@ def report_equal(manifest: pd.DataFrame, groups: Sequence[Sequence[str]]) -> Non
             its_class, its_split = rows.loc[other]
             if its_class != class_name:
                 note(
-                    f"{first} and {other} are equal, but of two classes: {class_name!r} and "
+                    f"{first} and {other} are equal, but in two classes: {class_name!r} and "
                     f"{its_class!r}"
                 )
             if its_split != split:
@@ -55,8 +55,8 @@ def split_at_random(
 ) -> pd.DataFrame:
     """The manifest of `half_fifth_rest`, in which equal images share a split.
 
-    The first image of each group is split with the others; its copies follow it, behind the images
-    of their class.
+    The first image of a group is split like any other. Its copies join its split, after the other
+    images of their class.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ def download(
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    """The manifest; labels are the lines of `variants.txt`, names keep their spaces and slashes."""
+    """The manifest; labels follow the lines of `variants.txt`, names keep spaces and slashes."""
     labels = {name: label for label, name in enumerate(read_lines(images / "variants.txt"))}
 
     def listed(path: Path) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Oxford 102 Flower (Nilsback and Zisserman 2008), split as in CoOp: not by its `setid.mat`."""
+"""Oxford 102 Flower (Nilsback and Zisserman 2008), split as in CoOp, not by its `setid.mat`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ PICTURES = "jpg"
 def download(
     dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
 ) -> dict[str, Any]:
-    """Unpack the images; beside them CoOp's split, or labels and names.
+    """Unpack the images, and put CoOp's split, or labels and names, beside them.
 
     See `ptnl.data.class_folders`.
     """
@@ -33,7 +33,7 @@ def download(
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    """The manifest; classes follow each other as they first appear in `imagelabels.mat`."""
+    """The manifest; classes are in the order of first appearance in `imagelabels.mat`."""
     if is_coop(options):
         return read_split(images / SPLIT, PICTURES)
     names = read_json(images / NAMES)
@@ -49,10 +49,10 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
 
 
 def _labels(path: Path) -> list[int]:
-    """The class, from 1, of every image in the order of their numbers."""
-    from scipy.io import loadmat  # takes a while to import; only this split needs it
+    """The class (from 1) of every image, in the order of their numbers."""
+    from scipy.io import loadmat  # slow to import, and only needed for this split
 
     try:
         return [int(label) for label in loadmat(path)["labels"][0]]
-    except Exception as error:  # scipy raises whatever its parser stumbles over
+    except Exception as error:  # scipy may raise any exception on a damaged file
         raise InputError(f"{path}: not the labels of the flowers ({error})") from error

@@ -1,4 +1,4 @@
-"""The files below a user's folder: its images, and those that are passed over. Read-only."""
+"""The files below a user's folder: images, and files to skip. It only reads."""
 
 import os
 from collections import deque
@@ -10,7 +10,7 @@ from ptnl.data.image_files import has_image_ending, is_image
 from ptnl.errors import InputError, closed_folder
 
 LEFTOVERS = "files of systems and editors"
-# Names that systems and editors leave, in lower case; names that begin with a dot are, too.
+# Names of files that systems and editors leave, in lower case; so are names that begin with a dot.
 LEFTOVER_NAMES = frozenset(
     {
         *("__macosx", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin"),
@@ -21,22 +21,22 @@ LEFTOVER_NAMES = frozenset(
 
 @dataclass
 class Tree:
-    """Paths below a folder, with `/`, sorted within a folder by name; every file is in one list."""
+    """Paths below a folder, with `/`, sorted by name in each folder; every file is in one list."""
 
     images: list[str] = field(default_factory=list)
-    passed_over: dict[str, list[str]] = field(default_factory=dict)  # what they are -> paths
+    passed_over: dict[str, list[str]] = field(default_factory=dict)  # kind of file -> paths
 
     def pass_over(self, what: str, path: str) -> None:
         self.passed_over.setdefault(what, []).append(path)
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a name is one that systems and editors leave, and no image or class of the user's."""
+    """Whether systems or editors leave files of such a name, so that it is no image or class."""
     return name.startswith(".") or name.endswith("~") or name.lower() in LEFTOVER_NAMES
 
 
 def entries(folder: Path) -> list[os.DirEntry[str]]:
-    """The entries of a folder by name; an `InputError` where it or a name cannot be read."""
+    """The entries of a folder, by name; `InputError` if the folder or a name is unreadable."""
     try:
         with os.scandir(folder) as listing:
             found = sorted(listing, key=lambda entry: entry.name)
@@ -53,7 +53,7 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder or a link to one. A link in a circle is none."""
+    """Whether an entry is a folder or a link to one. A link to itself is none."""
     try:
         return entry.is_dir()
     except OSError:
@@ -61,14 +61,14 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def folders(folder: Path) -> list[str]:
-    """Names of the folders in a folder, but for those of systems and editors."""
+    """Names of the folders in a folder, without those of systems and editors."""
     return [
         entry.name for entry in entries(folder) if is_folder(entry) and not is_leftover(entry.name)
     ]
 
 
 def loose(root: Path, folder: str = ".") -> Tree:
-    """What lies in a folder beside its folders."""
+    """The files that lie in a folder itself."""
     tree = Tree()
     for entry in entries(root / folder):
         if is_leftover(entry.name):
@@ -79,10 +79,10 @@ def loose(root: Path, folder: str = ".") -> Tree:
 
 
 def scan(root: Path, folder: str) -> Tree:
-    """What lies at any depth below `root / folder`, as paths below `root`.
+    """The files at any depth below `root / folder`, as paths below `root`.
 
-    Links are followed, behind all that is no link, and no folder is read twice: a link in a circle
-    ends there, and is passed over by name.
+    Links are followed after everything else, and no folder is read twice: a link to a folder that
+    was read already is skipped and listed.
     """
     tree = Tree()
     read = {_identity(root / place) for place in Path(folder).parents}
@@ -91,7 +91,7 @@ def scan(root: Path, folder: str) -> Tree:
         path = waiting.popleft()
         identity = _identity(root / path)
         if identity in read:
-            tree.pass_over("links to folders that are read already", path)
+            tree.pass_over("links to folders that were read already", path)
             continue
         read.add(identity)
         links = _read_folder(tree, root, path, waiting)
@@ -101,7 +101,7 @@ def scan(root: Path, folder: str) -> Tree:
 
 
 def _read_folder(tree: Tree, root: Path, folder: str, waiting: deque[str]) -> list[str]:
-    """Add a folder's files to the tree, and put its folders first in line; its links to folders."""
+    """Add the files of a folder to the tree, and its folders to `waiting`; its links to folders."""
     inside: list[str] = []
     links: list[str] = []
     for entry in entries(root / folder):
@@ -119,7 +119,7 @@ def _read_folder(tree: Tree, root: Path, folder: str, waiting: deque[str]) -> li
 def _add_file(tree: Tree, entry: os.DirEntry[str], path: str) -> None:
     is_file = Path(entry.path).is_file()
     if has_image_ending(entry.name) and (is_file or entry.is_symlink()):
-        tree.images.append(path)  # if broken, it is refused by name where images are looked at
+        tree.images.append(path)  # if it is a broken link, indexing refuses it by name
     elif not is_file:
         tree.pass_over(
             "links to nothing" if entry.is_symlink() else "pipes, devices or sockets", path
@@ -131,7 +131,7 @@ def _add_file(tree: Tree, entry: os.DirEntry[str], path: str) -> None:
 
 
 def _all_passed_over(tree: Tree, entry: os.DirEntry[str], path: str) -> None:
-    """Pass over a leftover, or each file below it; its links are not followed."""
+    """Skip a leftover, or each file below it; links there are not followed."""
     if not entry.is_dir(follow_symlinks=False):
         tree.pass_over(LEFTOVERS, path)
         return

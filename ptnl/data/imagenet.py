@@ -1,4 +1,4 @@
-"""ImageNet (ILSVRC 2012) from the user's own copy: it is given out to registered users only."""
+"""ImageNet (ILSVRC 2012) from the user's copy, as only registered users may download it."""
 
 import re
 import shutil
@@ -21,9 +21,9 @@ NAMES = "classnames.txt"
 WNID = re.compile(r"n\d{8}")
 
 HELP = (
-    "imagenet cannot be fetched: register at image-net.org, then point the config at your copy, "
+    "imagenet cannot be fetched: register at image-net.org, download it, and name your copy: "
     "dataset_options: {imagenet: {source: FOLDER}}. FOLDER holds train/ and val/ with a folder for "
-    f"every wnid, or {TRAIN}, {VAL} and {DEVKIT}"
+    f"each wnid, or {TRAIN}, {VAL} and {DEVKIT}"
 )
 
 
@@ -32,10 +32,11 @@ def download(
 ) -> dict[str, Any]:
     """Link to the user's folders, or unpack the archives (see `ptnl.data.class_folders`).
 
-    Without a `source`, the folder for files dropped by hand is looked into.
+    Without the option `source`, they are looked for in the folder of files put there by hand.
     """
     given = Path(options.get("source", archives.manual)).resolve()
-    source = given / "images" if (given / "images/train").is_dir() else given  # CoOp's, or the rest
+    # CoOp's layout has a folder `images`; the official one does not.
+    source = given / "images" if (given / "images/train").is_dir() else given
     images.mkdir(parents=True)
     if (source / "train").is_dir():
         (images / "train").symlink_to(source / "train")
@@ -52,10 +53,10 @@ def download(
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    """The manifest; labels are the wnids in order, names those of CLIP's authors.
+    """The manifest; labels follow the order of wnids, names are those of CLIP's authors.
 
-    The official validation images are the test split: as in CoOp, which validates on them too, and
-    nothing here does.
+    As in CoOp, the official validation images are the test split. (CoOp also validates on them;
+    nothing here does.)
     """
     names = _names(images / NAMES)
     train = dict(class_folders(images, "train"))
@@ -79,29 +80,29 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
 
 
 def _names(path: Path) -> dict[str, str]:
-    """Class names by wnid, from lines of both."""
+    """Wnid -> class name, from a file whose lines hold both."""
     lines = [line.partition(" ") for line in read_lines(path)]
     names = {wnid: name.strip() for wnid, _, name in lines}
     wrong = [wnid for wnid, name in names.items() if not (WNID.fullmatch(wnid) and name)]
     if wrong:
-        raise InputError(f"{path}: {wrong[0]!r} is not a wnid with a class name behind it")
+        raise InputError(f"{path}: {wrong[0]!r} is not a wnid followed by a class name")
     return names
 
 
 def _unpack_train(archive: Path, train: Path) -> None:
-    """Unpack the archive of one archive a class."""
+    """Unpack the archive that holds one archive per class."""
     with tempfile.TemporaryDirectory(dir=train.parent) as temporary:
         classes = Path(temporary) / "classes"
         extract(archive, classes)
         for inner in sorted(classes.glob("n*.tar")):
             extract(inner, train / inner.stem)
-            discard(inner)  # both do not fit on every disk
+            discard(inner)  # not every disk has room for both
     if not train.is_dir():
         raise InputError(f"{archive}: holds no n*.tar")
 
 
 def _place_val(source: Path, images: Path, archives: Archives) -> None:
-    """Make `images/val` hold a folder per wnid, as the official archive does not."""
+    """Sort the validation images into one folder per wnid, as the official archive does not."""
     val = source / "val"
     if val.is_dir():
         if any(WNID.fullmatch(path.name) for path in val.iterdir()):
@@ -122,7 +123,7 @@ def _place_val(source: Path, images: Path, archives: Archives) -> None:
 def _by_wnid(
     flat: Path, val: Path, source: Path, archives: Archives
 ) -> Iterator[tuple[Path, Path]]:
-    """Each validation image, and the folder below `val` that it belongs into."""
+    """(validation image, its folder below `val`)."""
     files = sorted(path for path in flat.iterdir() if path.suffix == ".JPEG")
     wnids = _val_wnids(source, archives)
     if len(files) != len(wnids):
@@ -134,13 +135,13 @@ def _by_wnid(
 
 
 def _val_wnids(source: Path, archives: Archives) -> list[str]:
-    """The wnid of every validation image in the order of their numbers, from the devkit."""
-    from scipy.io import loadmat  # takes a while to import; only the devkit needs it
+    """The wnid of every validation image, in the order of their numbers, from the devkit."""
+    from scipy.io import loadmat  # slow to import, and only needed for the devkit
 
     if not (source / DEVKIT).is_file():
         raise InputError(
-            f"{source}: its validation images are in no folders by wnid, and there is no {DEVKIT} "
-            "to sort them by"
+            f"{source}: its validation images are not in folders named by wnid, and {DEVKIT}, "
+            "which says where they belong, is missing"
         )
     with tempfile.TemporaryDirectory() as temporary:
         devkit = Path(temporary) / "devkit"
@@ -151,7 +152,7 @@ def _val_wnids(source: Path, archives: Archives) -> list[str]:
             wnids = {int(synset["ILSVRC2012_ID"]): str(synset["WNID"]) for synset in synsets}
             truth = (data / "ILSVRC2012_validation_ground_truth.txt").read_text().split()
             return [wnids[int(number)] for number in truth]
-        except Exception as error:  # scipy raises whatever its parser stumbles over
+        except Exception as error:  # scipy may raise any exception on a damaged file
             raise InputError(
                 f"{source / DEVKIT}: not the devkit of ILSVRC 2012 ({error})"
             ) from error

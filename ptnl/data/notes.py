@@ -1,11 +1,11 @@
-"""Notes on a data set that are no errors: one line each, in the command's log."""
+"""Notes on a data set that are not errors, one line each in the log of a command."""
 
 import sys
 from collections.abc import Sequence
 
 from ptnl.errors import on_one_line
 
-EXAMPLES = 3  # names in a note
+EXAMPLES = 3  # at most so many names in a note
 
 
 def note(sentence: str) -> None:
@@ -14,10 +14,10 @@ def note(sentence: str) -> None:
 
 
 def examples(names: Sequence[str]) -> str:
-    """The first of some names, for a note that counts them."""
+    """The first few of some names, as examples in a note."""
     return ", ".join(names[:EXAMPLES]) + (", ..." if len(names) > EXAMPLES else "")
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
-    """A number and what it counts."""
+    """A number with the word for what it counts, in singular or plural."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

@@ -1,4 +1,4 @@
-"""A folder of the user's: one folder of images per class, in splits or to be split."""
+"""A user's folder with one folder of images per class, with or without splits."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,11 +16,11 @@ from ptnl.errors import InputError
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    """The manifest; labels are the folders' names in order, by number if all are numbers.
+    """The manifest; labels follow the names of class folders, by value if all are numbers.
 
-    Where the folders are those of splits, the classes' folders lie in them; otherwise every class
-    is split at random, 50 % train, 20 % val, 30 % test, equal images together. What is passed over
-    is noted.
+    If the folders are those of splits, class folders lie in them. Otherwise every class is split
+    at random: 50 % train, 20 % val, 30 % test; equal images stay together. A note lists what was
+    skipped.
     """
     root = Path(options["folder"])
     _refuse_stray(root, images, ".")
@@ -67,10 +67,12 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
 
 
 def split_folders(root: Path, top: Mapping[str, bool]) -> dict[str, str]:
-    """Split -> its folder, where the folders of `root` are those of splits; empty where not.
+    """Split -> folder, if the folders of `root` are those of splits; otherwise empty.
 
-    They are if there are train and test, or nothing else, or if class folders lie in one of them:
-    otherwise a class may be called train. `top` says of each folder whether it holds folders.
+    They are taken for splits if train and test are both there, or if there are no other folders, or
+    if class folders lie in one of them. Otherwise a class may be called train.
+
+    top : folder -> whether it holds folders
     """
     named = {name: SPLIT_WORDS[name.lower()] for name in top if name.lower() in SPLIT_WORDS}
     others = [name for name in top if name not in named]
@@ -91,8 +93,8 @@ def split_folders(root: Path, top: Mapping[str, bool]) -> dict[str, str]:
     if missing:
         first = next(iter(named))
         raise InputError(
-            f"{root}: holds {' and '.join(named)}, but no folder {missing[0]}; add one, or have "
-            f"classes split at random with {root / first} as the folder"
+            f"{root}: holds {' and '.join(named)}, but no folder {missing[0]}; add one, or "
+            f"split the images in {first} at random: give {root / first} as the folder"
         )
     return {split: splits[split] for split in SPLITS if split in splits}
 
@@ -100,15 +102,15 @@ def split_folders(root: Path, top: Mapping[str, bool]) -> dict[str, str]:
 def _refuse_stray(root: Path, images: Path, place: str) -> None:
     stray = loose(images, place).images
     if stray:
-        raise InputError(f"{root / stray[0]}: lies in no class's folder")
+        raise InputError(f"{root / stray[0]}: lies in no class folder")
 
 
 def _classes(names: list[str]) -> str:
-    return f"one class alone, {names[0]!r}" if names else "no class folders"
+    return f"only one class, {names[0]!r}" if names else "no class folders"
 
 
 def _did_you_mean(root: Path) -> str:
-    """A guess at the folder that was meant: the first below `root` that holds several folders."""
+    """A guess at the folder that the user meant: the first below `root` with several folders."""
     folder = root
     while len(below := folders(folder)) == 1:
         folder = folder / below[0]
@@ -116,7 +118,7 @@ def _did_you_mean(root: Path) -> str:
 
 
 def _class_names(names: list[str], options: Mapping[str, Any]) -> dict[str, str]:
-    """Folder -> class name: that of the table `names`, if there is one, or the folder's own."""
+    """Folder -> class name, from the table `names` if there is one; otherwise the folder's name."""
     if "names" not in options:
         return {name: name for name in names}
     path = Path(options["names"])
@@ -141,10 +143,10 @@ def _class_names(names: list[str], options: Mapping[str, Any]) -> dict[str, str]
 
 
 def _note_passed_over(dataset: str, trees: Iterable[Tree]) -> None:
-    """Say how many files were passed over, and what they are."""
+    """Print a note on how many files were skipped, and which."""
     passed_over: dict[str, list[str]] = {}
     for tree in trees:
         for what, paths in tree.passed_over.items():
             passed_over.setdefault(what, []).extend(paths)
     for what, paths in sorted(passed_over.items()):
-        note(f"{dataset}: {len(paths):,} {what} passed over ({examples(paths)})")
+        note(f"{dataset}: {len(paths):,} {what} skipped ({examples(paths)})")

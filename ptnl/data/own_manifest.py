@@ -1,4 +1,4 @@
-"""A table of the user's: which images there are, with which class, and perhaps in which split."""
+"""A user's table of images with their classes and, if it says so, their splits."""
 
 import hashlib
 import io
@@ -21,7 +21,7 @@ from ptnl.io import write_bytes
 from ptnl.schemas import MANIFEST
 
 COLUMNS = {
-    "image": ("image", "file_name"),  # the second is Hugging Face's
+    "image": ("image", "file_name"),  # the second as in Hugging Face's folders
     "label": ("label",),
     "class_name": ("class_name",),
     "split": ("split",),
@@ -31,12 +31,12 @@ COLUMNS = {
 def download(
     dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
 ) -> dict[str, Any]:
-    """Write the images that the table holds (see `ptnl.data.class_folders`)."""
+    """Unpack the images, if the table holds them (see `ptnl.data.class_folders`)."""
     table = read_own_table(Path(options["manifest"]))
     if "image" not in table.packed:
         raise InputError(
-            f"config: dataset_options.{dataset}.images: missing; the folder that the paths of "
-            f"{table.path} start from"
+            f"config: dataset_options.{dataset}.images: missing; give the folder that "
+            f"contains the images of {table.path}"
         )
     for name, content in _packed_images(table):
         write_bytes(content, images / name)
@@ -44,11 +44,11 @@ def download(
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    """The manifest from a table with the columns image, label or class_name, perhaps split.
+    """The manifest from a table with the columns image, label or class_name, and perhaps split.
 
-    With one of label and class name, labels are the names in order, by number if all are numbers.
-    Without a split, every class is split at random, 50 % train, 20 % val, 30 % test, equal images
-    together.
+    If there is only one of label and class_name, labels follow the order of the names, by value if
+    all are numbers. Without the column split, every class is split at random: 50 % train, 20 % val,
+    30 % test; equal images stay together.
     """
     table = read_own_table(Path(options["manifest"]))
     if "image" in table.packed and "images" in options:
@@ -74,7 +74,7 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
 
 
 def read_own_table(path: Path) -> Table:
-    """The columns of a table of images that ptnl uses; an `InputError` where one is missing."""
+    """The columns that ptnl uses of a table of images; `InputError` if one is missing."""
     table = read_table(path, COLUMNS)
     if "image" not in table or not ("label" in table or "class_name" in table):
         raise InputError(f"{path}: needs the columns image and label or class_name, perhaps split")
@@ -84,32 +84,32 @@ def read_own_table(path: Path) -> Table:
 
 
 def _packed_images(table: Table) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of every image of a table that holds them, in its order.
+    """Name and bytes of every image in a table that holds them, in the order of rows.
 
-    The name tells the row and the content: an image that changes gets another one.
+    The name is made from row and content, so it changes when the image does.
     """
     for row, cell in table.cells("image"):
         content = cell.get("bytes") if isinstance(cell, dict) else cell
         ending = _ending(content) if isinstance(content, bytes) else ""
         if not isinstance(content, bytes) or not ending:
             raise InputError(
-                f"{table.path}: row {row}: image holds no path as text, nor the bytes of an image"
+                f"{table.path}: row {row}: image is neither a path nor the bytes of an image"
             )
         digest = hashlib.sha256(content).hexdigest()[:12]
         yield f"{row:07d}-{digest}{ending}", content
 
 
 def _ending(content: bytes) -> str:
-    """The ending of a file's name by its format; none where it is no image."""
+    """The ending for the name of an image file, by its format; empty if it is no image."""
     try:
         with Image.open(io.BytesIO(content), formats=SIGNED) as image:
             return f".{image.format.lower()}" if image.format else ""
-    except Exception:  # Pillow's readers raise nearly anything on what is no image
+    except Exception:  # Pillow may raise any exception on bytes that are no image
         return ""
 
 
 def _image_names(table: Table, images: Path) -> list[str]:
-    """Paths below `images`, each once."""
+    """The paths below `images`; no path may be there twice."""
     if "image" in table.packed:
         return [name for name, _ in _packed_images(table)]
     row_of: dict[str, int] = {}
@@ -124,13 +124,15 @@ def _image_names(table: Table, images: Path) -> list[str]:
 
 
 def _below(path: Path, row: int, cell: str, images: Path) -> str:
-    """A cell as a path below the folder of images: without detours, with `/`."""
+    """A cell as a plain path below the folder of images, with `/` and without `.` and `..`."""
     if cell.startswith(("{'bytes'", '{"bytes"', "b'", 'b"')):
         raise InputError(
             f"{path}: row {row}: image holds an image's bytes as text; write a Parquet file instead"
         )
     if "://" in cell:
-        raise InputError(f"{path}: row {row}: {cell} is a URL; fetch it, and give its path")
+        raise InputError(
+            f"{path}: row {row}: {cell} is a URL; download the image, and give its path"
+        )
     if "\\" in cell and not (images / cell).exists():
         cell = cell.replace("\\", "/")  # as Windows writes paths
     if PurePosixPath(cell).is_absolute():
@@ -155,15 +157,15 @@ def _splits(table: Table) -> list[str]:
 
 
 def _classes(table: Table) -> tuple[list[int], list[str]]:
-    """The label and the class name of every row."""
+    """The labels and the class names of all rows."""
     if "class_name" in table and "label" in table:
         names, labels = table.text("class_name"), [*map(_whole, table.text("label"))]
         label_of: dict[str, str] = {}
         for row, name, label in zip(table.rows, names, labels, strict=True):
             if not is_number(label):
                 raise InputError(
-                    f"{table.path}: row {row}: label {label!r} stands beside a class name, where "
-                    "labels are numbers from 0"
+                    f"{table.path}: row {row}: label {label!r} is no number; beside a class "
+                    "name, labels are numbers from 0"
                 )
             if label_of.setdefault(name, label) != label:
                 raise InputError(
@@ -178,5 +180,5 @@ def _classes(table: Table) -> tuple[list[int], list[str]]:
 
 
 def _whole(label: str) -> str:
-    """`3.0` as `3`, as pandas writes a whole number in a column that once had gaps."""
+    """`3` for `3.0`, because pandas writes whole numbers so in a column that once had gaps."""
     return label.removesuffix(".0") if is_number(label.removesuffix(".0")) else label

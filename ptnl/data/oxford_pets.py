@@ -1,4 +1,4 @@
-"""Oxford-IIIT Pet (Parkhi et al. 2012): the official test split; CoOp cuts val from trainval."""
+"""Oxford-IIIT Pet (Parkhi et al. 2012), official test split; CoOp takes val from trainval."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ PICTURES = "images"
 def download(
     dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
 ) -> dict[str, Any]:
-    """Unpack images and annotations, and CoOp's split (see `ptnl.data.class_folders`)."""
+    """Unpack images, annotations and CoOp's split (see `ptnl.data.class_folders`)."""
     archives.unpack("images.tar.gz", images)
     archives.unpack("annotations.tar.gz", images)
     archives.split(SPLIT, images, options)

@@ -1,7 +1,7 @@
-"""Splits: CoOp's published ones, and its rules for making them. Pure but for reading them.
+"""Splits: those that CoOp published, and its rules for making them.
 
-A manifest is a frame with the columns of `ptnl.schemas.MANIFEST`: train, then val, then test, each
-in the order of the split file, because the few-shot draw depends on it.
+A manifest is a frame with the columns of `ptnl.schemas.MANIFEST`. Its rows are those of train, then
+val, then test, each in the order of the split file, as the few-shot draw depends on this order.
 """
 
 import random
@@ -16,7 +16,7 @@ from ptnl.io import read_json
 from ptnl.schemas import MANIFEST
 
 SPLITS = ("train", "val", "test")
-# What folders and tables call the splits, in lower case.
+# Names of the splits in folders and tables, in lower case.
 SPLIT_WORDS = {
     "train": "train",
     "training": "train",
@@ -27,23 +27,23 @@ SPLIT_WORDS = {
     "testing": "test",
 }
 
-# CoOp's code seeds no random stream of its own and lists files in the disk's order. Ours starts at
-# this seed and sorts files by name, so that a split can be made again.
+# CoOp's code sets no seed, and lists files in the order of the disk. Ours uses this seed and sorts
+# files by name, so that a split can be reproduced.
 SEED = 1
 
 Row = tuple[str, int, str]  # image, label, class name
 
 
 def manifest_of(splits: Mapping[str, Iterable[Row]]) -> pd.DataFrame:
-    """The manifest of rows by split."""
+    """The manifest for split -> rows."""
     rows = [(*row, split) for split in SPLITS for row in splits.get(split, ())]
     return pd.DataFrame(rows, columns=list(MANIFEST))
 
 
 def read_split(path: Path, folder: str) -> pd.DataFrame:
-    """The manifest of a split as CoOp publishes them; its images lie below `folder`.
+    """The manifest of a split file as CoOp publishes them; its images lie below `folder`.
 
-    The file is JSON: train, val and test, each a list of (image, label from 0, class name).
+    The file is JSON: train, val and test are lists of (image, label from 0, class name).
     """
     try:
         splits = {
@@ -59,7 +59,7 @@ def read_split(path: Path, folder: str) -> pd.DataFrame:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of an official list, stripped, without empty ones."""
+    """The lines of an official list, stripped and without empty lines."""
     try:
         lines = [line.strip() for line in path.read_bytes().decode().splitlines()]
     except (OSError, ValueError) as error:
@@ -70,8 +70,8 @@ def read_lines(path: Path) -> list[str]:
 def half_fifth_rest(classes: Iterable[tuple[int, str, list[str]]]) -> pd.DataFrame:
     """The manifest of 50 % train, 20 % val and 30 % test of every class, at random.
 
-    CoOp's `DescribableTextures.read_and_split_data`: one stream, over the classes in their order.
-    A class of two or three images, which CoOp's has none of, goes without val.
+    As CoOp's `DescribableTextures.read_and_split_data`: one random stream for all classes, in their
+    order. A class with two or three images, which CoOp's data sets do not have, has none in val.
 
     classes : label, class name and images of each class
     """
@@ -99,9 +99,10 @@ def half_fifth_counts(name: str, images: int) -> tuple[int, int, int]:
 
 
 def hold_out_fifth(trainval: Iterable[Row]) -> dict[str, list[Row]]:
-    """`train` and `val`: 20 % of every class held out at random.
+    """`train` and `val`, with 20 % of every class held out at random.
 
-    CoOp's `OxfordPets.split_trainval`: one stream, over the classes as they first appear.
+    As CoOp's `OxfordPets.split_trainval`: one random stream for all classes, in the order in which
+    they first appear.
     """
     stream = random.Random(SEED)
     by_label: dict[int, list[Row]] = {}
@@ -121,13 +122,15 @@ def hold_out_fifth(trainval: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def class_folders(images: Path, folder: str) -> list[tuple[str, list[str]]]:
-    """(name, images) of every folder of images below `images/folder`, both sorted by name.
+    """(name, images) of every class folder below `images/folder`, both sorted by name.
 
-    The images' paths start at `images`. Upper case sorts before lower case, as in CoOp.
+    Paths of images start at `images`. Upper case sorts before lower case, as in CoOp.
     """
     root = images / folder
     if not root.is_dir():
-        raise InputError(f"{root}: missing; `ptnl data refresh` has the next run unpack it again")
+        raise InputError(
+            f"{root}: missing; after `ptnl data refresh`, the next run unpacks it again"
+        )
     folders = sorted(path for path in root.iterdir() if path.is_dir())
     return [
         (
@@ -144,11 +147,11 @@ def class_folders(images: Path, folder: str) -> list[tuple[str, list[str]]]:
 
 
 def check_manifest(manifest: pd.DataFrame, sizes: Mapping[str, int] | None) -> None:
-    """Refuse a manifest that is not what it should be, in one sentence.
+    """Refuse a faulty manifest, in one sentence.
 
-    Every image stands in it once, labels are 0 to C - 1 with one name each, every class has train
-    images, and the splits have their `sizes` where these are known. Two labels may share a name:
-    ImageNet has two missiles.
+    Every image must be there once, labels must be 0 to C - 1 with one name each, every class must
+    have train images, and splits must have their `sizes`, if these are known. Two labels may have
+    the same name: ImageNet has two missiles.
     """
     twice = manifest.image[manifest.image.duplicated()]
     if len(twice):
@@ -167,13 +170,13 @@ def check_manifest(manifest: pd.DataFrame, sizes: Mapping[str, int] | None) -> N
     wanted = {split: (sizes or found).get(split, 0) for split in SPLITS}
     if found != wanted:
         raise InputError(
-            f"{_sizes(found)} found, {_sizes(wanted)} expected: not the data set that it should be"
-            " (or, if it is meant to be another, state its sizes in dataset_options)"
+            f"{_sizes(found)} found, {_sizes(wanted)} expected; this is not the expected data set "
+            "(if it is meant to differ, state its sizes in dataset_options)"
         )
 
 
 def check_train_images(manifest: pd.DataFrame, reason: str = "") -> None:
-    """Refuse a manifest that has a class without train images, by name."""
+    """Refuse a manifest in which a class has no train images, and name the class."""
     counts = manifest.groupby(["label", "class_name", "split"]).size().unstack(fill_value=0)
     without = counts[counts["train"] == 0] if "train" in counts else counts
     for name, row in without.droplevel("label").iterrows():

@@ -1,4 +1,4 @@
-"""Tables of the user's, CSV or Parquet, as pandas, Excel, Spark and Hugging Face write them."""
+"""Read users' tables: CSV or Parquet, as pandas, Excel, Spark and Hugging Face write them."""
 
 import csv
 import gzip
@@ -19,27 +19,28 @@ SEPARATORS = (",", ";", "\t", "|")
 PARQUET, GZIP, ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"  # first bytes of such files
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
-Wanted = Mapping[str, Sequence[str]]  # column -> what its header may say, in lower case
+Wanted = Mapping[str, Sequence[str]]  # column -> possible headers, in lower case
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length, by what they are asked for as."""
+    """The columns of a table, by the names under which they were asked for."""
 
     path: Path
-    rows: list[int]  # the number of each row; 1 is the first below a header
+    rows: list[int]  # number of each row, from 1 for the first below the header
     columns: Mapping[str, list[Any]]
-    class_names: Mapping[str, list[str]] = field(default_factory=dict)  # of a column of numbers
+    # Column of numbers -> names of its classes.
+    class_names: Mapping[str, list[str]] = field(default_factory=dict)
     packed: Mapping[str, list[tuple[Path, str]]] = field(default_factory=dict)  # see `cells`
 
     def __contains__(self, column: str) -> bool:
         return column in self.columns or column in self.packed
 
     def text(self, column: str) -> list[str]:
-        """A column's cells as text without blanks around them; an empty one is refused by row.
+        """The cells of a column as text without blanks around it; empty cells are refused by row.
 
-        A whole number is written without a fraction; numbers of a column that has names for its
-        classes are those names.
+        Whole numbers have no fraction. If the file gives names for the numbers of a column, the
+        text is the name.
         """
         names = self.class_names.get(column)
         return [
@@ -48,7 +49,7 @@ class Table:
         ]
 
     def cells(self, column: str) -> Iterator[tuple[int, Any]]:
-        """Row and cell of a column whose cells are bytes or structs, a few rows in memory."""
+        """(row, cell) of a column of bytes or structs, with only a few rows in memory at a time."""
         rows = iter(self.rows)
         for path, header in self.packed[column]:
             try:
@@ -58,7 +59,7 @@ class Table:
                 raise InputError(f"{path}: not readable as Parquet ({error})") from error
 
     def filled(self, row: int, column: str, text: str) -> str:
-        """The text of a cell, refused where there is none."""
+        """The text of a cell; an empty cell is refused."""
         if not text:
             raise InputError(f"{self.path}: row {row} has an empty cell in {column}")
         return text
@@ -74,22 +75,22 @@ class Table:
                     "classes that the file names"
                 )
             if isinstance(value, dict | list):
-                raise InputError(f"{self.path}: row {row}: {column} is no text, nor a number")
+                raise InputError(f"{self.path}: row {row}: {column} is neither text nor a number")
             yield row, value
 
     def _cells(self, column: str) -> Iterator[tuple[int, Any]]:
         return zip(self.rows, self.columns[column], strict=True)
 
     def _decoded(self, row: int, column: str, value: bytes) -> str:
-        """Text that was stored as bytes, as Spark can."""
+        """The text of bytes, which Spark may write instead of text."""
         try:
             return value.decode()
         except UnicodeDecodeError as error:
-            raise InputError(f"{self.path}: row {row}: {column} is no text in UTF-8") from error
+            raise InputError(f"{self.path}: row {row}: {column} is not UTF-8 text") from error
 
 
 def as_text(value: Any) -> str:
-    """A cell as text: nothing for a missing value, no fraction for a whole number."""
+    """A cell as text: empty for a missing value, without a fraction for a whole number."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -98,10 +99,9 @@ def as_text(value: Any) -> str:
 
 
 def read_table(path: Path, wanted: Wanted) -> Table:
-    """Read some columns of a table, or an `InputError` that names the file and what to do.
+    """Read some columns of a table; an `InputError` names the file and what to do.
 
-    A folder of parts, as Spark writes one, is one table. Columns that are not `wanted` are passed
-    over.
+    A folder of parts, as Spark writes it, is one table. Columns that are not `wanted` are skipped.
     """
     parts = _parts(path) if path.is_dir() else [path]
     tables = [_read_part(part, wanted) for part in parts]
@@ -122,7 +122,7 @@ def read_table(path: Path, wanted: Wanted) -> Table:
 
 
 def _parts(folder: Path) -> list[Path]:
-    """The files of a table that is a folder: markers such as _SUCCESS and .crc are none."""
+    """The files of a table that is a folder, without markers such as _SUCCESS and .crc."""
     files = [
         path
         for path in sorted(folder.rglob("*"))
@@ -175,7 +175,7 @@ def _is_packed(kind: pa.DataType) -> bool:
 
 
 def _class_labels(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
-    """Column -> names of its classes, as Hugging Face's `datasets` writes them beside numbers."""
+    """Column -> names of its classes, from the metadata that Hugging Face's `datasets` writes."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         return {
@@ -207,7 +207,7 @@ def _read_csv(path: Path, content: bytes, wanted: Wanted) -> Table:
 
 
 def _row_names(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """1 where every row begins with a name of its own that has no header, as in R; else 0."""
+    """1 if every row begins with a row name that has no header, as R writes it; otherwise 0."""
     longer = rows and all(len(row) == len(header) + 1 for row in rows)
     return int(bool(longer) and any(row[-1] for row in rows))
 
@@ -227,7 +227,7 @@ def _decoded(path: Path, content: bytes) -> str:
 
 
 def _separator(text: str, wanted: Wanted) -> tuple[str, str]:
-    """The separator of a CSV, and its text: Excel's line sep=; or what the header is cut by."""
+    """The separator of a CSV, from Excel's line `sep=` or from the header; the rest of the text."""
     first, _, rest = text.partition("\n")
     if first.lower().startswith("sep=") and len(first.rstrip("\r")) == 5:
         return first[4], rest
@@ -241,7 +241,7 @@ def _separator(text: str, wanted: Wanted) -> tuple[str, str]:
 
 
 def _records(text: str, separator: str) -> list[list[str]]:
-    """The rows of a CSV, without empty lines; cells without the blanks around them."""
+    """The rows of a CSV without empty lines, with cells without blanks around them."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True
     )
@@ -250,14 +250,15 @@ def _records(text: str, separator: str) -> list[list[str]]:
 
 
 def _columns(path: Path, header: Sequence[str], wanted: Wanted) -> dict[str, int]:
-    """Column -> its place in the header, of those that are there; refused if it stands twice."""
+    """Wanted column -> its position in the header, if it is there; refused if it is there twice."""
     found: dict[str, int] = {}
     for place, cell in enumerate(header):
         for name, words in wanted.items():
             if cell.strip().lower() in words:
                 if name in found:
                     raise InputError(
-                        f"{path}: the columns {header[found[name]]!r} and {cell!r} both say {name}"
+                        f"{path}: the columns {header[found[name]]!r} and {cell!r} are both read "
+                        f"as {name}"
                     )
                 found[name] = place
     return found

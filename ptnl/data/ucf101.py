@@ -1,4 +1,4 @@
-"""UCF101 (Soomro et al. 2012) as pictures, the middle frame of every video: official split 1."""
+"""UCF101 (Soomro et al. 2012) as images, the middle frame of every video, with official split 1."""
 
 import re
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from ptnl.data.splits import Row, hold_out_fifth, manifest_of, read_lines, read_
 from ptnl.errors import InputError
 from ptnl.fetch.ownership import discard
 
-FRAMES = "UCF-101-midframes.zip"  # CoOp's, the default
-VIDEOS = "UCF101_videos.zip"  # or ours, cut from these
+FRAMES = "UCF-101-midframes.zip"  # frames from CoOp, the default
+VIDEOS = "UCF101_videos.zip"  # videos, from which ptnl cuts frames
 LISTS = "UCF101TrainTestSplits-RecognitionTask.zip"
 SPLIT = "split_zhou_UCF101.json"
 PICTURES = "UCF-101-midframes"
@@ -24,7 +24,7 @@ QUALITY = 95  # of the JPEG files that are cut
 def download(
     dataset: str, images: Path, options: Mapping[str, Any], archives: Archives
 ) -> dict[str, Any]:
-    """Unpack or cut the frames; beside them CoOp's split or the lists.
+    """Unpack or cut the frames, and put CoOp's split or the official lists beside them.
 
     See `ptnl.data.class_folders`.
     """
@@ -41,14 +41,14 @@ def download(
 
 
 def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    """The manifest; labels are the lines of `classInd.txt`, which are not sorted by name."""
+    """The manifest; labels follow the lines of `classInd.txt`, which are not sorted by name."""
     if is_coop(options):
         return read_split(images / SPLIT, PICTURES)
     lists = images / "ucfTrainTestlist"
     labels = _labels(lists / "classInd.txt")
 
     def listed(path: Path) -> list[Row]:
-        """The videos of an official list, whose lines begin with: action/video.avi."""
+        """The videos of an official list, whose lines begin with `action/video.avi`."""
         rows = []
         for line in read_lines(path):
             action, _, video = line.split()[0].partition("/")
@@ -63,7 +63,7 @@ def index(dataset: str, images: Path, options: Mapping[str, Any]) -> pd.DataFram
 
 
 def _labels(path: Path) -> dict[str, int]:
-    """Labels by action, from lines of a number from 1 and an action."""
+    """Action -> label, from lines with a number (from 1) and an action."""
     try:
         numbered = [line.split() for line in read_lines(path)]
         return {action: int(number) - 1 for number, action in numbered}
@@ -72,20 +72,21 @@ def _labels(path: Path) -> dict[str, int]:
 
 
 def separated(action: str) -> str:
-    """`ApplyEyeMakeup` as `Apply_Eye_Makeup`: the class name, and the folder of its frames."""
+    """`Apply_Eye_Makeup` for `ApplyEyeMakeup`: the class name, and the folder of its frames."""
     return "_".join(re.findall("[A-Z][^A-Z]*", action))
 
 
 def action_of(video: str) -> str:
-    """The action of a video by its name, `v_ApplyEyeMakeup_g01_c01`."""
+    """The action in the name of a video, such as `v_ApplyEyeMakeup_g01_c01`."""
     action = video.split("_")[1]
-    return {"HandStandPushups": "HandstandPushups"}.get(action, action)  # spelt so in names only
+    # Names of videos spell this one differently from its class.
+    return {"HandStandPushups": "HandstandPushups"}.get(action, action)
 
 
 def cut_frames(videos: Path, pictures: Path) -> None:
-    """Write the middle frame (of n, the n // 2-th from 0) of every video below `videos` as JPEG.
+    """Write the middle frame of every video below `videos` as JPEG: of n frames, number n // 2.
 
-    As `pictures/Apply_Eye_Makeup/v_ApplyEyeMakeup_g01_c01.jpg`.
+    The files are called `pictures/Apply_Eye_Makeup/v_ApplyEyeMakeup_g01_c01.jpg`.
     """
     try:
         import av

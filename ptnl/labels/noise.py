@@ -1,12 +1,12 @@
 """Label noise in a few-shot draw. Each kind is one function in `NOISES`.
 
-A kind takes a `Request` and gives the labelled images that training sees, as the columns of
+A kind takes a `Request` and returns the labelled images that training sees, with the columns of
 `ptnl.schemas.NOISY_SHOTS`. Most kinds keep the draw and flip labels in it; `fp_swap` and
-`fp_swap_2022` draw images of their own. Among those that flip, a lower rate's wrong labels stay
-wrong, and the same, at a higher rate of the same seed; and those with exactly `fp` wrong labels a
-class flip the same images.
+`fp_swap_2022` draw images of their own. With a kind that flips, the wrong labels at a lower rate
+are the same at every higher rate of that seed. Kinds with exactly `fp` wrong labels per class flip
+the same images.
 
-The Snakefile reads the registry, so that importing it never imports pandas.
+The Snakefile uses the registry, so importing this module does not import pandas.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What a kind of noise works on, and what is asked of it."""
+    """The input of a kind of noise: the images, and how many wrong labels are wanted."""
 
     manifest: pd.DataFrame  # every image (`ptnl.schemas.MANIFEST`), in split-file order
     draw: pd.DataFrame  # the few-shot draw (`ptnl.schemas.SHOTS`)
     shots: int  # images per class in the draw
     fp: int  # wrong labels per class
     seed: int
-    pseudolabels: pd.DataFrame | None = None  # zero-shot predictions, for the kinds that need them
-    favoured_by: str = "image"  # what decides which class `confusion` favours; or "class"
+    pseudolabels: pd.DataFrame | None = None  # zero-shot predictions, for kinds that need them
+    favoured_by: str = "image"  # what decides which class `confusion` favours: image or class
 
     @property
     def train(self) -> pd.DataFrame:
@@ -50,7 +50,7 @@ class Request:
 
 
 def _labelled(images: pd.DataFrame, noisy: np.ndarray) -> pd.DataFrame:
-    """Images of the manifest with the labels (n,) that training sees of them."""
+    """Images of the manifest with the labels (n,) that training sees."""
     clean = images.label.to_numpy()
     labelled = images[["image"]].assign(label_clean=clean, label=noisy, is_noisy=noisy != clean)
     return labelled.reset_index(drop=True)
@@ -64,9 +64,9 @@ def _check_fp(request: Request) -> None:
 def _orders(
     labels: np.ndarray, fp: int, seed: int
 ) -> Iterator[tuple[int, np.ndarray, np.random.Generator]]:
-    """Each class, its positions in the order in which they turn wrong, and its random stream.
+    """(class, positions of its images in the order in which labels become wrong, random stream).
 
-    A class's stream is its own, so that it does not depend on the other classes.
+    Each class has a stream of its own, so it does not depend on the other classes.
     """
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -101,16 +101,16 @@ def pairflip(request: Request) -> pd.DataFrame:
 
 
 def confusion(request: Request) -> pd.DataFrame:
-    """Flip exactly `fp` labels of every class to the wrong class that zero-shot CLIP likes most.
+    """Flip exactly `fp` labels of every class to the wrong class that zero-shot CLIP prefers.
 
     "Each mislabeled sample is labeled as the incorrect class that is most favored by zero-shot
-    CLIP" (paper, section 4.6). The wrong class that CLIP favours for an image is the one that
-    scores highest but for the true one. Favoured by "image", an image gets its own; by "class", it
-    gets the one that is favoured for most training images of its class, of equals the first.
+    CLIP" (paper, section 4.6). For an image, CLIP favours the wrong class with the highest
+    score. If `favoured_by` is "image", an image gets this class; if it is "class", it gets the one
+    that is favoured for most training images of its class (among equals, the first).
     """
     clean = request.train.label.to_numpy()
     predicted = request.pseudolabels
-    assert predicted is not None  # as the registry asks for
+    assert predicted is not None  # guaranteed by the registry
     if request.favoured_by == "image":
         favoured = predicted.set_index("image").label_confused
         confused = favoured.loc[request.train.image].to_numpy()
@@ -127,7 +127,7 @@ def confusion(request: Request) -> pd.DataFrame:
 def symmetric_global(request: Request) -> pd.DataFrame:
     """Flip floor(N fp / shots) of the draw's N labels, uniformly to the other classes (NLPrompt).
 
-    The wrong labels are counted over the whole draw, so a class may have more or fewer than `fp`.
+    Wrong labels are counted over the whole draw, so a class may have more or fewer than `fp`.
     """
     _check_fp(request)
     clean = request.train.label.to_numpy()
@@ -170,8 +170,8 @@ def fp_swap(request: Request) -> pd.DataFrame:
     for label, (first, second) in halves.items():
         size, replace = request.shots, len(first) < request.shots
         right = first[right_stream.choice(len(first), size=size, replace=replace)]
-        # Where the class's own images stand among the free ones: to look at all free images once a
-        # class would take time in the square of the classes.
+        # Positions of the class's own images among the free ones. Looking at all free images for
+        # each class would take time quadratic in the number of classes.
         own = np.searchsorted(free, second[is_free[second]])
         others = len(free) - len(own)
         if request.fp and not others:
@@ -225,11 +225,11 @@ def fp_swap_2022(request: Request) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Noise:
-    """A kind of noise, and what it needs."""
+    """A kind of noise, and what it requires."""
 
     label: Callable[[Request], pd.DataFrame]
     needs_pseudolabels: bool = False
-    draws_images: bool = False  # trains on other images than those of the few-shot draw
+    draws_images: bool = False  # whether it trains on other images than the few-shot draw
 
 
 NOISES = {

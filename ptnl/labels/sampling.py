@@ -1,4 +1,4 @@
-"""The few-shot draw, exactly as CoOp's data sets make it."""
+"""The few-shot draw, exactly as CoOp makes it."""
 
 import random
 from typing import Any
@@ -8,7 +8,7 @@ from pandas.core.groupby import DataFrameGroupBy
 
 from ptnl.errors import InputError
 
-VAL_SHOTS = 4  # CoOp's validation draw holds min(K, 4) images per class, if there are as many
+VAL_SHOTS = 4  # CoOp draws min(K, 4) validation images per class, if there are so many
 
 
 def draw_shots(manifest: pd.DataFrame, shots: int | None, seed: int) -> pd.DataFrame:
@@ -16,7 +16,7 @@ def draw_shots(manifest: pd.DataFrame, shots: int | None, seed: int) -> pd.DataF
 
     The draw is CoOp's `generate_fewshot_dataset`, bit for bit: one stream seeded with `seed`, over
     the classes in order of first appearance, `random.sample` from each class's images in split-file
-    order, train first, then val. Of a class with fewer validation images, all are drawn.
+    order, train first, then val. If a class has fewer validation images, all of them are drawn.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def draw_shots(manifest: pd.DataFrame, shots: int | None, seed: int) -> pd.DataF
         if len(rows) < shots:
             raise InputError(
                 f"class {rows.class_name.iloc[0]!r} has {len(rows)} train images, fewer than the "
-                f"{shots} to draw; lower shots, or say shots: all"
+                f"{shots} to draw; lower shots, or set shots: all"
             )
         drawn += stream.sample(rows.index.tolist(), shots)
     val_shots = VAL_SHOTS if shots is None else min(shots, VAL_SHOTS)
@@ -52,7 +52,7 @@ def draw_shots(manifest: pd.DataFrame, shots: int | None, seed: int) -> pd.DataF
 
 
 def images_per_class(manifest: pd.DataFrame) -> int:
-    """The number of training images of a class, rounded, where all are drawn."""
+    """The mean number of training images per class, rounded, for draws of all images."""
     return round((manifest.split == "train").sum() / manifest.label.nunique())
 
 

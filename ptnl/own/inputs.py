@@ -49,7 +49,7 @@ def read_labels(source: str, folder: Path, images: Sequence[str]) -> dict[str, s
     if source == FROM_FOLDERS:
         loose = [image for image in images if "/" not in image]
         if loose:
-            raise InputError(f"{folder / loose[0]}: lies in no class's folder")
+            raise InputError(f"{folder / loose[0]}: lies in no class folder")
         return {image: image.split("/")[0] for image in images}
     path = Path(source)
     table = read_table(path)

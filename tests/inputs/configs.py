@@ -228,14 +228,12 @@ REFERENCES: list[Case] = [
     wrong(
         "dataset_options/mine", {"folder": "x"}, "missing; it is the hand-crafted", "mine.template"
     ),
+    wrong("dataset_options/mine", {**OWN, "template": "a bird"}, "has to hold {} once", "template"),
+    wrong("dataset_options/mine", {**OWN, "template": "{} {}"}, "has to hold {} once", "template"),
+    wrong("dataset_options/mine", {**OWN, "template": "{0}"}, "has to hold {} once", "template"),
     wrong(
-        "dataset_options/mine", {**OWN, "template": "a bird"}, "does not hold {} once", "template"
+        "dataset_options/mine", {**OWN, "manifest": "y"}, "has both a folder and a manifest", "mine"
     ),
-    wrong(
-        "dataset_options/mine", {**OWN, "template": "{} {}"}, "does not hold {} once", "template"
-    ),
-    wrong("dataset_options/mine", {**OWN, "template": "{0}"}, "does not hold {} once", "template"),
-    wrong("dataset_options/mine", {**OWN, "manifest": "y"}, "has a folder and a manifest", "mine"),
     wrong("dataset_options/mine", {**OWN, "images": "y"}, "not an option of mine", "mine.images"),
     wrong("dataset_options/mine", {**OWN, "flips": "no"}, "is not of type 'boolean'", "mine.flips"),
     wrong("dataset_options/mine", {**OWN, "folder": ""}, "should be non-empty", "mine.folder"),

@@ -183,7 +183,7 @@ ROWS: list[Row] = [
     refused(
         "train alone",
         folder(lambda r: splits(r, "train")),
-        "holds train, but no folder test; add one, or have classes split at random",
+        "holds train, but no folder test; add one, or split the images in train at random",
     ),
     refused(
         "train and val without test",
@@ -196,12 +196,12 @@ ROWS: list[Row] = [
     refused(
         "images in train itself",
         folder(lambda r: (splits(r, "train", "test"), write(r / "train/a.png", png(77)))),
-        "own/train/a.png: lies in no class's folder",
+        "own/train/a.png: lies in no class folder",
     ),
     refused(
         "an image beside the class folders",
         folder(with_extra("a.png")),
-        "own/a.png: lies in no class's folder",
+        "own/a.png: lies in no class folder",
     ),
     refused(
         "a class with images in test and none in train",
@@ -226,14 +226,14 @@ ROWS: list[Row] = [
     ),
     refused("an empty folder", folder(lambda r: None), "holds no class folders"),
     refused(
-        "one class alone",
+        "only one class",
         folder(lambda r: classes(r, "cat")),
-        "holds one class alone, 'cat'",
+        "holds only one class, 'cat'",
     ),
     refused(
         "a folder around the folder that was meant",
         folder(lambda r: classes(r / "flowers", *CLASSES)),
-        "holds one class alone, 'flowers'; did you mean",
+        "holds only one class, 'flowers'; did you mean",
     ),
     refused(
         "an empty class folder",
@@ -255,8 +255,8 @@ ROWS: list[Row] = [
         read(
             f"`{name}` among the images",
             folder(with_extra(name)),
-            "passed over, and counted",
-            has(names=["cat", "dog"], sizes=EIGHT, said="1 files of systems and editors passed"),
+            "skipped, and counted",
+            has(names=["cat", "dog"], sizes=EIGHT, said="1 files of systems and editors skipped"),
         )
         for name in (
             "cat/.ipynb_checkpoints/0-checkpoint.png",
@@ -273,8 +273,8 @@ ROWS: list[Row] = [
     read(
         "other files among the images",
         folder(with_extra("cat/a.txt", "cat/b.TXT", "dog/README")),
-        "passed over, and counted by their endings",
-        has(sizes=EIGHT, said="2 .txt passed over (cat/a.txt, cat/b.TXT)"),
+        "skipped, and counted by their endings",
+        has(sizes=EIGHT, said="2 .txt skipped (cat/a.txt, cat/b.TXT)"),
     ),
     read(
         "images whose endings are unknown or missing",
@@ -301,10 +301,10 @@ ROWS: list[Row] = [
     read(
         "links in a circle",
         folder(looped),
-        "followed once, then passed over",
+        "followed once, then skipped",
         has(
             names=["cat", "dog"],
-            said="2 links to folders that are read already passed over (cat/again, dog/up)",
+            said="2 links to folders that were read already skipped (cat/again, dog/up)",
         ),
     ),
     refused(
@@ -315,8 +315,8 @@ ROWS: list[Row] = [
     read(
         "a pipe that is called an image",
         folder(pipe),
-        "passed over",
-        has(sizes=EIGHT, said="1 pipes, devices or sockets passed over (cat/pipe.png)"),
+        "skipped",
+        has(sizes=EIGHT, said="1 pipes, devices or sockets skipped (cat/pipe.png)"),
     ),
     refused(
         "a folder whose name is not UTF-8", folder(no_utf8), "its name is not UTF-8; rename it"
@@ -386,7 +386,7 @@ ROWS: list[Row] = [
         "equal images in two classes",
         folder(equal("cat/a.png", "dog/b.png")),
         "put into one split, and noted with both paths",
-        has(said="cat/a.png and dog/b.png are equal, but of two classes: 'cat' and 'dog'"),
+        has(said="cat/a.png and dog/b.png are equal, but in two classes: 'cat' and 'dog'"),
     ),
     read(
         "equal images in two given splits",

@@ -309,7 +309,7 @@ ROWS: list[Row] = [
     refused(
         "paths stored as bytes",
         parquet({"image": pa.array([n.encode() for n in NAMES]), "class_name": OF}, images=False),
-        "row 1: image holds no path as text, nor the bytes of an image",
+        "row 1: image is neither a path nor the bytes of an image",
     ),
     read(
         "a folder of Parquet parts, as Spark writes",
@@ -346,12 +346,12 @@ ROWS: list[Row] = [
             },
             images=False,
         ),
-        "row 1: image holds no path as text, nor the bytes of an image",
+        "row 1: image is neither a path nor the bytes of an image",
     ),
     refused(
         "paths without a folder",
         table("table.csv", lambda p: write(p, PLAIN), images=False),
-        "dataset_options.mine.images: missing; the folder that the paths of",
+        "dataset_options.mine.images: missing; give the folder that contains the images",
     ),
     refused(
         "image bytes in a CSV",
@@ -364,7 +364,7 @@ ROWS: list[Row] = [
         "row 8: label 5 is none of the 2 classes that the file names",
     ),
     refused(
-        "lists as labels", with_labels([[n] for n in NUMBERS]), "label is no text, nor a number"
+        "lists as labels", with_labels([[n] for n in NUMBERS]), "label is neither text nor a number"
     ),
     refused(
         "a gap in Parquet", with_labels([*NUMBERS[:7], None]), "row 8 has an empty cell in label"
@@ -402,7 +402,7 @@ ROWS: list[Row] = [
     refused(
         "two columns of images",
         text(lines("image,Image,class_name", lambda n, c: f"{n},{n},{c}")),
-        "the columns 'image' and 'Image' both say image",
+        "the columns 'image' and 'Image' are both read as image",
     ),
     refused("a header alone", text("image,class_name\n"), "has no rows"),
     refused("an empty table", text(""), "needs the columns image"),
@@ -457,7 +457,7 @@ ROWS: list[Row] = [
     refused(
         "a URL",
         text(PLAIN.replace("cat/3.png", "https://a.b/3.png")),
-        "row 4: https://a.b/3.png is a URL; fetch it",
+        "row 4: https://a.b/3.png is a URL; download the image",
     ),
     refused(
         "an image that is not there",
@@ -486,7 +486,7 @@ ROWS: list[Row] = [
     refused(
         "a label that is a word, beside class names",
         text(lines("image,label,class_name", lambda n, c: f"{n},{c},{c}")),
-        "row 1: label 'cat' stands beside a class name",
+        "row 1: label 'cat' is no number; beside a class name",
     ),
     refused(
         "labels that do not count from 0",

@@ -82,12 +82,12 @@ def test_the_shipped_config_is_valid(config, rules):
         (
             "dataset_options.mine",
             {"folder": "x", "template": "a {class}."},
-            r"mine.template: 'a {class}.' does not hold {} once",
+            r"mine.template: 'a {class}.' has to hold {} once",
         ),
         (
             "dataset_options.mine",
             {"folder": "x", "manifest": "y", "template": "a {}."},
-            r"dataset_options.mine: has a folder and a manifest; give one",
+            r"dataset_options.mine: has both a folder and a manifest; give only one",
         ),
         (
             "dataset_options.mine",

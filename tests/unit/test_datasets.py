@@ -316,7 +316,7 @@ def test_imagenet_is_read_from_a_folder(two_classes, tmp_path):
 def test_imagenets_validation_images_are_sorted_by_the_devkit(two_classes, tmp_path):
     got, official = two_classes
     folder = imagenet_folder(tmp_path / "ilsvrc", flat=True)
-    with pytest.raises(InputError, match=r"in no folders by wnid, and there is no ILSVRC2012_"):
+    with pytest.raises(InputError, match=r"not in folders named by wnid, and ILSVRC2012_"):
         got(folder)
     shutil.copy(official / "ILSVRC2012_devkit_t12.tar.gz", folder)
     with pytest.raises(InputError, match="4 validation images, but 20 labels"):
@@ -381,7 +381,7 @@ def test_an_own_folder_may_have_a_folder_per_split(fetch, tmp_path):
     ("change", "sentence"),
     [
         (lambda folder: shutil.rmtree(folder), "no such folder"),
-        (lambda folder: (folder / "x.jpg").write_bytes(b""), r"x.jpg: lies in no class's folder"),
+        (lambda folder: (folder / "x.jpg").write_bytes(b""), r"x.jpg: lies in no class folder"),
         (
             lambda folder: shutil.rmtree(folder / "cat/../cat") or (folder / "cat").mkdir(),
             "class 'cat' has 0 images",
@@ -390,7 +390,7 @@ def test_an_own_folder_may_have_a_folder_per_split(fetch, tmp_path):
             lambda folder: (
                 [shutil.rmtree(f) for f in folder.iterdir()] and (folder / "train").mkdir()
             ),
-            "holds train, but no folder test; add one, or have classes split at random with",
+            "holds train, but no folder test; add one, or split the images in train at random",
         ),
     ],
 )
@@ -460,7 +460,7 @@ def test_an_own_table_may_give_the_splits(fetch, table):
         ({"label": "cat", "split": "train"}, "there are no test images"),
         (
             {"label": "one", "class_name": "cat"},
-            "row 1: label 'one' stands beside a class name, where labels are",
+            "row 1: label 'one' is no number; beside a class name, labels are",
         ),
         (
             {"label": {"cat": 0, "big dog": 2}, "class_name": {"cat": "a", "big dog": "b"}},
@@ -487,7 +487,7 @@ def test_a_missing_image_is_named(fetch, table):
     own = table(label="cat")
     path = Path(own["manifest"])
     path.write_text(path.read_text().replace("cat/3.JPG", "cat/33.JPG"))
-    with pytest.raises(InputError, match=r"cat/33.JPG: missing; `ptnl data refresh tabled`"):
+    with pytest.raises(InputError, match=r"cat/33.JPG: missing; after `ptnl data refresh tabled`"):
         fetch("tabled", **own)
 
 

@@ -206,6 +206,6 @@ def test_unpack_takes_one_folder_and_replaces_no_file(tmp_path):
     unpack(archive, folder, "set")
     before = found(folder)
     assert before == {name.removeprefix("set/"): content for name, content in FILES.items()}
-    with pytest.raises(InputError, match=r"a\.zip: holds .*, which another archive held too"):
+    with pytest.raises(InputError, match=r"a\.zip: holds .*, which another archive holds too"):
         unpack(archive, folder, "set")
     assert found(folder) == before

@@ -63,9 +63,9 @@ CASES = [
     (
         "imagenet",
         {"classnames.txt": b"tench\n"},
-        "classnames.txt: 'tench' is not a wnid with a class name behind it",
+        "classnames.txt: 'tench' is not a wnid followed by a class name",
     ),
-    ("imagenet", {"classnames.txt": b"n01440764 tench\n"}, "train: missing; `ptnl data refresh`"),
+    ("imagenet", {"classnames.txt": b"n01440764 tench\n"}, "train: missing; after `ptnl data"),
     (
         "imagenet",
         {"classnames.txt": b"n01440764 tench\n", "train/n01443537/a.JPEG": b""},

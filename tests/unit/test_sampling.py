@@ -63,7 +63,7 @@ def test_a_class_with_too_few_images_is_named(images):
         draw_shots(manifest_of(2, images, 4), 16, 1)
     assert str(caught.value) == (
         f"class 'class 0' has {images} train images, fewer than the 16 to draw; lower shots, or "
-        "say shots: all"
+        "set shots: all"
     )
 
 

@@ -171,7 +171,8 @@ def test_folders_are_classes_sorted_by_name(tmp_path):
     with pytest.raises(InputError) as caught:
         class_folders(tmp_path, "elsewhere")
     assert str(caught.value) == (
-        f"{tmp_path / 'elsewhere'}: missing; `ptnl data refresh` has the next run unpack it again"
+        f"{tmp_path / 'elsewhere'}: missing; after `ptnl data refresh`, the next run unpacks it "
+        "again"
     )
 
 
@@ -226,9 +227,8 @@ def test_a_whole_manifest_passes():
         (
             WHOLE,
             {"train": 1003, "test": 1},
-            "3 train, 1 val, 1 test found, 1,003 train, 0 val, 1 test expected: not the data set "
-            "that it should be (or, if it is meant to be another, state its sizes in "
-            "dataset_options)",
+            "3 train, 1 val, 1 test found, 1,003 train, 0 val, 1 test expected; this is not "
+            "the expected data set (if it is meant to differ, state its sizes in dataset_options)",
         ),
     ],
 )
