@@ -25,6 +25,11 @@ LIST_cuda = sed -E '/^\#/d; s/^(torch(vision)?)==/\1===/' $<
 # What pip may not find stands first, so that it says so at once.
 LIST_cpu = sed -nE 's/^torch(vision)?==.*/&$(LOCAL)/p' $<; \
   sed -E '/^\#/d; /^torch(vision)?==/d; /sys_platform == "linux"/d' $<
+# pip unpacks one package after another. No two lines of the lock are of one package, so two pips share
+# them. The first part has torch in it where pip may not find it.
+PARTS = 1 2 3 4 5 6 7 0
+INSTALL_PART = awk "NR % $(words $(PARTS)) == PART" $(VENV)/requirements.txt | \
+  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement /dev/stdin
 HINT_cpu+cpu = echo 'error: PyPI has no torch+cpu, so pip must know where else to look. PyTorch says on its' \
   'page how to install it: take the address of the index that it gives for "CPU", and call' \
   'PIP_EXTRA_INDEX_URL=ADDRESS make $(or $(MAKECMDGOALS),demo) TORCH=cpu' >&2;
@@ -166,8 +171,8 @@ $(READY): envs/requirements.lock pyproject.toml $(if $(filter $(TORCH),$(HAS_TOR
 	@$(NEW_VENV)
 	@{ $(LIST_$(TORCH)); } > $(VENV)/requirements.txt
 	@echo "environment 2/3: installing $$(wc -l < $(VENV)/requirements.txt) pinned packages ($(SIZE_$(TORCH)))"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
-	  --requirement $(VENV)/requirements.txt || { $(HINT_$(TORCH)$(LOCAL)) exit 2; }
+	@printf '%s\n' $(PARTS) | xargs -P 2 -I PART sh -c '$(INSTALL_PART)' \
+	  || { $(HINT_$(TORCH)$(LOCAL)) exit 2; }
 	@echo "environment 3/3: installing ptnl"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --no-build-isolation --editable .

@@ -228,7 +228,7 @@ def check_claims(
 def _of_gradients(gradients: pd.DataFrame | None, unit: str) -> pd.DataFrame:
     """A ratio of each run of the gradient study: its mean over the measured epochs."""
     if gradients is None:
-        return pd.DataFrame(columns=VALUES).astype({"rate": float, "value": float})
+        return pd.DataFrame(columns=VALUES, dtype=float)
     ratio = {NORM_RATIO: "ratio_mean", SUM_RATIO: "ratio"}[unit]
     keys = [*PAIR, "backbone", "method", "noise", "fp", "shots"]
     means = gradients.groupby(keys)[ratio].agg(lambda of: of.mean(skipna=False))

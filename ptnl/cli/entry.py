@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptnl.errors import InputError
+from ptnl.machine.threads import usable_threads
 
 if TYPE_CHECKING:
     from ptnl.own.session import Session
@@ -150,7 +151,12 @@ def add_session(arguments: argparse.ArgumentParser, has_backbone: bool = True) -
         )
     add_precision(arguments)
     arguments.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    arguments.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads")
+    arguments.add_argument(
+        "--threads",
+        type=int,
+        default=usable_threads(),
+        help="CPU threads; by default OMP_NUM_THREADS, or the CPUs that this process may use",
+    )
     arguments.add_argument(
         "--cache",
         type=Path,

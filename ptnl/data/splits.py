@@ -61,7 +61,7 @@ def read_split(path: Path, folder: str) -> pd.DataFrame:
 def read_lines(path: Path) -> list[str]:
     """The lines of an official list, stripped, without empty ones."""
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in path.read_bytes().decode().splitlines()]
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as text ({error})") from error
     return [line for line in lines if line]

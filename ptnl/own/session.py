@@ -1,6 +1,5 @@
 """What commands on the user's images share: the device, the backbone, the cache of features."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from ptnl.backbones.text import TextBackbone
 from ptnl.features.encode import ImageEncoder
 from ptnl.io import read_json
 from ptnl.machine.devices import choose_device
+from ptnl.machine.threads import usable_threads
 from ptnl.own.backbone import DEFAULT, BackboneFiles, backbone_files
 from ptnl.own.cache import Cache, default_folder, opened
 from ptnl.own.encode import Images, read_all
@@ -26,7 +26,7 @@ class Session:
     backbone: str = DEFAULT  # of the package, of the registry, or MODEL:TAG of open_clip
     device: str = "auto"  # auto, cpu, cuda or cuda:N
     precision: str = "auto"  # or float32
-    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    threads: int = field(default_factory=usable_threads)
     cache: Path = field(default_factory=default_folder)
 
     @cached_property

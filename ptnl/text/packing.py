@@ -60,7 +60,7 @@ def pack(prompts: Sequence[Tokens]) -> Packing:
             seen = slice(shared + own.start, shared + stop)
             tokens[number, own] = prompts[prompt][shared:]
             positions[number, own] = np.arange(shared, len(prompts[prompt]))
-            sees[number, own, seen] = np.tri(lengths[prompt], dtype=bool)
+            sees[number, own, seen] = np.tri(lengths[prompt])
     order = np.argsort(np.concatenate(blocks))
     prefix = np.array(prompts[0][:shared], dtype=np.int64)
     return Packing(prefix, tokens, positions, sees, ends, counts, order)

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
@@ -59,9 +60,10 @@ def copy_of_the_checkout(folder: Path, module: str, tests: list[str]) -> Path:
         "source_paths": ["ptnl"],
         "only_mutate": [source_of(module)],
         "also_copy": ["config.yaml", "workflow"],
-        "pytest_add_cli_args": ["-p", "tests.mutants.unshrunk", "-p", "no:cacheprovider"],
+        "pytest_add_cli_args": ["-p", "tests.mutants.quick", "-p", "no:cacheprovider"],
         "pytest_add_cli_args_test_selection": [f"tests/unit/{test}.py" for test in tests],
         "process_isolation": "forkserver",  # torch's threads do not survive a fork
+        "timeout_constant": 4.0,  # of at least a minute, so that only endless loops run into it
         "use_git_change_detection": False,
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in options.items()]
@@ -115,7 +117,8 @@ def main() -> None:
     findings += [f"explained, but killed: {each}" for each in void(modules, known)]
     print("\n".join(findings) or "Every survivor is explained.")
     if args.docs and not findings:
-        rewrite(args.docs, tables(modules, known, f"mutmut {version('mutmut')}"))
+        tool = f"mutmut {version('mutmut')} on {date.today():%-d %B %Y}"
+        rewrite(args.docs, tables(modules, known, tool))
     sys.exit(bool(findings))
 
 

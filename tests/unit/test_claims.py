@@ -346,6 +346,12 @@ def test_data_sets_that_vary_together_give_no_narrower_interval():
             "unsupervised_beats_zero_shot",
             "no runs of `upl` (mini-rn) on symbols for seed 2, 3",
         ),
+        (
+            "method == 'upl' and seed == 3",
+            "robust_upl_is_best",
+            "no runs of `upl` (mini-rn) on icons for seed 3; "
+            "no runs of `upl` (mini-rn) on symbols for seed 3",
+        ),
         ("seed == 4", "prompt_loses_less", "3 of 4 seeds"),
         ("backbone == 'mini-vit'", "backbones", "the study has one backbone"),
     ],
@@ -354,6 +360,12 @@ def test_what_is_missing_is_named(dropped, name, reason):
     finding = finding_of(name, run_table().query(f"not ({dropped})"))
     assert finding.verdict == UNJUDGED
     assert finding.sentence == f"Not enough runs: {reason}."
+    assert (finding.name, finding.claim) == (name, CLAIMS_OF_THE_PAPER[name])
+
+
+def test_a_claim_on_encoders_compares_nothing_where_there_is_one():
+    finding = finding_of("backbones", run_table(backbones=("mini-rn",)))
+    assert (finding.outcomes, finding.left_out) == ([], [])
 
 
 def test_a_data_set_on_which_a_method_never_runs_is_left_out():

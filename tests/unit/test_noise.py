@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ptnl.errors import InputError
@@ -268,6 +268,7 @@ def test_images_that_just_suffice_are_drawn_without_replacement(kind, size):
 
 @few
 @given(request=requests())
+@example(request=request_for(3, 8, 7, seed=1))  # 4 right images a class, of which 8 are drawn
 def test_fp_swap_2022_splits_a_class_by_the_rate(request):
     """The reference follows PTNL's code before July 2023: it fills a dict from path to label."""
     labelled = NOISES["fp_swap_2022"].label(request)

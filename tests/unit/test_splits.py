@@ -147,9 +147,15 @@ def test_a_fifth_held_out_is_coops():
     assert len(expected["val"]) == 7
     least = hold_out_fifth([(f"{i}.jpg", 0, "a") for i in range(3)])
     assert (len(least["train"]), len(least["val"])) == (2, 1)
-    with pytest.raises(InputError) as caught:
-        hold_out_fifth([("x.jpg", 0, "a"), ("y.jpg", 0, "a")])
-    assert str(caught.value) == "class 'a' has 2 images, too few to split"
+    for images, number in ((2, "2 images"), (1, "1 image")):
+        with pytest.raises(InputError) as caught:
+            hold_out_fifth([("x.jpg", 0, "a")] * images)
+        assert str(caught.value) == f"class 'a' has {number}, too few to split"
+
+
+def test_a_fifth_is_held_out_of_each_of_two_classes_that_share_a_name():
+    rows = [(f"{i}.jpg", label, "missile") for label in (1, 2) for i in range(5)]
+    assert [label for _, label, _ in hold_out_fifth(rows)["val"]] == [1, 2]
 
 
 def test_folders_are_classes_sorted_by_name(tmp_path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ptnl.text.packing import pack
@@ -66,6 +66,7 @@ def test_an_empty_slot_sees_the_prefix_and_itself_and_nothing_sees_it(prompts):
 
 
 @given(prompts)
+@example([[1, 9], [2, 9]])  # with an empty prefix
 def test_numbers_are_integers_and_views_are_whether(prompts):
     layout = pack(prompts)
     for numbers in (layout.prefix, layout.tokens, layout.positions, layout.ends):

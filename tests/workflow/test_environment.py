@@ -110,7 +110,7 @@ def test_where_pip_finds_no_build_for_the_cpu_one_sentence_says_what_to_tell_it(
     assert made.returncode != 0
     assert "No matching distribution found for torch==2.15.0+cpu" in made.stderr
     assert "PIP_EXTRA_INDEX_URL=ADDRESS make .venv/.ready TORCH=cpu" in made.stderr
-    assert not packages(checkout)
+    assert not {name for name in packages(checkout) if name.startswith("torch")}
     assert not (checkout / ".venv/.ready").exists()
 
 

@@ -136,7 +136,9 @@ def parser_of(command: str) -> argparse.ArgumentParser:
     main = import_module(f"ptnl.cli.{command}").main
     with (
         patch.object(argparse.ArgumentParser, "parse_args", catch),
-        patch.object(os, "cpu_count", return_value="all"),  # a default, of the machine that builds
+        patch(
+            "ptnl.cli.entry.usable_threads", return_value="all"
+        ),  # a default, of the machine that builds
         patch.dict(os.environ, XDG_CACHE_HOME=""),
     ):
         try:
