@@ -44,24 +44,25 @@ demo: $(READY) ## run the embedded study: every stage, all tables and figures, t
 	@ptnl run --cores $(CORES)
 	@ptnl summary --results results/embedded
 
-# Tests of one file share what they build, so one worker runs them all.
+# tests/conftest.py says which files start first, and which share a worker.
 WORKERS ?= 2
+PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: lint ## run lint and all tests: unit tests, dry runs, real runs of small studies
-	@pytest --numprocesses $(WORKERS) --dist loadfile
+	@pytest $(PARALLEL)
 
 check: lint ## run lint and the unit tests of what you edited: a quick loop
 	@tests=$$(python -m tests.changed); \
 	  [ -z "$$tests" ] || pytest --numprocesses $(WORKERS) $$tests
 
 unit: $(READY) ## run the unit tests only
-	@pytest --numprocesses $(WORKERS) --dist loadfile tests/unit
+	@pytest $(PARALLEL) tests/unit
 
 # Fails below 95 %. Its data go to the environment's folder, because tests watch the checkout.
 coverage: export COVERAGE_FILE := $(CURDIR)/$(VENV)/coverage/data
 coverage: $(READY) ## measure which lines of ptnl/ the tests run, in jobs and commands too
 	@mkdir -p $(dir $(COVERAGE_FILE))
 	@coverage erase
-	@coverage run -m pytest --numprocesses $(WORKERS) --dist loadfile
+	@coverage run -m pytest $(PARALLEL)
 	@coverage combine --quiet
 	@coverage report --skip-covered --fail-under 95
 

@@ -1,13 +1,16 @@
 """Fixtures: a tiny CLIP of open_clip's own classes, and the repository's root."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from open_clip import CLIP
 from open_clip.tokenizer import SimpleTokenizer
+from xdist.scheduler import LoadFileScheduling
 
 from ptnl.backbones.loading import LoadedBackbone
 
@@ -25,13 +28,67 @@ TINY = {
     },
 }
 
+# Tests run side by side: threads of many processes on few cores wait for each other. This is for
+# the processes that tests start; `one_thread` is for their own.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes, or the making of one, says how busy the machine is.
+settings.register_profile("any_speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any_speed")
+
+# The files that take longest, in their order: begun first, they do not keep one worker busy alone
+# in the end.
+LONGEST = (
+    "test_slurm.py",
+    "test_own_page.py",
+    "test_smoke.py",
+    "test_fuse.py",
+    "test_own_files.py",
+    "test_docs_run.py",
+    "test_shell.py",
+    "test_faults.py",
+    "test_plan.py",
+    "test_assets_build.py",
+    "test_overlays.py",
+    "test_datasets.py",
+    "test_views.py",
+    "test_lost.py",
+    "test_run.py",
+    "test_wheel.py",
+    "test_code.py",
+    "test_anywhere.py",
+)
+# test_fuse.py uses the study that test_smoke.py runs, so one worker takes both.
+TOGETHER = {"test_fuse.py": "test_smoke.py"}
+
+
+class Files(LoadFileScheduling):
+    """All tests of a file, or of files that share what they build, go to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder, slash, name = super()._split_scope(nodeid).rpartition("/")
+        return folder + slash + TOGETHER.get(name, name)
+
+
+@pytest.hookimpl(optionalhook=True)  # unknown where pytest runs without its plugin xdist
+def pytest_xdist_make_scheduler(config, log) -> Files:
+    return Files(config, log)
+
 
 def pytest_collection_modifyitems(items) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
     if torch.cuda.is_available():
         return
     for item in items:
         if item.get_closest_marker("gpu"):
             item.add_marker(pytest.mark.skip(reason="torch finds no GPU"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Let torch compute with one thread, whatever an earlier test has asked for."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ def artefacts(folder: Path) -> list[Artefact]:
     metrics = frame_of(RUNS).iloc[0].to_dict() | {"libraries": {"torch": "2"}, "rate": 12.5}
     plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in metrics.items()}
     write_json(plain, folder / "metrics.json")
-    made.append(Artefact(folder / "metrics.json", read_metrics))
+    made.append(Artefact(folder / "metrics.json", lambda path: read_metrics([path])))
     write_json({"dataset": "dtd", "files": {"a.tar": "0123"}}, folder / "receipt.json")
     made.append(Artefact(folder / "receipt.json", lambda path: read_json(path, sealed=True)))
     weights = {"context": torch.from_numpy(numbers).float(), "scale": torch.ones(3)}

@@ -23,9 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_statement(arguments)
     args = arguments.parse_args(argv)
 
-    compared = against_published(
-        runs_table([read_metrics(path) for path in args.metrics]), published()
-    )
+    compared = against_published(runs_table(read_metrics(args.metrics)), published())
     for sentence in warnings(compared):
         print(f"warning: {sentence}. {CAUSES}", file=sys.stderr)
     write_text(compared.to_csv(index=False), args.csv)

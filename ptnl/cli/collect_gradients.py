@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.parse_args(argv)
 
     histories = [read_parquet(folder / "history.parquet", HISTORY) for folder in args.runs]
-    metrics = [read_metrics(folder / "metrics.json") for folder in args.runs]
+    metrics = read_metrics([folder / "metrics.json" for folder in args.runs])
     gradients = gradient_ratios(histories, metrics)
     write_parquet(gradients, args.out, GRADIENTS, made_by("pandas"))
 

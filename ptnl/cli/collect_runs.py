@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = arguments.parse_args(argv)
 
-    runs = runs_table([read_metrics(path) for path in args.metrics])
+    runs = runs_table(read_metrics(args.metrics))
     made = made_by("pandas", "pyarrow")
     summary = summarise(runs)
     for table, path, schema in ((runs, args.runs, RUNS), (summary, args.summary, SUMMARY)):

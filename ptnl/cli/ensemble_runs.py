@@ -30,12 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         path.stem: split_of(read_parquet(path, MANIFEST), "test")[1].numpy()
         for path in args.manifests
     }
-    runs = [(read_metrics(folder / "metrics.json"), folder) for folder in args.runs]
-    ensembles = ensemble_accuracy(
-        [metrics for metrics, _ in runs],
-        (read_logits(folder) for _, folder in runs),
-        labels,
-    )
+    metrics = read_metrics([folder / "metrics.json" for folder in args.runs])
+    ensembles = ensemble_accuracy(metrics, map(read_logits, args.runs), labels)
     write_parquet(ensembles, args.out, ENSEMBLES, made_by("numpy", "pandas"))
 
 

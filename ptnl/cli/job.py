@@ -22,7 +22,11 @@ from ptnl.temporary import temporary_beside
 # encoders.
 PHASES = (
     ("ptnl.cli.collect_runs", "ptnl.cli.make_table", "ptnl.cli.inject_noise"),
-    ("ptnl.cli.tune_method", "ptnl.cli.evaluate_random_prompts"),
+    (
+        "ptnl.cli.tune_method",
+        "ptnl.cli.evaluate_random_prompts",
+        "ptnl.text.tokenizer:clip_tokenizer",
+    ),
     ("ptnl.cli.plot_figure", "ptnl.cli.check_claims", "ptnl.cli.write_report"),
     ("ptnl.cli.encode_images", "ptnl.cli.finetune_backbone"),
 )

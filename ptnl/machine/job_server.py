@@ -7,6 +7,7 @@ as if the caller ran it. A job ends when its caller dies, and the server ends wh
 started it dies. Only the standard library is imported here, so that the caller starts quickly.
 """
 
+import gc
 import json
 import os
 import resource
@@ -86,7 +87,8 @@ def serve(address: Path, run: Run, phases: Sequence[Sequence[str]]) -> None:
     ----------
     address : socket to listen on
     run : does what a command line asks for; may raise SystemExit
-    phases : modules to import, in groups; requests that came in meanwhile are answered after each
+    phases : what to prepare, in groups: a module is imported, and of `module:function` the function
+        is called, whose result it keeps; requests that came in meanwhile are answered after each
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears finished jobs away
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # jobs end with their callers, and so does this
@@ -95,9 +97,13 @@ def serve(address: Path, run: Run, phases: Sequence[Sequence[str]]) -> None:
         listener.listen(64)
         threading.Thread(target=_exit_with_starter, args=[address], daemon=True).start()
         listener.setblocking(False)
-        for modules in phases:
-            for module in modules:
-                import_module(module)
+        for phase in phases:
+            for name in phase:
+                module, _, function = name.partition(":")
+                imported = import_module(module)
+                if function:
+                    getattr(imported, function)()
+            gc.freeze()  # a collection in a fork would copy the memory of all that was imported
             while _accepted(listener, run):
                 pass
         listener.setblocking(True)

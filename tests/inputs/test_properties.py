@@ -56,7 +56,7 @@ def made(root: Path, files: dict, links: list) -> None:
             continue
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(files=TREES, links=LINKS)
 def test_every_file_is_listed_once_as_an_image_or_as_skipped(files, links):
     with TemporaryDirectory() as folder:
@@ -79,7 +79,7 @@ def test_every_file_is_listed_once_as_an_image_or_as_skipped(files, links):
             assert has_image_ending(image) or is_image(root / image)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(files=TREES, links=LINKS, complete=st.booleans())
 def test_a_tree_is_indexed_or_refused_in_one_sentence(files, links, complete):
     with TemporaryDirectory() as folder:
@@ -107,7 +107,7 @@ CELL = st.text(
 ).filter(lambda cell: cell.strip() == cell)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=8),
     separator=st.sampled_from([",", ";", "\t", "|"]),
@@ -128,7 +128,7 @@ def test_every_cell_of_a_csv_is_read_back(rows, separator, quoting, end, encodin
     assert table.rows == list(range(1, len(rows) + 1))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
 def test_any_bytes_are_read_as_a_table_or_refused_in_one_sentence(content):
     with TemporaryDirectory() as folder:

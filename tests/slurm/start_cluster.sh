@@ -65,8 +65,8 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 GresTypes=gpu
 KillWait=5
-MessageTimeout=10
-TCPTimeout=2
+MessageTimeout=100
+TCPTimeout=60
 ReturnToService=2
 # Claim more CPUs than there are, so that jobs wait for GPUs only.
 SlurmdParameters=config_overrides
@@ -91,7 +91,7 @@ launch() { # NAME COMMAND...; the daemon stays in the foreground, so that the re
 launch munged /usr/sbin/munged -F --force --key-file="$BASE/munge/munge.key" \
   --socket="$BASE/munge/munge.socket" --pid-file="$BASE/munge/munged.pid" \
   --log-file="$BASE/log/munged.log" --seed-file="$BASE/munge/munged.seed" --num-threads=2
-for _ in $(seq 100); do
+for _ in $(seq 6000); do
   [ -S "$BASE/munge/munge.socket" ] && break
   sleep 0.05
 done
@@ -100,7 +100,7 @@ launch slurmctld /usr/sbin/slurmctld -D -f "$SLURM_CONF"
 launch slurmd /usr/sbin/slurmd -D -N "$HOST" -f "$SLURM_CONF"
 
 state=none
-for _ in $(seq 150); do
+for _ in $(seq 1500); do
   for name in munged slurmctld slurmd; do
     read -r pid _ <"$BASE/run/$name.started"
     if ! kill -0 "$pid" 2>/dev/null; then
@@ -109,9 +109,9 @@ for _ in $(seq 150); do
       exit 1
     fi
   done
-  state=$(timeout 3 sinfo -h -o %T 2>/dev/null || true)
+  state=$(timeout 60 sinfo -h -o %T 2>/dev/null || true)
   [ "$state" = idle ] && exit 0
   sleep 0.2
 done
-echo "error: the node is '$state' after 30 s and not idle; see $BASE/log" >&2
+echo "error: the node is '$state' after five minutes and not idle; see $BASE/log" >&2
 exit 1

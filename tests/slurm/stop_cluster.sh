@@ -14,17 +14,17 @@ ours() { # NAME: whether this daemon still runs; sets PID
 }
 
 if ours slurmctld; then # jobs first, so that no step daemon outlives the cluster
-  jobs=$(timeout 5 squeue -h -o %A | sort -u)
-  [ -n "$jobs" ] && timeout 10 scancel $jobs
-  for _ in $(seq 40); do
-    [ -z "$(timeout 5 squeue -h -t RUNNING,COMPLETING,PENDING)" ] && break
+  jobs=$(timeout 60 squeue -h -o %A | sort -u)
+  [ -n "$jobs" ] && timeout 60 scancel $jobs
+  for _ in $(seq 400); do
+    [ -z "$(timeout 60 squeue -h -t RUNNING,COMPLETING,PENDING)" ] && break
     sleep 0.25
   done
 fi
 for name in slurmd slurmctld munged; do
   ours "$name" || continue
   kill -TERM "$PID"
-  for _ in $(seq 80); do
+  for _ in $(seq 600); do
     ours "$name" || break
     sleep 0.1
   done

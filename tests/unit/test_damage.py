@@ -88,10 +88,10 @@ def test_impossible_metrics_are_refused(made, tmp_path):
     ):
         write_json(read_json(whole) | change, path)
         with pytest.raises(InputError, match=rf"metrics\.json: damaged, {fault}"):
-            read_metrics(path)
+            read_metrics([whole, path, whole])
     write_json({"accuracy": 5.0}, path)
     with pytest.raises(InputError, match=r"metrics\.json: damaged, it lacks dataset"):
-        read_metrics(path)
+        read_metrics([whole, path, whole])
     path.write_text(json.dumps(read_json(whole)))
     with pytest.raises(InputError, match=r"metrics\.json: damaged, its checksum"):
-        read_metrics(path)
+        read_metrics([whole, path, whole])

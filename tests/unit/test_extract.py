@@ -109,7 +109,7 @@ def test_links_in_a_zip_write_nothing(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["archive"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cut=st.floats(0, 0.999), kind=st.sampled_from(["tar", "tar.gz", "zip", "tar.bz2"]))
 def test_a_cut_archive_leaves_nothing(tmp_path_factory, cut, kind):
     folder = tmp_path_factory.mktemp("cut")

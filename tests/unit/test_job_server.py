@@ -13,11 +13,17 @@ from ptnl.machine.job_server import ask
 
 POLL = 0.02  # seconds between looks at something that a test waits for
 
-# A server whose commands print their words, end with a status, raise an error, or wait.
+# A server whose commands print their words, end with a status, raise an error, wait, or say whether
+# `prepare` was called.
 SERVER = """
 import os, sys, time
 from pathlib import Path
 from ptnl.machine.job_server import serve
+
+done = []
+
+def prepare():
+    done.append(True)
 
 def run(arguments):
     what, *rest = arguments
@@ -32,8 +38,10 @@ def run(arguments):
     elif what == "wait":
         Path(rest[0]).write_text(str(os.getpid()))
         time.sleep(3600)
+    elif what == "prepared":
+        print(bool(done))
 
-serve(Path(sys.argv[1]), run, [["json"], ["csv"]])
+serve(Path(sys.argv[1]), run, [["json"], ["csv", "__main__:prepare"]])
 """
 CLIENT = """
 import sys
@@ -82,6 +90,11 @@ def wait_for_end(process: int) -> None:
             os.kill(process, 0)
         except ProcessLookupError:
             return
+        time.sleep(POLL)
+
+
+def test_what_the_server_prepared_is_there_in_its_jobs(server):
+    while client(server[0], "prepared").stdout != "True\n":  # it may not have come to it yet
         time.sleep(POLL)
 
 

@@ -14,7 +14,7 @@ from ptnl.errors import InputError
 from ptnl.labels.noise import NOISES, Request
 from ptnl.schemas import NOISY_SHOTS
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 # These kinds keep the images of the draw.
 FLIPS = [name for name in NOISES if not NOISES[name].draws_images]
 # These give every class exactly fp wrong labels, independently of the other classes.

@@ -46,7 +46,7 @@ from ptnl.own.prompts import (
     folds=st.integers(2, 5),
     seed=st.integers(0, 9),
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_folds_spread_every_class_evenly(labels, folds, seed):
     labels = np.array(labels)
     fold = stratified_folds(labels, folds, seed)

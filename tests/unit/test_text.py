@@ -78,7 +78,7 @@ words = st.sampled_from(
 names = st.lists(words, min_size=1, max_size=6).map("_".join)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     class_names=st.lists(names, min_size=1, max_size=40),
     length=st.sampled_from([0, 1, 4, 16, 32]),

@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
@@ -11,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
+from tests.warm import called
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "workflow/assets"
@@ -114,10 +114,9 @@ def built(tmp_path_factory):
 
 
 def make(folder, *options):
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--snakefile"]
-    command += [str(CODE / "Snakefile"), "--directory", str(folder)]
-    command += ["--configfile", str(folder / "run.yaml"), *options]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = ["snakemake", "--cores", "1", "--snakefile", str(CODE / "Snakefile")]
+    command += ["--directory", str(folder), "--configfile", str(folder / "run.yaml"), *options]
+    done = called(command, folder)
     logs = "\n".join(p.read_text()[-2000:] for p in folder.glob("build/logs/**/*.log"))
     assert done.returncode == 0, done.stderr[-3000:] + logs
     return done.stdout + done.stderr

@@ -9,6 +9,7 @@ import pytest
 
 from tests.blocks import DOCS, Block, blocks_of
 from tests.unit.made_up_report import reported
+from tests.warm import write_script
 from tests.workflow.conftest import copy_checkout
 
 # For blocks marked "dry run", which take too long or need a registry: only plan the jobs.
@@ -35,9 +36,8 @@ def checkout(tmp_path_factory) -> Path:
         folder.mkdir(exist_ok=True)
         (folder / "mine.yaml").write_text(mine)
     (home / "bin").mkdir()
-    script = home / "bin/ptnl"
-    script.write_text(f"#!{sys.executable}\nfrom ptnl.cli.main import run\nrun()\n")
-    script.chmod(0o755)
+    for name in ("ptnl", "snakemake"):
+        write_script(home / "bin" / name, name, checkout)
     return checkout
 
 

@@ -9,18 +9,32 @@ import pandas as pd
 import pytest
 
 from ptnl.own.exchange import FORMATS
+from tests.warm import write_script
 
 BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", flags=re.M | re.S)
 
 
+CLASSES = 12  # of the page's icons, so that the tour takes less time
+TRUSTED = (
+    18  # suggestions that are accepted without looking; with all icons, the page accepts fifty
+)
+
+
+def keep_some_classes(folder):
+    """Take the images of most classes out of the data set that the page has downloaded."""
+    manifest = pd.read_parquet(folder / "icons.parquet")
+    kept = manifest.class_name.isin(sorted(manifest.class_name.unique())[:CLASSES])
+    for image in manifest.image[~kept]:
+        (folder / "icons/images" / image).unlink()
+    manifest[kept].to_parquet(folder / "icons.parquet")
+
+
 @pytest.fixture(scope="module")
 def followed(root, tmp_path_factory):
-    """The folder in which all commands of the page have run, in their order."""
+    """The folder in which all commands of the page have run, in their order, on a few classes."""
     folder = tmp_path_factory.mktemp("page")
     (folder / "bin").mkdir()
-    script = folder / "bin/ptnl"
-    script.write_text(f"#!{sys.executable}\nfrom ptnl.cli.main import run\nrun()\n")
-    script.chmod(0o755)
+    write_script(folder / "bin/ptnl", "ptnl")
     environment = {
         **os.environ,
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
@@ -30,7 +44,10 @@ def followed(root, tmp_path_factory):
     }
     blocks = BLOCK.findall((root / "workflow/docs/own-images.md").read_text())
     assert len(blocks) > 8
-    for kind, code in blocks:
+    for number, (kind, code) in enumerate(blocks):
+        if number == 1:
+            keep_some_classes(folder)
+        code = code.replace("head(50)", f"head({TRUSTED})")
         command = ["bash", "-ec", code] if kind == "bash" else [sys.executable, "-c", code]
         ran = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -45,12 +62,13 @@ def test_the_tour_finds_and_corrects_wrong_labels(followed):
     after = pd.read_csv(followed / "audit/labels.corrected.csv").set_index("image").label
     wrong_before = (before != manifest[before.index]).sum()
     wrong_after = (after != manifest[after.index]).sum()
-    assert wrong_before == 68  # every tenth
+    assert wrong_before == len(range(0, len(before), 10))  # every tenth
     assert wrong_after < wrong_before
     first = pd.read_csv(followed / "decisions.csv")
     true = manifest[first.image].to_numpy()
-    assert (first.label != true).sum() > 35  # of fifty
-    assert (first.new_label == true).sum() > 25
+    assert len(first) == TRUSTED
+    assert (first.label != true).sum() > 0.7 * TRUSTED
+    assert (first.new_label == true).sum() > 0.5 * TRUSTED
 
 
 def test_the_tour_predicts_every_image(followed):

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.warm import called
 from tests.workflow.conftest import ROOT, SMOKE, Study
 
 PAPER = ROOT / "workflow/studies/paper.yaml"
@@ -130,8 +129,8 @@ def test_the_jobs_of_the_papers_study(tmp_path):
 )
 def test_ptnl_plan_counts_as_snakemake_does(tmp_path, base: Path | None, changes: dict):
     study = Study.create(tmp_path, base=base, **changes)
-    command = [sys.executable, "-m", "ptnl.cli.plan", "--json", "--configfile", str(study.overlay)]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    said = called(["ptnl", "plan", "--json", "--configfile", str(study.overlay)], tmp_path)
+    assert said.returncode == 0, said.stderr
     steps = json.loads(said.stdout)["steps"]
     counted = {step["rule"]: step["missing"] for step in steps if step["rule"] != "total"}
     assert study.planned() == {**counted, "all": 1}
@@ -148,10 +147,8 @@ def test_ptnl_plan_says_what_snakemake_would_run_and_why(pretended, tmp_path, mo
     lost = pretended.path("<results>/runs/symbols/mini-rn/prompt_ce/symmetric/fp-8/seed-2")
     lost.rename(tmp_path / "kept")
     try:
-        command = [sys.executable, "-m", "ptnl.cli.plan", "--study", str(edited.overlay)]
-        said = subprocess.run(
-            command, cwd=edited.folder, capture_output=True, text=True, check=True
-        )
+        said = called(["ptnl", "plan", "--study", str(edited.overlay)], edited.folder)
+        assert said.returncode == 0, said.stderr
         planned = edited.planned()
     finally:
         (tmp_path / "kept").rename(lost)
@@ -168,10 +165,8 @@ def test_ptnl_plan_says_what_snakemake_would_run_and_why(pretended, tmp_path, mo
 def test_ptnl_plan_reads_settings_as_snakemake_does(tmp_path, setting):
     """The same jobs where Snakemake plans, the same sentence where it refuses."""
     study = Study.create(tmp_path)
-    command = [sys.executable, "-m", "ptnl.cli.plan", "--json", "--study", str(study.overlay)]
-    said = subprocess.run(
-        [*command, "--config", setting], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    command = ["ptnl", "plan", "--json", "--study", str(study.overlay), "--config", setting]
+    said = called(command, tmp_path)
     asked = study.snakemake("--dry-run", "--config", setting)
     assert (said.returncode == 0) == (asked.returncode == 0)
     if said.returncode:

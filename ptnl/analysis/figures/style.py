@@ -246,7 +246,10 @@ def caption(figure: Figure, text: str) -> None:
 
 
 def save(figure: Figure, path: Path, file_format: str) -> None:
-    """Write a figure without dates in it, so that equal numbers give equal files."""
+    """Write a figure without dates in it, so that equal numbers give equal files.
+
+    The first of a figure's files decides where everything is, and the others follow.
+    """
     metadata: Mapping[str, Mapping[str, None]] = {
         "svg": {"Date": None},
         "pdf": {"CreationDate": None},
@@ -254,3 +257,4 @@ def save(figure: Figure, path: Path, file_format: str) -> None:
     }
     with mpl.rc_context(STYLE):
         figure.savefig(path, format=file_format, dpi=200, metadata=metadata[file_format])
+        figure.set_layout_engine(None)  # finding places again takes as long as drawing twice

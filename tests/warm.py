@@ -1,0 +1,117 @@
+"""Snakemake and ptnl's commands in processes that begin with everything imported.
+
+The tests call Snakemake and ptnl's commands hundreds of times, and most of these calls compute for
+less time than Python takes to import what they need. Here, one process of the test session imports
+it, and forks for every call. It is the job server of `ptnl.machine.job_server`, asked for
+`snakemake ...` and `ptnl ...`; the studies that run in these forks find it in the place of a job
+server of their own. A call has its own process with exit status, streams, folder and environment.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from ptnl.machine import job_server
+
+ROOT = Path(__file__).parents[1]
+POLL = 0.02  # seconds between looks at the server's socket, until it is there
+
+
+@cache
+def server(checkout: Path = ROOT) -> Path:
+    """The address of a server that imports `ptnl` from a checkout; it ends with this process."""
+    command = ["env", f"PYTHONPATH={checkout}", sys.executable, "-P", __file__]
+    address = job_server.start(command)
+    process = job_server.SERVERS[-1]
+    while not address.exists():
+        assert process.poll() is None, "the server has ended"
+        time.sleep(POLL)
+    return address
+
+
+def called(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    checkout: Path = ROOT,
+) -> subprocess.CompletedProcess[str]:
+    """Call `snakemake` or `ptnl` from a folder and wait until it ends, as `subprocess.run` does."""
+    request = {
+        "arguments": list(command),
+        "folder": str(folder),
+        "environment": dict(os.environ if environment is None else environment),
+    }
+    message = json.dumps(request).encode()
+    with (
+        Path(os.devnull).open() as nothing,
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as error,
+        socket.socket(socket.AF_UNIX) as connection,
+    ):
+        connection.connect(str(server(checkout)))
+        streams = [file.fileno() for file in (nothing, out, error)]
+        socket.send_fds(connection, [job_server.LENGTH.pack(len(message))], streams)
+        connection.sendall(message)
+        answer = connection.recv(job_server.ANSWER.size, socket.MSG_WAITALL)
+        assert answer, f"killed: {command}"
+        status, _ = job_server.ANSWER.unpack(answer)
+        said = []
+        for file in (out, error):
+            file.seek(0)
+            said.append(file.read())
+    return subprocess.CompletedProcess(command, status, *said)
+
+
+def write_script(path: Path, name: str, checkout: Path = ROOT) -> None:
+    """Write an executable file that calls `snakemake` or `ptnl` through the server."""
+    path.write_text(
+        f"#!{sys.executable}\n"
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from ptnl.machine.job_server import ask\n"
+        f"ended = ask(Path({str(server(checkout))!r}), [{name!r}, *sys.argv[1:]])\n"
+        "sys.exit(ended.status)\n"
+    )
+    path.chmod(0o755)
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Do what a command line asks for, in this process."""
+    name = arguments[0]
+    sys.argv = list(arguments)
+    if name == "snakemake":
+        from snakemake.cli import main
+
+        main()
+    elif name == "ptnl":
+        from ptnl.cli.main import run as ptnl
+
+        ptnl()
+    else:  # a job of a study
+        job.run(arguments)
+
+
+def read_code() -> None:
+    """Read the package's code once for all calls, which know it from then on."""
+    for command in (ROOT / "ptnl/cli").glob("*.py"):
+        main = f"ptnl.cli.{command.stem}.main"
+        if source_code.is_defined(main):
+            source_code.decisive_code(main)
+
+
+if __name__ == "__main__":
+    from ptnl.cli import job
+    from ptnl.study import source_code
+
+    read_code()
+    snakemake = ("snakemake.cli", "snakemake.report", "ptnl.data.changes", "ptnl.study.planning")
+    address = Path(sys.argv[1])
+    job_server.start = lambda command: address
+    job_server.serve(address, run, (snakemake, *job.PHASES))
