@@ -22,6 +22,7 @@ from ptnl.study import grid, layouts
 from ptnl.study.config import REPOSITORY, study_of
 from ptnl.study.disk import existence
 from ptnl.study.jobs import study_jobs
+from ptnl.study.operation_counts import training_gflops
 from ptnl.study.places import backbone_place, dataset_place
 from ptnl.study.planning import missing_files
 from ptnl.study.source_code import (

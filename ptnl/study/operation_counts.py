@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptnl.data import Size
-from ptnl.study.grid import tpt_starts
+from ptnl.methods import METHODS
+from ptnl.study.grid import gradients_at, tpt_starts
 from ptnl.study.job_files import Job
+from ptnl.training.measured_epochs import measured_epochs
 
 Config = Mapping[str, Any]
 
@@ -46,6 +48,11 @@ CLASS_TOKENS = 154 / 37
 TEMPLATE_TOKENS = 6  # of a hand-crafted prompt, such as "a photo of a {}, a type of pet."
 CONTEXT_OF_COCOOP = 5  # tokens before the class name, start token included
 HISTORY_BYTES = 150  # of an epoch's row and of its share of the run's metrics
+
+# What orders the trainings of a study: the same data set for all, and the size of a model for those
+# whose own is not known. Counting a user's images whenever Snakemake starts would take too long.
+USUAL_SIZE = Size(100, {"train": 5000, "val": 0, "test": 2500})
+USUAL_MODEL = "ViT-B-32"
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,25 @@ def work_of(config: Config, job: Job, sizes: Mapping[str, Size]) -> Work | None:
         job,
         _Sizes(MODELS[job.backbone], of.classes, of.whole, of.images["test"], drawn),
     )
+
+
+def training_gflops(config: Config, backbone: str, method: str, labels: str, runs: int) -> float:
+    """The work of a training job, to compare with that of the study's other trainings.
+
+    labels : kind of noise or of pseudo-labels
+    runs : that the job trains
+    """
+    stage = {"features": "tune_method", "images": "finetune_backbone"}[METHODS[method].trains_on]
+    size, shots = USUAL_SIZE, config["shots"]
+    sizes = _Sizes(
+        MODELS.get(backbone, MODELS[USUAL_MODEL]),
+        size.classes,
+        size.whole,
+        size.images["test"],
+        size.images["train"] if shots == "all" else shots * size.classes,
+    )
+    job = Job(f"{stage}_{labels}", (), (), "", backbone, method, runs)
+    return _STAGES[stage](config, job, sizes).gflops
 
 
 def _encode_images(config: Config, job: Job, sizes: _Sizes) -> Work:
@@ -192,11 +218,21 @@ def _tune_method(config: Config, job: Job, sizes: _Sizes) -> Work:
         passes = 2 if context else 0
         tokens = context + sizes.classes * CLASS_TOKENS
         gflops = steps * passes * (_text(sizes, tokens) + scores)
+        gflops += _measured_gradients(config, job, sizes) * passes * _text(sizes, tokens)
         weights = context * model.text_width
     else:  # a linear classifier by SGD
         gflops = steps * 3 * scores
     left = 4 * weights + _logits(sizes) + HISTORY_BYTES * epochs
     return Work(job.runs * gflops, 0, int(job.runs * left))
+
+
+def _measured_gradients(config: Config, job: Job, sizes: _Sizes) -> float:
+    """How many gradients of single images a run measures, as a mean over the job's runs."""
+    labels, settings = job.rule.removeprefix("tune_method_"), config["methods"][job.method]
+    if gradients_at(config, job.backbone, job.method, labels) is None:
+        return 0.0
+    epochs = measured_epochs(settings["epochs"], settings["warmup_epochs"])
+    return len(epochs) * sizes.draw / len(config["noise"][labels]["fps"])  # runs of one rate
 
 
 def _proda(settings: Mapping[str, Any], sizes: _Sizes, steps: int) -> float:

@@ -4,28 +4,14 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ptnl.training.losses import Loss
 
-MEASURED_EPOCHS = 12  # of a training, at most
 SAMPLES_TOGETHER = 16  # samples of each run whose gradients are computed at once
 
 Parameters = TypeVar("Parameters", Tensor, dict[str, Tensor])
-
-
-def measured_epochs(epochs: int, warmup_epochs: int) -> list[int]:
-    """The epochs, counted from 0, at whose start gradients are measured.
-
-    They are spread evenly over the epochs after warm-up, first and last included. During warm-up
-    the parameters hardly change, so all its epochs would give the same measurement.
-    """
-    count = min(MEASURED_EPOCHS, epochs - warmup_epochs)
-    if count <= 0:
-        return []
-    return [int(epoch) for epoch in np.linspace(warmup_epochs, epochs - 1, count).round()]
 
 
 def gradient_norms(

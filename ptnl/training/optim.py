@@ -17,8 +17,9 @@ from tqdm import tqdm
 from ptnl.errors import InputError
 from ptnl.schemas import HISTORY
 from ptnl.training.epochs import Epoch, PlanOf, Step, plain_step, shared_batches
-from ptnl.training.gradients import Parameters, gradient_norms, measured_epochs
+from ptnl.training.gradients import Parameters, gradient_norms
 from ptnl.training.losses import Loss
+from ptnl.training.measured_epochs import measured_epochs
 from ptnl.training.steps import COUNTS, ReplayedSteps, evaluated
 
 
@@ -66,7 +67,7 @@ def train_sgd(
     settings : epochs, batch_size, learning_rate, momentum, weight_decay, warmup_epochs,
         warmup_learning_rate
     gradients_of : positions of the runs whose gradients of wrong and of right labels are measured,
-        in the epochs of `ptnl.training.gradients.measured_epochs`
+        in the epochs of `ptnl.training.measured_epochs`
     plan_of : chooses what each epoch trains on (see `ptnl.training.epochs`), given a function that
         computes logits with the current parameters; by default, every epoch is a permutation of
         all images with `loss`

@@ -10,8 +10,9 @@ from ptnl.backbones.loading import tower_of
 from ptnl.bench.reference import PlainPrompts
 from ptnl.schemas import HISTORY
 from ptnl.text import PromptEncoder, context_prompts
-from ptnl.training.gradients import SAMPLES_TOGETHER, gradient_norms, measured_epochs
+from ptnl.training.gradients import SAMPLES_TOGETHER, gradient_norms
 from ptnl.training.losses import cross_entropy
+from ptnl.training.measured_epochs import measured_epochs
 from ptnl.training.optim import train_sgd
 from ptnl.training.tuning import cosine_logits
 from tests.conftest import TINY

@@ -27,7 +27,7 @@ from ptnl.study.estimate import (
 )
 from ptnl.study.job_records import Measured
 from ptnl.study.jobs import study_jobs
-from ptnl.study.operation_counts import MODELS, Work, encodings_a_step, work_of
+from ptnl.study.operation_counts import MODELS, Work, encodings_a_step, training_gflops, work_of
 from ptnl.study.planning import missing_files
 from ptnl.study.reasons import NOT_THERE
 from tests.unit.fresh_process import loaded
@@ -104,8 +104,7 @@ def test_the_work_of_prompts_follows_from_their_tokens(paper):
     (job,) = [
         job
         for job in study_jobs(paper)
-        if (job.dataset, job.backbone, job.method) == ("oxford_pets", "RN50", "prompt_ce")
-        and job.rule == "tune_method_symmetric"
+        if (job.dataset, job.backbone, job.method) == ("oxford_pets", "RN50", "prompt_gce")
     ]
     tokens = 16 + 154
     layers = 12 * 12 * 512**2
@@ -116,6 +115,31 @@ def test_the_work_of_prompts_follows_from_their_tokens(paper):
     assert work.gflops == pytest.approx(expected)
     logits = 2 * 3669 * 37
     assert work.bytes == pytest.approx(16 * (logits + 4 * 16 * 512), rel=0.05)
+
+
+def test_gradients_of_single_images_are_work_too(paper):
+    """At one of four rates, in a dozen epochs, each image of the draw is a step of its own."""
+    ce, gce = (
+        next(
+            work_of(paper, job, sizes(paper))
+            for job in study_jobs(paper)
+            if (job.dataset, job.backbone, job.method) == ("oxford_pets", "RN50", method)
+        )
+        for method in ("prompt_ce", "prompt_gce")
+    )
+    encoding = 2 * 2 * (16 + 154) * 12 * 12 * 512**2 / 1e9
+    assert ce.gflops - gce.gflops == pytest.approx(4 * 12 * (16 * 37) * encoding)
+
+
+def test_trainings_are_compared_by_their_work(paper):
+    def work(method: str, labels: str = "symmetric", backbone: str = "RN50", runs: int = 16):
+        return training_gflops(paper, backbone, method, labels, runs)
+
+    order = ["finetune", "text_finetune", "prompt_ce", "prompt_ctx32", "prompt_gce", "classifier_r"]
+    assert sorted(order, key=work, reverse=True) == order
+    assert work("upl", "pseudo_confident", runs=4) < work("prompt_gce")
+    # A model whose size is not known is taken to be ViT-B/32.
+    assert work("prompt_gce", backbone="mine") == work("prompt_gce", backbone="ViT-B-32")
 
 
 def test_the_work_of_images_is_that_of_the_encoder(paper):

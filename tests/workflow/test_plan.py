@@ -52,6 +52,29 @@ def test_the_jobs_of_the_embedded_study(tmp_path):
     }
 
 
+def test_what_trainings_wait_for_starts_first_and_then_the_longest_trainings(tmp_path):
+    said = Study.create(tmp_path, base=None).snakemake("--dry-run")
+    assert said.returncode == 0, said.stderr
+    stated = re.findall(
+        r"^(?:local)?rule (\w+):\n"
+        r"(?:    .*\n)*?    wildcards: (.*)\n"
+        r"(?:    .*\n)*?    priority: (.*)",
+        said.stdout + said.stderr,
+        re.MULTILINE,
+    )
+    priority = {(rule, wildcards): float(number) for rule, wildcards, number in stated}
+    trainings = {job for job in priority if job[0].startswith(("tune_", "finetune_"))}
+    assert {number for job, number in priority.items() if job not in trainings} == {1}
+    waited_for = ("download", "index", "sample", "inject", "encode_images", "pseudolabel")
+    assert all(any(rule.startswith(w) for rule, _ in priority) for w in waited_for)
+    order = sorted(trainings, key=priority.__getitem__, reverse=True)
+    methods = [wildcards.split(", ")[2:] for _, wildcards in order]
+    assert methods[:6] == 2 * [[]] + 2 * [["method=text_finetune"]] + 2 * [["method=prompt_ce"]]
+    assert all(0 < priority[job] < 1 for job in trainings)
+    # Nothing is trained in Ctx-0. Its priority is 0, which Snakemake does not print.
+    assert len(trainings) == 2 * (15 + 2 + 2 + 1 + 2 + 1)
+
+
 def test_the_jobs_of_the_papers_study(tmp_path):
     assert Study.create(tmp_path, base=PAPER).planned() == {
         "all": 1,

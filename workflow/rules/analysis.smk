@@ -117,6 +117,7 @@ rule sample_pseudolabels:
         ),
     log:
         "<logs>/sample_pseudolabels/{dataset}/{backbone}/{noise}.log",
+    priority: FIRST
     localrule: True
     conda:
         "../../envs/ptnl.yaml"

@@ -21,6 +21,27 @@ def doubled(amount):
     return of_attempt
 
 
+# Priority of the jobs that trainings wait for; that of trainings is below.
+FIRST = 1
+
+
+def longest_first(labels, fps):
+    """The priority of a training, between 0 and 1: the longer it takes, the earlier it starts.
+
+    If a long one started last, it would compute on one core while the others have nothing to do.
+    Those on images are first, because convolutions take longer than their operations say.
+    """
+    runs = len(fps) * (len(config["seeds"]) if config["fuse"] else 1)
+
+    def of_job(wildcards):
+        method = getattr(wildcards, "method", "finetune")
+        gflops = training_gflops(config, wildcards.backbone, method, labels, runs)
+        on_images = METHODS[method].trains_on == "images"
+        return (on_images + gflops / (1 + gflops)) / 2
+
+    return of_job
+
+
 def method_options(wildcards):
     """The hyper-parameters and prompt of a method; a change reruns only this method."""
     settings = as_json(config["methods"][wildcards.method])

@@ -9,6 +9,7 @@ rule download_dataset:
         "<logs>/download_dataset/{place}.log",
     wildcard_constraints:
         place="|".join(map(re.escape, PLACES)),
+    priority: FIRST
     localrule: True
     conda:
         "../../envs/ptnl.yaml"
@@ -40,6 +41,7 @@ rule index_dataset:
         "<results>/manifests/{dataset}.parquet",
     log:
         "<logs>/index_dataset/{dataset}.log",
+    priority: FIRST
     localrule: True
     conda:
         "../../envs/ptnl.yaml"
@@ -70,6 +72,7 @@ rule sample_shots:
         "<results>/shots/{dataset}/seed-{seed}.parquet",
     log:
         "<logs>/sample_shots/{dataset}/seed-{seed}.log",
+    priority: FIRST
     localrule: True
     conda:
         "../../envs/ptnl.yaml"
@@ -101,6 +104,7 @@ for noise, options in config["noise"].items():
             ),
         log:
             f"<logs>/inject_noise/{{dataset}}/{noise}/seed-{{seed}}.log",
+        priority: FIRST
         localrule: True
         conda:
             "../../envs/ptnl.yaml"

@@ -13,6 +13,7 @@ rule fetch_backbone:
         "<logs>/fetch_backbone/{place}.log",
     wildcard_constraints:
         place="|".join(map(re.escape, BACKBONE_PLACES)),
+    priority: FIRST
     localrule: True
     conda:
         "../../envs/ptnl.yaml"
@@ -37,6 +38,7 @@ rule encode_images:
         "<results>/features/{dataset}/{backbone}.npy",
     log:
         "<logs>/encode_images/{dataset}/{backbone}.log",
+    priority: FIRST
     conda:
         "../../envs/ptnl.yaml"
     threads: 1
@@ -72,6 +74,7 @@ rule encode_views:
         images="<results>/views/{dataset}/{backbone}/seed-{seed}.parquet",
     log:
         "<logs>/encode_views/{dataset}/{backbone}/seed-{seed}.log",
+    priority: FIRST
     conda:
         "../../envs/ptnl.yaml"
     threads: 1
@@ -110,6 +113,7 @@ rule pseudolabel_zeroshot:
         logits="<results>/runs/{dataset}/{backbone}/zero_shot/none/fp-0/seed-0/logits.npy",
     log:
         "<logs>/pseudolabel_zeroshot/{dataset}/{backbone}.log",
+    priority: FIRST
     conda:
         "../../envs/ptnl.yaml"
     threads: 1

@@ -12,6 +12,7 @@ rule fetch_image_encoder:
         "<logs>/fetch_image_encoder/{encoder}.log",
     wildcard_constraints:
         encoder="|".join(map(re.escape, IMAGE_ENCODERS)),
+    priority: FIRST
     localrule: True
     conda:
         "../../envs/ptnl.yaml"
@@ -46,7 +47,7 @@ for noise, options in config["noise"].items():
             **run_outputs("finetune", noise, options["fps"]),
         log:
             f"<logs>/finetune_backbone/{{dataset}}/{{backbone}}/{job_name(noise)}.log",
-        priority: 2  # these jobs take longest: started late, they would leave the other cores idle
+        priority: longest_first(noise, options["fps"])
         conda:
             "../../envs/ptnl.yaml"
         threads: 1

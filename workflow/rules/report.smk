@@ -160,7 +160,7 @@ rule check_zeroshot:
         markdown="<results>/zeroshot.md",
     log:
         "<logs>/check_zeroshot.log",
-    priority: 1  # runs early, before hours are spent on wrong data
+    priority: FIRST  # before hours are spent on wrong data
     localrule: True
     conda:
         "../../envs/ptnl.yaml"

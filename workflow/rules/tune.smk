@@ -25,6 +25,7 @@ for noise, fps in grid.kinds_of_labels(config).items():
             f"<logs>/tune_method/{{dataset}}/{{backbone}}/{{method}}/{job_name(noise)}.log",
         wildcard_constraints:
             method="|".join(name for name in METHODS if METHODS[name].trains_on == "features"),
+        priority: longest_first(noise, fps)
         conda:
             "../../envs/ptnl.yaml"
         threads: 1
