@@ -4,7 +4,6 @@ See the Chrome DevTools Protocol; `--remote-debugging-pipe` speaks it on the fil
 4, one JSON message after another, each ended by a zero byte.
 """
 
-import base64
 import json
 import os
 import shutil
@@ -139,11 +138,6 @@ class Browser:
             for params in logged
             if params.get("type", params.get("entry", {}).get("level")) not in quiet
         ]
-
-    def screenshot(self, path: Path, width: int = 1100, height: int = 760) -> None:
-        """Write a picture of the page, as PNG."""
-        self.resize(width, height)
-        path.write_bytes(base64.b64decode(self._send("Page.captureScreenshot")["data"]))
 
     def requests(self) -> list[str]:
         """The URLs that the page has asked for since it was opened."""

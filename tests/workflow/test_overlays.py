@@ -12,7 +12,7 @@ import yaml
 
 from ptnl.study.config import REPOSITORY, read_study
 from ptnl.study.grid import sweeps
-from tests.archives import picture
+from tests.archives import class_folders, picture
 from tests.backbones import main as write_model
 from tests.blocks import DOCS, blocks_of
 
@@ -48,9 +48,7 @@ def desk(tmp_path_factory) -> Path:
             for number in range(images):
                 packed = picture(split, label, number)
                 (folder / "signs" / split / name / f"{number}.jpg").write_bytes(packed)
-        (folder / "photos" / name).mkdir(parents=True)
-        for number in range(40):
-            (folder / "photos" / name / f"{number}.jpg").write_bytes(picture("own", label, number))
+    class_folders(folder / "photos", CLASSES, 40)
     write_table(folder / "signs.csv", ())
     write_table(folder / "crowd.csv", WRONG)
     files = ["--config", folder / "ours.json", "--weights", folder / "ours.safetensors"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from ptnl.cli.data import main as data
-from tests.archives import picture
+from tests.archives import class_folders, picture
 from tests.snapshot import snapshot
 from tests.workflow.conftest import Study
 
@@ -13,11 +13,7 @@ TEMPLATE = "a photo of a {}."
 
 
 def own_folder(folder: Path) -> Path:
-    for label, name in enumerate(("red", "green")):
-        (folder / name).mkdir(parents=True)
-        for number in range(40):
-            (folder / name / f"{number}.jpg").write_bytes(picture("own", label, number))
-    return folder
+    return class_folders(folder, ("red", "green"), 40)
 
 
 def test_a_data_root_of_the_users_is_refused_and_unchanged(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.archives import picture
+from tests.archives import class_folders
 from tests.snapshot import snapshot
 from tests.workflow.conftest import Study
 
@@ -26,13 +26,8 @@ HOSTILE = (
 )
 
 
-def images(folder: Path, classes, count: int = 40) -> None:
-    for label, name in enumerate(classes):
-        (folder / name).mkdir(parents=True)
-        for number in range(count):
-            (folder / name / f"{number} $(touch ran).jpg").write_bytes(
-                picture("own", label, number)
-            )
+def images(folder: Path, classes: list[str], count: int = 40) -> None:
+    class_folders(folder, classes, count, " $(touch ran).jpg")
 
 
 def nothing_ran(study: Study, said) -> bool:
