@@ -36,8 +36,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("any_speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any_speed")
 
-# The files that take longest, in their order: begun first, they do not keep one worker busy alone
-# in the end.
+# The files that take longest, in this order. They start first: if one of them started last, the
+# other workers would wait for it.
 LONGEST = (
     "test_slurm.py",
     "test_smoke.py",

@@ -7,9 +7,8 @@ it, and forks for every call. It is the job server of `ptnl.machine.job_server`,
 server of their own. A call has its own process with exit status, streams, folder and environment.
 """
 
-import json
 import os
-import socket
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,30 +42,20 @@ def called(
     checkout: Path = ROOT,
 ) -> subprocess.CompletedProcess[str]:
     """Call `snakemake` or `ptnl` from a folder and wait until it ends, as `subprocess.run` does."""
-    request = {
-        "arguments": list(command),
-        "folder": str(folder),
-        "environment": dict(os.environ if environment is None else environment),
-    }
-    message = json.dumps(request).encode()
     with (
         Path(os.devnull).open() as nothing,
         tempfile.TemporaryFile("w+") as out,
         tempfile.TemporaryFile("w+") as error,
-        socket.socket(socket.AF_UNIX) as connection,
     ):
-        connection.connect(str(server(checkout)))
         streams = [file.fileno() for file in (nothing, out, error)]
-        socket.send_fds(connection, [job_server.LENGTH.pack(len(message))], streams)
-        connection.sendall(message)
-        answer = connection.recv(job_server.ANSWER.size, socket.MSG_WAITALL)
-        assert answer, f"killed: {command}"
-        status, _ = job_server.ANSWER.unpack(answer)
+        ended = job_server.ask(server(checkout), command, folder, environment, streams)
+        assert ended is not None, "the server has ended"
+        assert ended.status != 128 + signal.SIGKILL, f"killed: {command}"
         said = []
         for file in (out, error):
             file.seek(0)
             said.append(file.read())
-    return subprocess.CompletedProcess(command, status, *said)
+    return subprocess.CompletedProcess(command, ended.status, *said)
 
 
 def write_script(path: Path, name: str, checkout: Path = ROOT) -> None:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -55,8 +55,17 @@ def start(command: Sequence[str]) -> Path:
     return address
 
 
-def ask(address: Path, arguments: Sequence[str]) -> Ended | None:
+def ask(
+    address: Path,
+    arguments: Sequence[str],
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    streams: Sequence[int] = range(STREAMS),
+) -> Ended | None:
     """Run a command line through the server; None where there is no server.
+
+    Folder, environment and streams (file descriptors of standard input, output and error) are those
+    of this process if they are not given.
 
     A job that ends without an answer was killed: its status is that of SIGKILL.
     """
@@ -67,12 +76,12 @@ def ask(address: Path, arguments: Sequence[str]) -> Ended | None:
         return None
     request = {
         "arguments": list(arguments),
-        "folder": str(Path.cwd()),
-        "environment": dict(os.environ),
+        "folder": str(folder or Path.cwd()),
+        "environment": dict(os.environ if environment is None else environment),
     }
     message = json.dumps(request).encode()
     with connection:
-        socket.send_fds(connection, [LENGTH.pack(len(message))], list(range(STREAMS)))
+        socket.send_fds(connection, [LENGTH.pack(len(message))], list(streams))
         connection.sendall(message)
         answer = _received(connection, ANSWER.size)
     if len(answer) < ANSWER.size:

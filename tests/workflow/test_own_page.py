@@ -13,11 +13,9 @@ from tests.warm import write_script
 
 BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", flags=re.M | re.S)
 
-
 CLASSES = 12  # of the page's icons, so that the tour takes less time
-TRUSTED = (
-    18  # suggestions that are accepted without looking; with all icons, the page accepts fifty
-)
+# Suggestions that are accepted without looking: the page accepts fifty, with all icons.
+TRUSTED = 18
 
 
 def keep_some_classes(folder):
