@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -41,7 +41,10 @@ def called(
     environment: Mapping[str, str] | None = None,
     checkout: Path = ROOT,
 ) -> subprocess.CompletedProcess[str]:
-    """Call `snakemake` or `ptnl` from a folder and wait until it ends, as `subprocess.run` does."""
+    """Call `snakemake` or `ptnl` from a folder and wait until it ends, as `subprocess.run` does.
+
+    Begun with `forget`, a command imports `ptnl` itself: Snakemake imports that of its Snakefile.
+    """
     with (
         Path(os.devnull).open() as nothing,
         tempfile.TemporaryFile("w+") as out,
@@ -83,24 +86,64 @@ def run(arguments: Sequence[str]) -> None:
         from ptnl.cli.main import run as ptnl
 
         ptnl()
+    elif name == "forget":
+        for module in [name for name in sys.modules if name.partition(".")[0] == "ptnl"]:
+            del sys.modules[module]
+        run(arguments[1:])
     else:  # a job of a study
         job.run(arguments)
 
 
-def read_code() -> None:
-    """Read the package's code once for all calls, which know it from then on."""
-    for command in (ROOT / "ptnl/cli").glob("*.py"):
-        main = f"ptnl.cli.{command.stem}.main"
-        if source_code.is_defined(main):
-            source_code.decisive_code(main)
+def prepare() -> None:
+    """Read the package's code and its rules once for all calls, which know them from then on."""
+    Rules.shipped()
+    found = [f"ptnl.cli.{path.stem}.main" for path in (ROOT / "ptnl/cli").glob("*.py")]
+    found += [f"ptnl.methods.{method.module}.tune" for method in METHODS.values()]
+    for data in DATASETS.values():
+        found += [f"ptnl.data.{data.module}.{function}" for function in ("download", "index")]
+    roots = list(filter(source_code.is_defined, found))
+    source_code.decisive_code(*roots)
+    # Jobs use entries of these registries, and Snakemake asks for the code of each entry.
+    registries: dict[str, Iterable[str | int]] = {
+        "ptnl.backbones.registry.BACKBONES": BACKBONES,
+        "ptnl.backbones.registry.IMAGE_ENCODERS": IMAGE_ENCODERS,
+        "ptnl.data.DATASETS": DATASETS,
+        "ptnl.labels.noise.NOISES": NOISES,
+        "ptnl.labels.pseudo_labels.SELECTIONS": SELECTIONS,
+        "ptnl.methods.METHODS": METHODS,
+        "ptnl.study.layouts.FIGURES": FIGURES,
+        "ptnl.study.layouts.TABLES": TABLES,
+        "ptnl.training.losses.LOSSES": {method.loss for method in METHODS.values()} - {""},
+    }
+    entries = {name: tuple(keys) for name, keys in registries.items()}
+    source_code.decisive_code(*registries, entries=entries)
 
+
+SNAKEMAKE = (
+    "snakemake.cli:get_argument_parser",  # it looks for plugins among all packages
+    "snakemake.profiles",
+    "snakemake.report",
+    "snakemake.storage",
+    "smart_open",
+    "ptnl.machine.interpreter",
+    "ptnl.data.changes",
+    "ptnl.study.disk",
+    "ptnl.study.operation_counts",
+    "ptnl.study.planning",
+)
 
 if __name__ == "__main__":
+    from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS
     from ptnl.cli import job
+    from ptnl.data import DATASETS
+    from ptnl.labels.noise import NOISES
+    from ptnl.labels.pseudo_labels import SELECTIONS
+    from ptnl.methods import METHODS
     from ptnl.study import source_code
+    from ptnl.study.config import Rules
+    from ptnl.study.layouts import FIGURES, TABLES
 
-    read_code()
-    snakemake = ("snakemake.cli", "snakemake.report", "ptnl.data.changes", "ptnl.study.planning")
+    prepare()
     address = Path(sys.argv[1])
     job_server.start = lambda command: address
-    job_server.serve(address, run, (snakemake, *job.PHASES))
+    job_server.serve(address, run, (SNAKEMAKE, *job.PHASES))
