@@ -95,8 +95,10 @@ onstart:
         logger.info(sentence)
     if config["device"] == "auto" and workflow.local_exec and not gpus.has_gpu():
         logger.info("No GPU on this machine: models run on the CPU.")
-    # Jobs on another machine, or in a conda environment of their own, run without the server.
-    if workflow.local_exec and not workflow.deployment_settings.deployment_method:
+    # Jobs on another machine, or in a conda environment of their own, run without the server. A study
+    # that another program calls may find a server running.
+    is_here = workflow.local_exec and not workflow.deployment_settings.deployment_method
+    if is_here and job_server.ADDRESS not in os.environ:
         address = job_server.start(["python", "-m", "ptnl.cli.job", "--serve"])
         os.environ[job_server.ADDRESS] = str(address)
 

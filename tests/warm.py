@@ -1,19 +1,21 @@
-"""Snakemake and ptnl's commands in processes that begin with everything imported.
+"""Snakemake, ptnl's commands and Python in processes that begin with everything imported.
 
 The tests call Snakemake and ptnl's commands hundreds of times, and most of these calls compute for
 less time than Python takes to import what they need. Here, one process of the test session imports
 it, and forks for every call. It is the job server of `ptnl.machine.job_server`, asked for
-`snakemake ...` and `ptnl ...`; the studies that run in these forks find it in the place of a job
-server of their own. A call has its own process with exit status, streams, folder and environment.
+`snakemake ...`, `ptnl ...`, and `python` with a script or `-c`; the studies that run in these forks
+find it in the place of a job server of their own. A call has its own process with exit status,
+streams, folder and environment.
 """
 
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -41,7 +43,10 @@ def called(
     environment: Mapping[str, str] | None = None,
     checkout: Path = ROOT,
 ) -> subprocess.CompletedProcess[str]:
-    """Call `snakemake` or `ptnl` from a folder and wait until it ends, as `subprocess.run` does."""
+    """Call `snakemake`, `ptnl` or `python` from a folder and wait, as `subprocess.run` does.
+
+    Begun with `forget`, a command imports `ptnl` itself: Snakemake imports that of its Snakefile.
+    """
     with (
         Path(os.devnull).open() as nothing,
         tempfile.TemporaryFile("w+") as out,
@@ -59,7 +64,7 @@ def called(
 
 
 def write_script(path: Path, name: str, checkout: Path = ROOT) -> None:
-    """Write an executable file that calls `snakemake` or `ptnl` through the server."""
+    """Write an executable file that calls `snakemake`, `ptnl` or `python` through the server."""
     path.write_text(
         f"#!{sys.executable}\n"
         "import sys\n"
@@ -83,24 +88,78 @@ def run(arguments: Sequence[str]) -> None:
         from ptnl.cli.main import run as ptnl
 
         ptnl()
+    elif name == "python":
+        python(*arguments[1:])
+    elif name == "forget":
+        for module in [name for name in sys.modules if name.partition(".")[0] == "ptnl"]:
+            del sys.modules[module]
+        run(arguments[1:])
     else:  # a job of a study
         job.run(arguments)
 
 
-def read_code() -> None:
-    """Read the package's code once for all calls, which know it from then on."""
-    for command in (ROOT / "ptnl/cli").glob("*.py"):
-        main = f"ptnl.cli.{command.stem}.main"
-        if source_code.is_defined(main):
-            source_code.decisive_code(main)
+def python(script: str, *words: str) -> None:
+    """Run a script, or the code that follows `-c`, in a namespace of its own."""
+    if script == "-c":
+        code, sys.argv = words[0], [script, *words[1:]]
+        sys.path.insert(0, "")
+        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+    else:
+        sys.argv = [script, *words]
+        sys.path.insert(0, str(Path(script).parent))
+        runpy.run_path(script, run_name="__main__")
 
+
+def prepare() -> None:
+    """Read the package's code and its rules once for all calls, which know them from then on."""
+    Rules.shipped()
+    found = [f"ptnl.cli.{path.stem}.main" for path in (ROOT / "ptnl/cli").glob("*.py")]
+    found += [f"ptnl.methods.{method.module}.tune" for method in METHODS.values()]
+    for data in DATASETS.values():
+        found += [f"ptnl.data.{data.module}.{function}" for function in ("download", "index")]
+    roots = list(filter(source_code.is_defined, found))
+    source_code.decisive_code(*roots)
+    # Jobs use entries of these registries, and Snakemake asks for the code of each entry.
+    registries: dict[str, Iterable[str | int]] = {
+        "ptnl.backbones.registry.BACKBONES": BACKBONES,
+        "ptnl.backbones.registry.IMAGE_ENCODERS": IMAGE_ENCODERS,
+        "ptnl.data.DATASETS": DATASETS,
+        "ptnl.labels.noise.NOISES": NOISES,
+        "ptnl.labels.pseudo_labels.SELECTIONS": SELECTIONS,
+        "ptnl.methods.METHODS": METHODS,
+        "ptnl.study.layouts.FIGURES": FIGURES,
+        "ptnl.study.layouts.TABLES": TABLES,
+        "ptnl.training.losses.LOSSES": {method.loss for method in METHODS.values()} - {""},
+    }
+    entries = {name: tuple(keys) for name, keys in registries.items()}
+    source_code.decisive_code(*registries, entries=entries)
+
+
+SNAKEMAKE = (
+    "snakemake.cli:get_argument_parser",  # it looks for plugins among all packages
+    "snakemake.profiles",
+    "snakemake.report",
+    "snakemake.storage",
+    "smart_open",
+    "ptnl.machine.interpreter",
+    "ptnl.data.changes",
+    "ptnl.study.disk",
+    "ptnl.study.operation_counts",
+    "ptnl.study.planning",
+)
 
 if __name__ == "__main__":
+    from ptnl.backbones.registry import BACKBONES, IMAGE_ENCODERS
     from ptnl.cli import job
+    from ptnl.data import DATASETS
+    from ptnl.labels.noise import NOISES
+    from ptnl.labels.pseudo_labels import SELECTIONS
+    from ptnl.methods import METHODS
     from ptnl.study import source_code
+    from ptnl.study.config import Rules
+    from ptnl.study.layouts import FIGURES, TABLES
 
-    read_code()
-    snakemake = ("snakemake.cli", "snakemake.report", "ptnl.data.changes", "ptnl.study.planning")
+    prepare()
     address = Path(sys.argv[1])
     job_server.start = lambda command: address
-    job_server.serve(address, run, (snakemake, *job.PHASES))
+    job_server.serve(address, run, (SNAKEMAKE, *job.PHASES))

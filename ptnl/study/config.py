@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
@@ -30,6 +31,7 @@ class Rules:
     protocols: Mapping[str, Mapping[str, Any]]  # name -> values beside their sources
 
     @classmethod
+    @cache
     def shipped(cls) -> Self:
         """The schema and the protocols that the package ships."""
         folder = Path(str(files("ptnl.study")))

@@ -7,7 +7,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ptnl.machine import job_server
 from tests.faults.studies import NotSurvived, Outcome, finished, require_same
+from tests.warm import server
 from tests.workflow.conftest import Study
 
 POLL = 0.005  # seconds
@@ -27,6 +29,7 @@ def started(study: Study, folder: Path, *arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
         [word for word in study.command(*arguments) if word != "--nolock"],
         cwd=folder,
+        env={**os.environ, job_server.ADDRESS: str(server())},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -109,7 +109,7 @@ def drawn(points: pd.DataFrame) -> Figure:
                 axes = grid[row, column]
                 for number, (name, curve) in enumerate(of_axis.groupby("curve", sort=False)):
                     style = {
-                        "color": (*COLOURS, "#8c6d00", GREY)[number % 8],
+                        "color": (*COLOURS, "#5c4a00", GREY)[number % 8],
                         "marker": MARKERS[number % 7],
                         "ms": 4,
                     }

@@ -1,5 +1,6 @@
 """A folder that may not be read is named with the cure; its images are not just left out."""
 
+import json
 import subprocess
 import sys
 
@@ -8,56 +9,59 @@ import pytest
 from tests.faults.permissions import CLOSED, bound_by_modes, mode
 from tests.unit.pictures import photograph
 
-# Each prints the sentence of the error that it must raise; the argument is the closed folder.
+# Each looks into the closed folder, and must raise an error.
 LOOKS = {
-    "the images of `ptnl adapt`": (
-        "from ptnl.own.inputs import list_images as look",
-        "look(closed.parent)",
-    ),
-    "the images of `ptnl adapt`, all": (
-        "from ptnl.own.inputs import list_images as look",
-        "look(closed)",
-    ),
+    "the images of `ptnl adapt`": "list_images(closed.parent)",
+    "the images of `ptnl adapt`, all": "list_images(closed)",
     "a data set of one's own, as it is planned": (
-        "from ptnl.data.changes import state_of as look",
-        "look(closed.parent.parent / 'receipt.json', 'mine', {'folder': str(closed.parent)})",
+        "state_of(receipt, 'mine', {'folder': str(images)})"
     ),
     "a data set of one's own, in the closed folder": (
-        "from ptnl.data.changes import state_of as look",
-        "look(closed.parent.parent / 'receipt.json', 'mine', {'folder': str(closed / 'mine')})",
+        "state_of(receipt, 'mine', {'folder': str(closed / 'mine')})"
     ),
-    "a data set of one's own, as it is indexed": (
-        "from ptnl.data.folder_tree import scan as look",
-        "look(closed.parent, 'cat')",
-    ),
-    "the place of a data set": (
-        "from ptnl.data.changes import check_place as look",
-        "look(closed / 'receipt.json', 'mine')",
-    ),
+    "a data set of one's own, as it is indexed": "scan(images, 'cat')",
+    "the place of a data set": "check_place(closed / 'receipt.json', 'mine')",
 }
+LOOK = """
+import json, sys
+from pathlib import Path
+from ptnl.data.changes import check_place, state_of
+from ptnl.data.folder_tree import scan
+from ptnl.errors import InputError
+from ptnl.own.inputs import list_images
+
+closed = Path(sys.argv[1])
+images, receipt = closed.parent, closed.parents[1] / "receipt.json"
+said = {}
+for what, look in json.load(sys.stdin).items():
+    try:
+        said[what] = f"not refused: {eval(look)}"
+    except InputError as error:
+        said[what] = str(error)
+json.dump(said, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory):
+    """A folder beside another one, with an image in each."""
+    images = tmp_path_factory.mktemp("closed") / "images"
+    for name in ("cat", "dog"):
+        (images / name).mkdir(parents=True)
+        photograph().save(images / name / "a.png")
+    return images / "cat"
+
+
+@pytest.fixture(scope="module")
+def said(closed) -> dict[str, str]:
+    """What every look says, all of one process that must obey the modes of files."""
+    command = bound_by_modes([sys.executable, "-c", LOOK, str(closed)])
+    with mode(closed, CLOSED):
+        return json.loads(subprocess.check_output(command, input=json.dumps(LOOKS), text=True))
 
 
 @pytest.mark.parametrize("what", LOOKS)
-def test_a_closed_folder_is_named_with_the_cure(tmp_path, what):
-    closed, other = tmp_path / "images/cat", tmp_path / "images/dog"
-    for folder in (closed, other):
-        folder.mkdir(parents=True)
-        photograph().save(folder / "a.png")
-    start, look = LOOKS[what]
-    script = f"""
-import sys
-from pathlib import Path
-from ptnl.errors import InputError
-{start}
-closed = Path(sys.argv[1])
-try:
-    print("not refused:", {look})
-except InputError as error:
-    print(error)
-"""
-    with mode(closed, CLOSED):
-        command = bound_by_modes([sys.executable, "-c", script, str(closed)])
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert said == (
-        f"{closed}: you may not look into this folder; allow it (chmod u+rx), or ask its owner to\n"
+def test_a_closed_folder_is_named_with_the_cure(closed, said, what):
+    assert said[what] == (
+        f"{closed}: you may not look into this folder; allow it (chmod u+rx), or ask its owner to"
     )

@@ -276,6 +276,8 @@ def test_confusion_noise_is_for_the_backbone_that_made_its_predictions(root):
         ("a: {b: 1, b: 2}\n", "b stands twice, in lines 1 and 1"),
         ("a: [\n", "not readable as YAML"),
         ("[" * 5000, "not readable as YAML"),
+        ("{a: " * 50_000, "not readable as YAML"),
+        ("- " * 50_000, "not readable as YAML"),
         ("a: !!python/object/apply:os.system [true]\n", "not readable as YAML"),
     ],
 )

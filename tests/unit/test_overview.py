@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from ptnl.analysis.aggregate import runs_table
 from ptnl.analysis.details import at_most_noise, class_results, mistakes_markdown
 from ptnl.analysis.figures.details import class_figure, confusion_figure, learning_figure
 from ptnl.analysis.figures.overview import overview_figure
+from ptnl.analysis.figures.style import MARKERS
+from ptnl.analysis.inline_svg import contrast
 from ptnl.analysis.overview import OWN, latex, markdown, overview_table
 from ptnl.analysis.tables import Origin
 from ptnl.cli import make_overview, plot_details, summary
@@ -271,3 +274,15 @@ def test_the_commands_write_tables_figures_and_a_summary(tmp_path, capsys):
         and "classes_icons, confusion_icons, learning_icons, overview" in printed
     )
     assert "claims" not in printed  # this study has none
+
+
+@pytest.mark.parametrize("rates", [1, 2, 3, 5, 8])
+def test_dots_are_easy_to_see_and_differ_without_colour(rates):
+    runs = [metrics("prompt_ce", fp, 1, 80 - fp) for fp in range(rates)]
+    overview = overview_table(runs_table(runs), NO_DRAWS, "prompt_ce")
+    figure = overview_figure(overview, ORIGIN)
+    dots = [line for line in figure.axes[0].lines if line.get_marker() not in ("None", "|")]
+    colours = [to_hex(dot.get_color()) for dot in dots]
+    assert len(dots) == len(set(colours)) == rates
+    assert all(contrast(colour, "#ffffff") >= 3 for colour in colours)
+    assert len({dot.get_marker() for dot in dots}) == min(rates, len(MARKERS))

@@ -24,7 +24,8 @@ from ptnl.analysis.figures.confusion import (
     draw_matrix,
 )
 from ptnl.analysis.figures.gradients import gradient_ratio
-from ptnl.analysis.figures.style import LINES, line_style, spread_labels
+from ptnl.analysis.figures.style import COLOURS, LINES, line_style, spread_labels
+from ptnl.analysis.inline_svg import contrast
 from ptnl.analysis.published import published
 from ptnl.analysis.tables import Origin, latex, markdown, table_rows, with_published
 from ptnl.backbones.registry import BACKBONES
@@ -381,6 +382,12 @@ def test_a_method_without_its_own_line_style_gets_one():
     methods = ("prompt_ce", "mine", "yours")
     assert line_style("prompt_ce", methods) == LINES["prompt_ce"]
     assert line_style("mine", methods) != line_style("yours", methods)
+
+
+def test_lines_are_easy_to_see_on_a_white_page():
+    """WCAG 2 asks for a contrast of 3:1 of what is drawn (success criterion 1.4.11)."""
+    colours = {*COLOURS, *(style.colour for style in LINES.values())}
+    assert [colour for colour in colours if contrast(colour, "#ffffff") < 3] == []
 
 
 def test_the_summary_prints_means_and_the_share_that_is_kept():

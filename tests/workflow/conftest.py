@@ -58,11 +58,9 @@ class Study:
         ]
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
-        """Call Snakemake; in a process that has imported what it needs, but for other checkouts."""
+        """Call Snakemake, in a process that has imported what it needs."""
         command = self.command(*arguments)
-        if self.checkout == ROOT:
-            return called(command, self.folder)
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        return called(command if self.checkout == ROOT else ["forget", *command], self.folder)
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Rule -> number of jobs that a dry run plans."""

@@ -11,6 +11,7 @@ import yaml
 
 from tests.blocks import DOCS, blocks_of
 from tests.snapshot import snapshot
+from tests.warm import called
 from tests.workflow.conftest import ROOT, SMOKE, Study, copy_checkout
 
 
@@ -38,19 +39,25 @@ def read_only(tmp_path) -> Iterator[Path]:
     subprocess.run(["umount", checkout], check=True)
 
 
-def snakemake(folder: Path, *arguments) -> str:
-    """Call Snakemake by its path, with hardly any environment variables; what it prints."""
-    command = [Path(sys.executable).with_name("snakemake"), *arguments]
-    path = os.pathsep.join(["/usr/local/bin", "/usr/bin", "/bin"])
+def snakemake(folder: Path, *arguments, imports: bool = False) -> str:
+    """Call Snakemake with hardly any environment variables; what it prints.
+
+    imports : call it by its path, in a process that has imported nothing yet
+    """
     environment = {
-        "PATH": path,
+        "PATH": os.pathsep.join(["/usr/local/bin", "/usr/bin", "/bin"]),
         "HOME": str(folder.parent),
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": "1",
     }
-    said = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    words = list(map(str, arguments))
+    if imports:
+        path = Path(sys.executable).with_name("snakemake")
+        said = subprocess.run(
+            [path, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+    else:
+        said = called(["snakemake", *words], folder, environment)
     assert said.returncode == 0, said.stdout + said.stderr
     return said.stdout + said.stderr
 
@@ -62,12 +69,13 @@ def test_it_runs_from_an_empty_folder_with_a_read_only_checkout(folder, read_onl
     target = "results/smoke/noise/symbols/confusion/fp-8/seed-1.parquet"
     study = ["--snakefile", read_only / "Snakefile", "--cores", "2"]
     overlay = ["--configfile", read_only / "workflow/studies/smoke.yaml"]
-    snakemake(folder, *study, target, *overlay)
+    snakemake(folder, *study, target, *overlay, imports=True)
     assert {path.name for path in folder.iterdir()} == {".snakemake", "results"}
     assert {path.name for path in (folder / "results").iterdir()} == {"data", "smoke"}
     assert (folder / target).is_file()
     assert set(targets) <= {path.name for path in (folder / "results/smoke").iterdir()}
-    assert "Nothing to be done" in snakemake(folder, *study, "--dry-run", target, *overlay)
+    again = snakemake(folder, *study, "--dry-run", target, *overlay, imports=True)
+    assert "Nothing to be done" in again
     assert snapshot(read_only) == before
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,10 +13,49 @@ from tests.warm import called
 from tests.workflow.conftest import ROOT, SMOKE, Study
 
 PAPER = ROOT / "workflow/studies/paper.yaml"
+COUNTS = ("--quiet", "rules")  # print how many jobs of each rule there are, and not the jobs
+THREE = ["zero_shot", "prompt_ce", "linear_probe"]  # methods
 
 
-def test_the_jobs_of_the_embedded_study(tmp_path):
-    assert Study.create(tmp_path, base=None).planned() == {
+@dataclass(frozen=True)
+class Plan:
+    """A study that has not run, and what Snakemake would do."""
+
+    study: Study
+    said: str
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Rule -> number of jobs."""
+        table = self.said.split("Job stats:\n")[-1].split("\n\n")[0]
+        counts = [line.split() for line in table.splitlines()[2:]]
+        return {rule: int(count) for rule, count in counts if rule != "total"}
+
+
+def plan_of(study: Study, *arguments: str) -> Plan:
+    said = study.snakemake("--dry-run", *arguments)
+    assert said.returncode == 0, said.stdout + said.stderr
+    return Plan(study, said.stdout + said.stderr)
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory) -> Plan:
+    return plan_of(Study.create(tmp_path_factory.mktemp("embedded"), None))
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory) -> Plan:
+    return plan_of(Study.create(tmp_path_factory.mktemp("paper"), PAPER), *COUNTS)
+
+
+@pytest.fixture(scope="module")
+def unrun(tmp_path_factory) -> Plan:
+    """The smoke study."""
+    return plan_of(Study.create(tmp_path_factory.mktemp("unrun")), *COUNTS)
+
+
+def test_the_jobs_of_the_embedded_study(embedded):
+    assert embedded.jobs == {
         "all": 1,
         "download_dataset": 2,
         "index_dataset": 2,
@@ -52,14 +91,12 @@ def test_the_jobs_of_the_embedded_study(tmp_path):
     }
 
 
-def test_what_trainings_wait_for_starts_first_and_then_the_longest_trainings(tmp_path):
-    said = Study.create(tmp_path, base=None).snakemake("--dry-run")
-    assert said.returncode == 0, said.stderr
+def test_what_trainings_wait_for_starts_first_and_then_the_longest_trainings(embedded):
     stated = re.findall(
         r"^(?:local)?rule (\w+):\n"
         r"(?:    .*\n)*?    wildcards: (.*)\n"
         r"(?:    .*\n)*?    priority: (.*)",
-        said.stdout + said.stderr,
+        embedded.said,
         re.MULTILINE,
     )
     priority = {(rule, wildcards): float(number) for rule, wildcards, number in stated}
@@ -75,8 +112,8 @@ def test_what_trainings_wait_for_starts_first_and_then_the_longest_trainings(tmp
     assert len(trainings) == 2 * (15 + 2 + 2 + 1 + 2 + 1)
 
 
-def test_the_jobs_of_the_papers_study(tmp_path):
-    assert Study.create(tmp_path, base=PAPER).planned() == {
+def test_the_jobs_of_the_papers_study(paper):
+    assert paper.jobs == {
         "all": 1,
         "fetch_backbone": 2,
         "fetch_image_encoder": 1,
@@ -116,25 +153,32 @@ def test_the_jobs_of_the_papers_study(tmp_path):
     }
 
 
+def counts_as_snakemake_does(plan: Plan) -> None:
+    command = ["ptnl", "plan", "--json", "--configfile", str(plan.study.overlay)]
+    said = called(command, plan.study.folder)
+    assert said.returncode == 0, said.stderr
+    steps = json.loads(said.stdout)["steps"]
+    counted = {step["rule"]: step["missing"] for step in steps if step["rule"] != "total"}
+    assert plan.jobs == {**counted, "all": 1}
+    assert all(step["cached"] == 0 for step in steps)
+
+
+def test_ptnl_plan_counts_the_jobs_of_shipped_studies(embedded, paper):
+    counts_as_snakemake_does(embedded)
+    counts_as_snakemake_does(paper)
+
+
 @pytest.mark.parametrize(
     ("base", "changes"),
     [
         (SMOKE, {"views": 2}),
         (SMOKE, {"protocol": "released", "noise": {"fp_swap": {"fps": [0, 8]}}}),
         (PAPER, {"protocol": "released"}),
-        (None, {}),
-        (PAPER, {}),
         (PAPER, {"fuse": False}),
     ],
 )
-def test_ptnl_plan_counts_as_snakemake_does(tmp_path, base: Path | None, changes: dict):
-    study = Study.create(tmp_path, base=base, **changes)
-    said = called(["ptnl", "plan", "--json", "--configfile", str(study.overlay)], tmp_path)
-    assert said.returncode == 0, said.stderr
-    steps = json.loads(said.stdout)["steps"]
-    counted = {step["rule"]: step["missing"] for step in steps if step["rule"] != "total"}
-    assert study.planned() == {**counted, "all": 1}
-    assert all(step["cached"] == 0 for step in steps)
+def test_ptnl_plan_counts_as_snakemake_does(tmp_path, base: Path, changes: dict):
+    counts_as_snakemake_does(plan_of(Study.create(tmp_path, base, **changes), *COUNTS))
 
 
 def test_ptnl_plan_says_what_snakemake_would_run_and_why(pretended, tmp_path, monkeypatch):
@@ -175,7 +219,7 @@ def test_ptnl_plan_reads_settings_as_snakemake_does(tmp_path, setting):
         return
     steps = json.loads(said.stdout)["steps"]
     counted = {step["rule"]: step["missing"] for step in steps if step["rule"] != "total"}
-    assert study.planned("--config", setting) == {**counted, "all": 1}
+    assert Plan(study, asked.stdout + asked.stderr).jobs == {**counted, "all": 1}
 
 
 def test_a_grid_of_2000_runs_is_planned(tmp_path):
@@ -186,9 +230,9 @@ def test_a_grid_of_2000_runs_is_planned(tmp_path):
     assert 2 * (16 + 2) * 4 * len(seeds) > 2000
 
 
-def test_views_are_encoded_once_a_seed(tmp_path):
+def test_views_are_encoded_once_a_seed(unrun, tmp_path):
     """They serve all methods that train in epochs, and all noise rates."""
-    assert "encode_views" not in Study.create(tmp_path).planned()
+    assert "encode_views" not in unrun.jobs
     assert Study.create(tmp_path, views=2).planned()["encode_views"] == 2 * 2
     assert Study.create(tmp_path, views=2, fuse=False).planned()["encode_views"] == 2 * 2
     probes = {name: {"methods": ["linear_probe"]} for name in ("mini-rn", "mini-vit")}
@@ -209,11 +253,10 @@ def test_gpu_slots_do_no_harm_without_a_gpu(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["gpu", "slurm"])
-def test_a_profile_plans_the_same(tmp_path, name):
+def test_a_profile_plans_the_same(unrun, name):
     if name == "slurm" and find_spec("snakemake_executor_plugin_slurm") is None:
         pytest.skip("no snakemake-executor-plugin-slurm here: `make test-slurm` installs it")
-    study = Study.create(tmp_path)
-    assert study.planned("--profile", str(ROOT / f"profiles/{name}")) == study.planned()
+    assert unrun.study.planned("--profile", str(ROOT / f"profiles/{name}")) == unrun.jobs
 
 
 def test_a_comment_explains_every_key_of_a_profile():
@@ -256,8 +299,8 @@ def test_confusion_noise_waits_for_zero_shot_predictions(tmp_path):
 
 
 @pytest.mark.parametrize("target", ["table1", "figure2", "all_tables", "all_figures"])
-def test_tables_and_figures_are_targets_by_name(tmp_path, target):
-    planned = Study.create(tmp_path).planned(target)
+def test_tables_and_figures_are_targets_by_name(unrun, target):
+    planned = unrun.study.planned(target)
     assert planned["collect_runs"] == 1
     assert ("make_table" in planned) == ("table" in target)
     assert ("plot_figure" in planned) == ("figure" in target)
@@ -278,11 +321,16 @@ def test_tables_and_figures_are_targets_by_name(tmp_path, target):
     ],
 )
 def test_asking_for_what_the_study_cannot_fill_says_why(tmp_path, target, sentence):
-    study = Study.create(tmp_path, methods_only=["zero_shot", "prompt_ce", "linear_probe"])
+    study = Study.create(tmp_path, methods_only=THREE)
     said = study.snakemake("--dry-run", target.format(results=study.results))
     assert said.returncode != 0
     assert sentence in said.stdout + said.stderr
-    assert "make_table" not in study.planned("all_figures")
+
+
+def test_all_figures_are_those_that_the_study_can_fill(tmp_path):
+    planned = Study.create(tmp_path, methods_only=THREE).planned("all_figures")
+    assert planned["make_overview"] == 1
+    assert "make_table" not in planned
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from PIL import Image
 
 from ptnl.study.config import REPOSITORY
 from ptnl.study.snakemake import Call
+from tests.warm import called
 from tests.workflow.conftest import Study
 
 
 def run(study: Study, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "ptnl.cli.run", *arguments, "--study", str(study.overlay)]
-    return subprocess.run(command, cwd=study.folder, capture_output=True, text=True, check=False)
+    return called(["ptnl", "run", *arguments, "--study", str(study.overlay)], study.folder)
 
 
 def test_targets_come_before_options_that_would_swallow_them():
@@ -37,7 +37,9 @@ def test_a_target_is_made_and_then_up_to_date(tmp_path):
     assert f"3 jobs done. Results: {study.results}/" in said.stdout
     assert "3/3" in said.stderr  # the progress line
     assert Path(target).is_file()
-    again = run(study, target, "--cores", "1")
+    # In a process that has imported nothing yet, as a user calls it.
+    command = [sys.executable, "-m", "ptnl.cli.run", target, "--study", str(study.overlay)]
+    again = subprocess.run(command, cwd=study.folder, capture_output=True, text=True, check=False)
     assert again.stdout == f"Everything is up to date. Results: {study.results}/\n"
 
 
@@ -91,12 +93,7 @@ def test_arguments_after_two_dashes_go_to_snakemake(tmp_path):
     study = Study.create(tmp_path)
     overlay = yaml.safe_load(study.overlay.read_text())
     assert overlay["study"] == "smoke"
-    said = subprocess.run(
-        [sys.executable, "-m", "ptnl.cli.run", "--study", str(study.overlay), "--", "--dry-run"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["ptnl", "run", "--study", str(study.overlay), "--", "--dry-run"]
+    said = called(command, tmp_path)
     assert said.returncode == 0, said.stderr
     assert not study.results.exists()

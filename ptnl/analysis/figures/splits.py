@@ -24,6 +24,7 @@ from ptnl.study.layouts import Figure as Layout
 from ptnl.study.layouts import noise_title, shown
 
 RATE = 50.0  # percent of wrong labels that is drawn, or the study's nearest
+MARKED = 8  # points of a line, about, that have a marker
 
 
 def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> Figure:
@@ -45,24 +46,32 @@ def splits_over_epochs(splits: pd.DataFrame, layout: Layout, origin: Origin) -> 
             # Taking every image as clean has the precision of the labels themselves.
             axes.hlines(100 - rate, 0, part.epoch.max(), color=GREY, linewidth=0.8)
             for method in layout.methods:
-                colour = line_style(method, layout.methods).colour
+                line = line_style(method, layout.methods)
                 epochs = part[part.method == method].groupby("epoch")
                 for column, dashes, word in (
                     ("split_precision", "-", "precision"),
                     ("split_recall", "--", "recall"),
                 ):
                     mean, spread = epochs[column].mean(), epochs[column].std().fillna(0)
-                    axes.plot(mean.index, mean, dashes, color=colour)
+                    axes.plot(
+                        mean.index,
+                        mean,
+                        dashes,
+                        color=line.colour,
+                        marker=line.marker,
+                        markevery=max(1, len(mean) // MARKED),
+                        ms=4,
+                    )
                     axes.fill_between(
                         mean.index,
                         (mean - spread).clip(lower=0),
                         (mean + spread).clip(upper=100),
-                        color=colour,
+                        color=line.colour,
                         alpha=0.1,
                         lw=0,
                     )
                     label = f"{METHODS[method].title}, {word}"
-                    ends[axes].append((part.epoch.max(), mean.iloc[-1], label, colour))
+                    ends[axes].append((part.epoch.max(), mean.iloc[-1], label, line.colour))
             axes.set_xlabel("Epoch")
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
             if is_first_in_row(axes):

@@ -38,8 +38,9 @@ CAPTION_LETTERS = 17  # an inch holds, at the caption's size
 LINE_SPACING = 1.25  # of labels, in font sizes
 
 
-# Okabe & Ito's palette, safe for the colour-blind: for lines that have no style of their own.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+# For lines that have no style of their own: Okabe & Ito's palette, safe for the colour-blind. Its
+# sky blue and orange are darker here: every colour has a contrast of 3:1 or more with a white page.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#1F9BB5", "#B87A00")
 DASHES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "x")
 
@@ -48,7 +49,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "x")
 class LineStyle:
     """Colour tells the family, dashes and marker the member, so lines differ without colour too."""
 
-    colour: str  # Okabe & Ito's palette, safe for the colour-blind; context lengths in one hue
+    colour: str  # of `COLOURS`, or as easy to see; context lengths go from teal to dark blue
     dashes: str
     marker: str
 
@@ -58,20 +59,20 @@ LINES = {
     "prompt_ce": LineStyle("#0072B2", "--", "s"),
     "prompt_sce": LineStyle("#009E73", "-.", "D"),
     "prompt_nce_rce": LineStyle("#CC79A7", ":", "P"),
-    "prompt_double_softmax": LineStyle("#56B4E9", ":", "P"),
+    "prompt_double_softmax": LineStyle("#1F9BB5", ":", "P"),
     "nlprompt": LineStyle("#009E73", "-", "D"),
-    "tecoprompt": LineStyle("#E69F00", "-.", "X"),
+    "tecoprompt": LineStyle("#B87A00", "-.", "X"),
     "joapr": LineStyle("#CC79A7", "-", "s"),
     "early_learning": LineStyle("#D55E00", "-.", "<"),
-    "clap": LineStyle("#8c6d00", ":", "v"),
+    "clap": LineStyle("#5c4a00", ":", "v"),
     "tip_adapter_f": LineStyle("#7a3db8", "--", "*"),
     "linear_probe_gce": LineStyle("#D55E00", "-", "^"),
     "linear_probe": LineStyle("#D55E00", "--", "v"),
     "linear_probe_sgd": LineStyle("#D55E00", "--", "v"),
     "finetune": LineStyle("#009E73", "-.", "D"),
     "prompt_ctx0": LineStyle("#8c8c8c", ":", "x"),
-    "prompt_ctx4": LineStyle("#7fb8de", "-", "^"),
-    "prompt_ctx8": LineStyle("#3f94cb", "-.", "D"),
+    "prompt_ctx4": LineStyle("#199a9a", "-", "^"),
+    "prompt_ctx8": LineStyle("#2f93cf", "-.", "D"),
     "prompt_ctx32": LineStyle("#003a5d", "-", "o"),
 }
 
