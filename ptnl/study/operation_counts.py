@@ -218,7 +218,8 @@ def _tune_method(config: Config, job: Job, sizes: _Sizes) -> Work:
         passes = 2 if context else 0
         tokens = context + sizes.classes * CLASS_TOKENS
         gflops = steps * passes * (_text(sizes, tokens) + scores)
-        gflops += _measured_gradients(config, job, sizes) * passes * _text(sizes, tokens)
+        # Images whose gradients are measured share their forward pass, which leaves one backward.
+        gflops += _measured_gradients(config, job, sizes) * min(passes, 1) * _text(sizes, tokens)
         weights = context * model.text_width
     else:  # a linear classifier by SGD
         gflops = steps * 3 * scores
