@@ -1,14 +1,18 @@
 """A folder that may not be read is named with the cure; its images are not just left out."""
 
+import json
 import subprocess
 import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tests.faults.permissions import CLOSED, bound_by_modes, mode
 from tests.unit.pictures import photograph
 
-# Each prints the sentence of the error that it must raise; the argument is the closed folder.
+# Each must raise an error with the sentence that names the folder `closed`.
 LOOKS = {
     "the images of `ptnl adapt`": (
         "from ptnl.own.inputs import list_images as look",
@@ -37,27 +41,52 @@ LOOKS = {
 }
 
 
-@pytest.mark.parametrize("what", LOOKS)
-def test_a_closed_folder_is_named_with_the_cure(tmp_path, what):
-    closed, other = tmp_path / "images/cat", tmp_path / "images/dog"
-    for folder in (closed, other):
-        folder.mkdir(parents=True)
-        photograph().save(folder / "a.png")
-    start, look = LOOKS[what]
-    script = f"""
-import sys
+@dataclass(frozen=True)
+class Look:
+    """A closed folder, and what was said of it."""
+
+    closed: Path
+    said: str
+
+
+@pytest.fixture(scope="module")
+def looks(tmp_path_factory) -> dict[str, Look]:
+    """Every look at a closed folder of its own, all of them in one process."""
+    script = """
+import json, sys
 from pathlib import Path
 from ptnl.errors import InputError
-{start}
-closed = Path(sys.argv[1])
-try:
-    print("not refused:", {look})
-except InputError as error:
-    print(error)
+
+said = []
 """
-    with mode(closed, CLOSED):
-        command = bound_by_modes([sys.executable, "-c", script, str(closed)])
+    folders = []
+    with ExitStack() as modes:
+        for start, look in LOOKS.values():
+            images = tmp_path_factory.mktemp("looks") / "images"
+            closed = images / "cat"
+            for folder in (closed, images / "dog"):
+                folder.mkdir(parents=True)
+                photograph().save(folder / "a.png")
+            modes.enter_context(mode(closed, CLOSED))
+            script += f"""
+{start}
+closed = Path({str(closed)!r})
+try:
+    seen = {look}
+    said.append(f"not refused: {{seen}}")
+except InputError as error:
+    said.append(str(error))
+"""
+            folders.append(closed)
+        command = bound_by_modes([sys.executable, "-c", f"{script}\nprint(json.dumps(said))"])
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert said == (
-        f"{closed}: you may not look into this folder; allow it (chmod u+rx), or ask its owner to\n"
+    found = [Look(*pair) for pair in zip(folders, json.loads(said), strict=True)]
+    return dict(zip(LOOKS, found, strict=True))
+
+
+@pytest.mark.parametrize("what", LOOKS)
+def test_a_closed_folder_is_named_with_the_cure(looks, what):
+    assert looks[what].said == (
+        f"{looks[what].closed}: you may not look into this folder; allow it (chmod u+rx), or ask "
+        "its owner to"
     )
