@@ -1,13 +1,15 @@
-"""Snakemake and ptnl's commands in processes that begin with everything imported.
+"""Snakemake, ptnl's commands and Python in processes that begin with everything imported.
 
 The tests call Snakemake and ptnl's commands hundreds of times, and most of these calls compute for
 less time than Python takes to import what they need. Here, one process of the test session imports
 it, and forks for every call. It is the job server of `ptnl.machine.job_server`, asked for
-`snakemake ...` and `ptnl ...`; the studies that run in these forks find it in the place of a job
-server of their own. A call has its own process with exit status, streams, folder and environment.
+`snakemake ...`, `ptnl ...`, and `python` with a script or `-c`; the studies that run in these forks
+find it in the place of a job server of their own. A call has its own process with exit status,
+streams, folder and environment.
 """
 
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -41,7 +43,7 @@ def called(
     environment: Mapping[str, str] | None = None,
     checkout: Path = ROOT,
 ) -> subprocess.CompletedProcess[str]:
-    """Call `snakemake` or `ptnl` from a folder and wait until it ends, as `subprocess.run` does.
+    """Call `snakemake`, `ptnl` or `python` from a folder and wait, as `subprocess.run` does.
 
     Begun with `forget`, a command imports `ptnl` itself: Snakemake imports that of its Snakefile.
     """
@@ -62,7 +64,7 @@ def called(
 
 
 def write_script(path: Path, name: str, checkout: Path = ROOT) -> None:
-    """Write an executable file that calls `snakemake` or `ptnl` through the server."""
+    """Write an executable file that calls `snakemake`, `ptnl` or `python` through the server."""
     path.write_text(
         f"#!{sys.executable}\n"
         "import sys\n"
@@ -86,12 +88,26 @@ def run(arguments: Sequence[str]) -> None:
         from ptnl.cli.main import run as ptnl
 
         ptnl()
+    elif name == "python":
+        python(*arguments[1:])
     elif name == "forget":
         for module in [name for name in sys.modules if name.partition(".")[0] == "ptnl"]:
             del sys.modules[module]
         run(arguments[1:])
     else:  # a job of a study
         job.run(arguments)
+
+
+def python(script: str, *words: str) -> None:
+    """Run a script, or the code that follows `-c`, in a namespace of its own."""
+    if script == "-c":
+        code, sys.argv = words[0], [script, *words[1:]]
+        sys.path.insert(0, "")
+        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+    else:
+        sys.argv = [script, *words]
+        sys.path.insert(0, str(Path(script).parent))
+        runpy.run_path(script, run_name="__main__")
 
 
 def prepare() -> None:

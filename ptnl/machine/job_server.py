@@ -102,8 +102,10 @@ def serve(address: Path, run: Run, phases: Sequence[Sequence[str]]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears finished jobs away
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # jobs end with their callers, and so does this
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(address))
+        unheard = address.with_name("unheard")
+        listener.bind(str(unheard))
         listener.listen(64)
+        unheard.rename(address)  # whoever finds the address can connect
         threading.Thread(target=_exit_with_starter, args=[address], daemon=True).start()
         listener.setblocking(False)
         for phase in phases:

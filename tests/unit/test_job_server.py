@@ -93,6 +93,33 @@ def wait_for_end(process: int) -> None:
         time.sleep(POLL)
 
 
+def test_the_address_is_there_once_the_server_listens(tmp_path):
+    """Whoever waits for the address and then asks is never refused."""
+    looked = """
+import socket, sys
+from pathlib import Path
+from ptnl.machine.job_server import serve
+
+address = Path(sys.argv[1])
+
+class Looks(socket.socket):
+    def listen(self, waiting):
+        assert not address.exists()
+        super().listen(waiting)
+        print("listens")
+
+    def setblocking(self, flag):
+        sys.exit(0 if address.exists() else "no address")
+
+socket.socket = Looks
+serve(address, print, [])
+"""
+    command = [sys.executable, "-c", looked, tmp_path / "socket"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.communicate()[0] == b"listens\n"
+    assert server.returncode == 0
+
+
 def test_what_the_server_prepared_is_there_in_its_jobs(server):
     while client(server[0], "prepared").stdout != "True\n":  # it may not have come to it yet
         time.sleep(POLL)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.warm import called
+from tests.warm import called, write_script
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "workflow/assets"
@@ -110,13 +111,16 @@ def built(tmp_path_factory):
         },
     }
     (folder / "run.yaml").write_text(yaml.safe_dump(run))
+    (folder / "bin").mkdir()
+    write_script(folder / "bin/python", "python")
     return folder
 
 
 def make(folder, *options):
     command = ["snakemake", "--cores", "1", "--snakefile", str(CODE / "Snakefile")]
     command += ["--directory", str(folder), "--configfile", str(folder / "run.yaml"), *options]
-    done = called(command, folder)
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+    done = called(command, folder, environment)
     logs = "\n".join(p.read_text()[-2000:] for p in folder.glob("build/logs/**/*.log"))
     assert done.returncode == 0, done.stderr[-3000:] + logs
     return done.stdout + done.stderr

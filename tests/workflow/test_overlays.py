@@ -1,9 +1,7 @@
 """The overlays in workflow/docs/overlays.md run as they stand there, on small images."""
 
 import csv
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +13,7 @@ from ptnl.study.grid import sweeps
 from tests.archives import class_folders, picture
 from tests.backbones import main as write_model
 from tests.blocks import DOCS, blocks_of
+from tests.warm import called
 
 OVERLAYS = {
     yaml.safe_load(block.code)["study"]: block.code
@@ -65,11 +64,7 @@ def desk(tmp_path_factory) -> Path:
 
 
 def run(desk: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "ptnl.cli.run", "--cores", "1", *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, cwd=desk, env=environment, capture_output=True, text=True, check=False
-    )
+    return called(["ptnl", "run", "--cores", "1", *arguments], desk)
 
 
 def trained(desk: Path, study: str, dataset: str, backbone: str, fp: int) -> pd.DataFrame:
