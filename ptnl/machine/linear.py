@@ -8,6 +8,7 @@ with the gradients written out.
 """
 
 import platform
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -53,11 +54,31 @@ def _times(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return product
 
 
+def _times_each(
+    info: Any, batched: Sequence[int | None], x: Tensor, weight: Tensor, *others: Any
+) -> tuple[Tensor, int]:
+    """What `torch.vmap` calls for several x at once: they become rows of one x."""
+    if batched[0] is None or batched[1] is not None:
+        raise NotImplementedError("only x may be one of several")
+    product = torch.ops.mkldnn._linear_pointwise(x.movedim(batched[0], 0), weight, *others)
+    return product, 0
+
+
+if has_onednn():
+    torch.library.register_vmap("mkldnn::_linear_pointwise", _times_each)
+
+
 class _OneDNNLinear(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, weight)
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return _times(x, weight, bias)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, weight, _ = inputs
+        ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, weight)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:

@@ -19,6 +19,10 @@ from ptnl.methods import METHODS
 from ptnl.training.run import Run
 
 Config = Mapping[str, Any]
+# Beside more runs than these, a run takes hardly less time (`workflow/docs/fast-core.md`). For
+# every file, Snakemake keeps and reads what its whole job reads and writes, so jobs of a bounded
+# size keep planning linear in the runs.
+MOST_RUNS_A_JOB = 16
 RANDOM_PROMPT, TPT = "random_prompt", "tpt"
 TPT_START = "prompt_ce"  # whose prompts TPT starts at, beside its own
 
@@ -41,6 +45,31 @@ class Sweep:
             for fp in self.fps
             for seed in self.seeds
         ]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a sweep that one job trains: some seeds at all rates."""
+
+    seeds: tuple[int, ...]
+    rule: str  # how the name of its rule ends
+    place: str  # of its log, below the method's folder, without suffix
+
+
+def parts(config: Config, labels: str, fps: tuple[int, ...]) -> list[Part]:
+    """The parts of a sweep with a kind of labels at some rates.
+
+    A seed that is added at the end of the config's leaves all full parts as they are.
+    """
+    seeds = tuple(config["seeds"])
+    if not config["fuse"]:
+        return [Part((seed,), "", f"{labels}/seed-{seed}") for seed in seeds]
+    size = max(1, MOST_RUNS_A_JOB // len(fps))
+    found = [Part(seeds[:size], "", labels)]
+    for number, first in enumerate(range(size, len(seeds), size), start=2):
+        part = seeds[first : first + size]
+        found.append(Part(part, f"_part_{number}", f"{labels}/seeds-{part[0]}-to-{part[-1]}"))
+    return found
 
 
 def methods_of(config: Config, backbone: str) -> list[str]:

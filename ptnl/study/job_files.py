@@ -29,6 +29,7 @@ class Job:
     dataset: str = ""  # this and the next two: empty where a job serves several
     backbone: str = ""
     method: str = ""
+    labels: str = ""  # kind of noise or of pseudo-labels that a training learns from
     runs: int = 0  # that it leaves
     record: str = ""  # of what it took, beside its log, below `<results>/logs`; empty: none
 

@@ -13,7 +13,9 @@ from ptnl.methods import METHODS
 from ptnl.study.grid import (
     RANDOM_PROMPT,
     TPT,
+    Part,
     Sweep,
+    parts,
     pseudo_labels_of,
     random_prompts,
     sweeps,
@@ -194,39 +196,37 @@ def _trainings(config: Config) -> Iterator[Job]:
     for sweep in sweeps(config):
         if not METHODS[sweep.method].is_trained:
             continue
-        seeds = [sweep.seeds] if config["fuse"] else [(seed,) for seed in sweep.seeds]
-        for together in seeds:
-            yield _training(config, sweep, replace(sweep, seeds=together).runs)
+        for part in parts(config, sweep.noise, sweep.fps):
+            yield _training(config, sweep, part)
 
 
-def _training(config: Config, sweep: Sweep, of_job: list[Run]) -> Job:
-    """The job that trains some runs of a sweep."""
-    where = sweep.noise
-    if not config["fuse"]:
-        where = f"{sweep.noise}/seed-{of_job[0].seed}"
+def _training(config: Config, sweep: Sweep, part: Part) -> Job:
+    """The job that trains a part of a sweep."""
+    of_job = replace(sweep, seeds=part.seeds).runs
     reads = [manifest_file(sweep.dataset), *map(draw_file, of_job)]
     if METHODS[sweep.method].trains_on == "images":
         stage = "finetune_backbone"
         encoder = image_encoder_of(config, sweep.backbone)
         reads += [receipt_file(config, sweep.dataset), *encoder_files(encoder)]
-        record = f"{stage}/{sweep.dataset}/{sweep.backbone}/{where}.tsv"
+        record = f"{stage}/{sweep.dataset}/{sweep.backbone}/{part.place}.tsv"
     else:
         stage = "tune_method"
-        record = f"{stage}/{sweep.dataset}/{sweep.backbone}/{sweep.method}/{where}.tsv"
+        record = f"{stage}/{sweep.dataset}/{sweep.backbone}/{sweep.method}/{part.place}.tsv"
         reads += [
             features_file(sweep.dataset, sweep.backbone),
             *weights_files(config, sweep.backbone),
         ]
         if config["views"] and "epochs" in config["methods"][sweep.method]:
-            for seed in dict.fromkeys(run.seed for run in of_job):
+            for seed in part.seeds:
                 reads += views_files(sweep.dataset, sweep.backbone, seed)
     return Job(
-        f"{stage}_{sweep.noise}",
+        f"{stage}_{sweep.noise}{part.rule}",
         tuple(reads),
         tuple(file for run in of_job for file in run_files(run)),
         sweep.dataset,
         sweep.backbone,
         sweep.method,
+        sweep.noise,
         len(of_job),
         record,
     )

@@ -133,7 +133,7 @@ def training_gflops(config: Config, backbone: str, method: str, labels: str, run
         size.images["test"],
         size.images["train"] if shots == "all" else shots * size.classes,
     )
-    job = Job(f"{stage}_{labels}", (), (), "", backbone, method, runs)
+    job = Job(f"{stage}_{labels}", (), (), "", backbone, method, labels, runs)
     return _STAGES[stage](config, job, sizes).gflops
 
 
@@ -218,7 +218,8 @@ def _tune_method(config: Config, job: Job, sizes: _Sizes) -> Work:
         passes = 2 if context else 0
         tokens = context + sizes.classes * CLASS_TOKENS
         gflops = steps * passes * (_text(sizes, tokens) + scores)
-        gflops += _measured_gradients(config, job, sizes) * passes * _text(sizes, tokens)
+        # Images whose gradients are measured share their forward pass, which leaves one backward.
+        gflops += _measured_gradients(config, job, sizes) * min(passes, 1) * _text(sizes, tokens)
         weights = context * model.text_width
     else:  # a linear classifier by SGD
         gflops = steps * 3 * scores
@@ -228,11 +229,11 @@ def _tune_method(config: Config, job: Job, sizes: _Sizes) -> Work:
 
 def _measured_gradients(config: Config, job: Job, sizes: _Sizes) -> float:
     """How many gradients of single images a run measures, as a mean over the job's runs."""
-    labels, settings = job.rule.removeprefix("tune_method_"), config["methods"][job.method]
-    if gradients_at(config, job.backbone, job.method, labels) is None:
+    settings = config["methods"][job.method]
+    if gradients_at(config, job.backbone, job.method, job.labels) is None:
         return 0.0
     epochs = measured_epochs(settings["epochs"], settings["warmup_epochs"])
-    return len(epochs) * sizes.draw / len(config["noise"][labels]["fps"])  # runs of one rate
+    return len(epochs) * sizes.draw / len(config["noise"][job.labels]["fps"])  # runs of one rate
 
 
 def _proda(settings: Mapping[str, Any], sizes: _Sizes, steps: int) -> float:

@@ -1,8 +1,8 @@
 """Class embeddings from CLIP's text tower, without work that cannot change the result.
 
 `prompts` says which tokens describe a class, `packing` lays the prompts of all classes out in one
-row of tokens, `tower` is CLIP's text tower on such a row, and `encoder` puts them together. None
-of them imports open_clip.
+row of tokens, `tower` is CLIP's text tower on such a row, `attention` a part of it, and `encoder`
+puts them together. None of them imports open_clip.
 """
 
 from ptnl.text.encoder import PromptEncoder, encode_texts

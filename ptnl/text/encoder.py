@@ -62,8 +62,8 @@ class PromptEncoder:
         self._fixed = embeddings[on_device(tokens.clip(min=0))]  # (N, W)
         self._fixed[self._learnt_slots] = 0
         self._positions = on_device(positions)  # (N)
-        bias = np.where(layout.sees, 0, -np.inf)[:, None]
-        self._bias = on_device(bias).to(embeddings.dtype)  # (K, 1, B, P + B)
+        bias = np.where(layout.sees, 0, -np.inf)
+        self._bias = on_device(bias).to(embeddings.dtype)  # (K, B, P + B)
         self._ends = on_device(layout.ends)  # (K, E)
         self._order = on_device(layout.order)  # (C)
         is_end = np.arange(layout.ends.shape[1]) < layout.counts[:, None]
@@ -147,9 +147,8 @@ class PromptEncoder:
         real = slice(self._ends_before[first], self._ends_before[last])
         row = Row(
             prefix=self._prefix,
-            size=self._size,
             bias=bias,
-            end_bias=bias[block, 0, ends][:, None],
+            end_bias=bias[block, ends],
             end_slots=(self._prefix + self._size * block + ends).flatten(),
             real_ends=self._real_ends[real] - first * ends.shape[1],
         )

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ptnl.machine.linear import linear, linear_of_runs
+from ptnl.text.attention import attend_blocks, attend_prefix
 
 Weights = dict[str, Tensor]
 LAYER_NORM_EPSILON = 1e-5
@@ -50,9 +51,8 @@ class Row:
     """The layout of a row of P + KB tokens (see `ptnl.text.packing`) as the tower needs it."""
 
     prefix: int  # P
-    size: int  # B
-    bias: Tensor  # (K, 1, B, P + B), 0 if a token attends to the other, -inf if not
-    end_bias: Tensor  # (K, 1, E, P + B), the rows of `bias` for the end tokens
+    bias: Tensor  # (K, B, P + B), 0 if a token attends to the other, -inf if not
+    end_bias: Tensor  # (K, E, P + B), the rows of `bias` for the end tokens
     end_slots: Tensor  # (KE), their positions in the row
     real_ends: Tensor  # (C), which of the KE end slots belong to a prompt
 
@@ -69,10 +69,10 @@ def run_tower(
         layer = _layer(weights, number)
         if number == 0 and first_qkv is not None:
             prefix = _project(layer, x[:, : row.prefix])
-            qkv = torch.cat([prefix, first_qkv.expand(len(x), -1, -1)], dim=1)
+            rest = first_qkv.expand(len(x), -1, -1)
         else:
-            qkv = _project(layer, x)
-        x = _residual(tower, layer, x, _attend_row(qkv, row, tower.heads))
+            prefix, rest = _parts(_project(layer, x), row)
+        x = _residual(tower, layer, x, _attend_row(prefix, rest, row, tower.heads))
     x = _last_block(tower, _layer(weights, tower.layers - 1), x, row)
     x = _norm(x, weights["ln_final.weight"], weights["ln_final.bias"])
     return x @ weights["text_projection"]
@@ -94,56 +94,35 @@ def _layer(weights: Weights, number: int) -> Weights:
     return {name.removeprefix(start): w for name, w in weights.items() if name.startswith(start)}
 
 
-def _attend_row(qkv: Tensor, row: Row, heads: int) -> Tensor:
-    """Mixed values (R, N, W): the prefix attends to itself, a block to the prefix and itself."""
-    runs, length, width = qkv.shape[0], qkv.shape[1], qkv.shape[2] // 3
-    # These are splits, because the gradient of a slice would be a whole row, mostly of zeros.
-    prefix, rest = qkv.split([row.prefix, length - row.prefix], dim=1)
+def _attend_row(prefix: Tensor, rest: Tensor, row: Row, heads: int) -> Tensor:
+    """Mixed values (R, P + KB, W) from queries, keys and values (R, P, 3W) and (R, KB, 3W)."""
+    width = prefix.shape[-1] // 3
     query_prefix, key_value_prefix = prefix.split([width, 2 * width], dim=-1)
     query, key_value = rest.split([width, 2 * width], dim=-1)
-    key_prefix, value_prefix = key_value_prefix.chunk(2, dim=-1)
-    mixed_prefix = _attend(query_prefix, key_prefix, value_prefix, heads, is_causal=True)
-    key, value = _keys_and_values(key_value_prefix, key_value, row)
-    bias = row.bias.repeat(runs, 1, 1, 1)
-    mixed = _attend(query.reshape(-1, row.size, width), key, value, heads, attn_mask=bias)
-    return torch.cat([mixed_prefix, mixed.reshape(runs, -1, width)], dim=1)
+    mixed_prefix = attend_prefix(query_prefix, key_value_prefix, heads)
+    mixed = attend_blocks(query, key_value_prefix, key_value, row.bias, heads)
+    return torch.cat([mixed_prefix, mixed], dim=1).flatten(2)
 
 
 def _last_block(tower: TextTower, layer: Weights, x: Tensor, row: Row) -> Tensor:
     """The end tokens (R, C, W) after the last block, which computes only these."""
-    runs, length, width = x.shape
+    width = x.shape[2]
     normed = _norm(x, layer["ln_1.weight"], layer["ln_1.bias"])
     weight, bias = layer["attn.in_proj_weight"], layer["attn.in_proj_bias"]
     key_value = _linear(normed, weight[..., width:, :], bias[..., width:])
     query = _linear(normed[:, row.end_slots], weight[..., :width, :], bias[..., :width])
-    prefix, rest = key_value.split([row.prefix, length - row.prefix], dim=1)
-    key, value = _keys_and_values(prefix, rest, row)
-    query, bias = query.reshape(len(key), -1, width), row.end_bias.repeat(runs, 1, 1, 1)
-    mixed = _attend(query, key, value, tower.heads, attn_mask=bias)
-    mixed = mixed.reshape(runs, -1, width)[:, row.real_ends]
+    mixed = attend_blocks(query, *_parts(key_value, row), row.end_bias, tower.heads)
+    mixed = mixed[:, row.real_ends].flatten(2)
     return _residual(tower, layer, x[:, row.end_slots[row.real_ends]], mixed)
 
 
-def _keys_and_values(prefix: Tensor, rest: Tensor, row: Row) -> tuple[Tensor, Tensor]:
-    """Keys and values (RK, P + B, W) of every block, from those of prefix and row (R, ..., 2W)."""
-    rest = rest.unflatten(1, (-1, row.size))
-    prefix = prefix[:, None].expand(-1, rest.shape[1], -1, -1)
-    key, value = torch.cat([prefix, rest], dim=2).flatten(0, 1).chunk(2, dim=-1)
-    return key, value
+def _parts(x: Tensor, row: Row) -> tuple[Tensor, Tensor]:
+    """Prefix (R, P, ...) and blocks (R, KB, ...) of a row.
 
-
-def _attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    heads: int,
-    attn_mask: Tensor | None = None,
-    is_causal: bool = False,
-) -> Tensor:
-    """Scaled dot-product attention of (X, Q, W) to (X, K, W) by heads; gives (X, Q, W)."""
-    query, key, value = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-    mixed = F.scaled_dot_product_attention(query, key, value, attn_mask, is_causal=is_causal)
-    return mixed.transpose(1, 2).flatten(2)
+    This is a split, because the gradient of a slice would be a whole row, mostly of zeros.
+    """
+    prefix, rest = x.split([row.prefix, x.shape[1] - row.prefix], dim=1)
+    return prefix, rest
 
 
 def _residual(tower: TextTower, layer: Weights, x: Tensor, mixed: Tensor) -> Tensor:

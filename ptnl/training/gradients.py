@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ptnl.training.losses import Loss
 
@@ -14,6 +15,8 @@ SAMPLES_TOGETHER = 16  # samples of each run whose gradients are computed at onc
 Parameters = TypeVar("Parameters", Tensor, dict[str, Tensor])
 
 
+# torch's fused attention has no backward pass for several gradients at once.
+@sdpa_kernel(SDPBackend.MATH)
 def gradient_norms(
     parameters: Parameters,
     class_logits: Callable[[Parameters, Tensor], Tensor],
@@ -29,41 +32,49 @@ def gradient_norms(
     kinds. Where training converges, the two sums cancel, so their norms become equal; the means do
     not. A run without samples of a kind has NaN there.
 
-    Every sample is treated as a separate run with a copy of its run's parameters, so one backward
-    pass gives the gradients of all.
+    Samples share their run's parameters, so several share a forward pass. The backward passes, one
+    for each sample, are computed together.
 
     Parameters
     ----------
     parameters : (R, ...) learnable parameters of R runs, or several of them by name; not changed
-    class_logits : (parameters (X, ...), features (X, B, D)) -> logits (X, B, C), for any number X
+    class_logits : (parameters, features (R, B, D)) -> logits (R, B, C)
     features : (R, N, D), all training samples
     labels, labels_clean : (R, N), what training sees and what is true
     loss : one value per sample
     """
-    runs, samples = labels.shape
+    samples = labels.shape[1]
     named: Mapping[str, Tensor]
     named = parameters if isinstance(parameters, dict) else {"": parameters}
     noisy = labels != labels_clean
     parts = torch.stack([noisy, ~noisy]).to(features.dtype)  # (2, R, N)
+    leaves = {name: value.detach().requires_grad_() for name, value in named.items()}
+    given = leaves if isinstance(parameters, dict) else leaves[""]
     sums: dict[str, Tensor] = {}  # (2, R, numbers of the parameter)
     norms = []
     for together in torch.arange(samples, device=labels.device).split(SAMPLES_TOGETHER):
-        copies = {
-            name: value.detach().repeat_interleave(len(together), dim=0).requires_grad_()
-            for name, value in named.items()
-        }
-        given = copies if isinstance(parameters, dict) else copies[""]
-        logits = class_logits(given, features[:, together].flatten(0, 1)[:, None])
-        total = loss(logits, labels[:, together].flatten()[:, None]).sum()
-        gradients = torch.autograd.grad(total, list(copies.values()))
+        losses = loss(class_logits(given, features[:, together]), labels[:, together])  # (R, n)
+        gradients = _of_each_sample(losses, list(leaves.values()))
         squares = []
         for name, gradient in zip(named, gradients, strict=True):
-            own = gradient.unflatten(0, (runs, -1)).flatten(2)  # (R, n, numbers)
+            own = gradient.flatten(2)  # (n, R, numbers)
             squares.append(own.square().sum(dim=2))
-            part = torch.einsum("prn,rnx->prx", parts[..., together], own)
+            part = torch.einsum("prn,nrx->prx", parts[..., together], own)
             sums[name] = sums[name] + part if name in sums else part
         norms.append(reduce(torch.add, squares).sqrt())
     of_sums = reduce(torch.add, (value.square().sum(dim=2) for value in sums.values())).sqrt()
     counts = parts.sum(dim=2)
-    means = (parts * torch.cat(norms, dim=1)).sum(dim=2) / counts
+    means = (parts * torch.cat(norms).T).sum(dim=2) / counts
     return torch.cat([of_sums, means]).where(counts.repeat(2, 1) > 0, torch.nan)
+
+
+def _of_each_sample(losses: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
+    """Gradients (n, R, ...) in each leaf (R, ...), of the losses (R, n) of single samples."""
+    runs, samples = losses.shape
+    chosen = torch.eye(samples, device=losses.device, dtype=losses.dtype)
+
+    def pull(sample: Tensor) -> tuple[Tensor, ...]:
+        return torch.autograd.grad(losses, leaves, sample.expand(runs, -1), retain_graph=True)
+
+    gradients: tuple[Tensor, ...] = torch.vmap(pull)(chosen)
+    return gradients

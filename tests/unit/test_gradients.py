@@ -71,17 +71,19 @@ def test_norms_of_several_parameters_equal_those_of_single_samples(samples):
 
 
 @pytest.mark.parametrize("activation_bytes", [2**40, 0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_norms_of_prompts_equal_those_of_the_plain_text_tower(
-    tiny_clip, tokenizer, samples, activation_bytes
+    tiny_clip, tokenizer, samples, activation_bytes, dtype
 ):
     """They are equal even if the fast tower recomputes its activations."""
-    model = CLIP(**TINY).eval().requires_grad_(False).double()
+    model = CLIP(**TINY).eval().requires_grad_(False).to(dtype)
     model.load_state_dict(tiny_clip.state_dict())
+    samples["features"] = samples["features"].to(dtype)
     prompts = [prompt.tokens for prompt in context_prompts(tokenizer, NAMES, 4)]
     encoder = PromptEncoder(tower_of(model), prompts, activation_bytes)
     plain = PlainPrompts(model, tokenizer, NAMES, 4)
     stream = torch.Generator().manual_seed(2)
-    contexts = torch.randn(RUNS, 4, 32, generator=stream, dtype=torch.float64)
+    contexts = torch.randn(RUNS, 4, 32, generator=stream, dtype=dtype)
 
     def own_gradient(run, sample):
         context = contexts[run].clone().requires_grad_()

@@ -46,6 +46,19 @@ def test_a_method_on_pseudo_labels_runs_at_one_rate():
     assert set(sweep.runs) <= set(grid.pseudo_label_runs(CONFIG))
 
 
+@pytest.mark.parametrize("rates", [1, 2, 3, 4, 7, 20])
+@pytest.mark.parametrize("seeds", [1, 4, 5, 40])
+def test_a_job_trains_a_bounded_part_of_a_sweep(rates, seeds):
+    config = {"fuse": True, "seeds": list(range(1, seeds + 1))}
+    parts = grid.parts(config, "symmetric", tuple(range(rates)))
+    assert [seed for part in parts for seed in part.seeds] == config["seeds"]
+    assert all(len(part.seeds) == 1 or rates * len(part.seeds) <= 16 for part in parts)
+    assert len({part.rule for part in parts}) == len({part.place for part in parts}) == len(parts)
+    more = grid.parts({**config, "seeds": [*config["seeds"], 100]}, "symmetric", (0,) * rates)
+    assert parts[:-1] == more[: len(parts) - 1]
+    assert (parts[-1] == more[len(parts) - 1]) == (len(more) > len(parts))
+
+
 def test_gradients_are_studied_at_the_highest_rate():
     studied = grid.gradient_runs(CONFIG)
     assert {(run.method, run.noise, run.fp) for run in studied} == {("prompt_ce", "symmetric", 8)}

@@ -99,3 +99,15 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
         for case in ("keep", "give back")
     }
     assert faults["keep"] < 1000 < faults["give back"]
+
+
+def test_gradients_of_several_results_are_those_of_each():
+    x, weight, bias = operands(2, 7)
+    weight.requires_grad_(False)
+    result = linear(x, weight, bias)
+    pulls = torch.randn(3, *result.shape, generator=torch.Generator().manual_seed(1))
+
+    def gradient(pull):
+        return torch.autograd.grad(result, x, pull, retain_graph=True)[0]
+
+    torch.testing.assert_close(torch.vmap(gradient)(pulls), torch.stack([*map(gradient, pulls)]))

@@ -118,7 +118,7 @@ def test_the_work_of_prompts_follows_from_their_tokens(paper):
 
 
 def test_gradients_of_single_images_are_work_too(paper):
-    """At one of four rates, in a dozen epochs, each image of the draw is a step of its own."""
+    """At one of four rates, in a dozen epochs, each image of the draw has a backward pass."""
     ce, gce = (
         next(
             work_of(paper, job, sizes(paper))
@@ -127,8 +127,8 @@ def test_gradients_of_single_images_are_work_too(paper):
         )
         for method in ("prompt_ce", "prompt_gce")
     )
-    encoding = 2 * 2 * (16 + 154) * 12 * 12 * 512**2 / 1e9
-    assert ce.gflops - gce.gflops == pytest.approx(4 * 12 * (16 * 37) * encoding)
+    backward = 2 * (16 + 154) * 12 * 12 * 512**2 / 1e9
+    assert ce.gflops - gce.gflops == pytest.approx(4 * 12 * (16 * 37) * backward)
 
 
 def test_trainings_are_compared_by_their_work(paper):

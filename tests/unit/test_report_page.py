@@ -36,6 +36,21 @@ def test_an_error_on_a_page_is_noticed(browser, tmp_path):
     assert len(browser.complaints()) == 1
 
 
+def test_text_that_looks_alike_is_measured_on_every_background(browser, tmp_path):
+    """In a part of another colour, half transparent, and placed freely on another part."""
+    (tmp_path / "alike.html").write_text(
+        "<!doctype html><html lang='en'><title>t</title><style>div {color: #555; height: 30px}"
+        ".dark {background: #333} .pale {opacity: 0.4} .on {position: absolute; top: 38px}</style>"
+        "<main><h1>Alike</h1><div class='on'><b>fine</b></div><div>fine</div><div>fine</div>"
+        "<div class='dark'><i>on dark</i></div><div class='pale'><s>pale</s></div>"
+        "<div class='dark' style='position: absolute; top: 300px; width: 200px'></div>"
+        "<div class='on' style='top: 300px'><u>above dark</u></div></main></html>"
+    )
+    browser.open(tmp_path / "alike.html")
+    (said,) = browser.violations("color-contrast")
+    assert said == "color-contrast: <i>on dark</i> <s>pale</s> <u>above dark</u>"
+
+
 def sort(browser) -> None:
     """Press Enter on the header cell in focus, and wait until the table is sorted."""
     browser.value(

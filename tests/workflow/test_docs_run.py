@@ -36,7 +36,7 @@ def checkout(tmp_path_factory) -> Path:
         folder.mkdir(exist_ok=True)
         (folder / "mine.yaml").write_text(mine)
     (home / "bin").mkdir()
-    for name in ("ptnl", "snakemake"):
+    for name in ("ptnl", "python", "snakemake"):
         write_script(home / "bin" / name, name, checkout)
     return checkout
 
@@ -58,7 +58,7 @@ def test_the_blocks_of_a_page_run(page, checkout):
     for block in executed(DOCS / page):
         if block.language == "python":
             session += block.code
-            command = [sys.executable, "-c", session]
+            command = [home / "bin/python", "-c", session]
         else:
             code = DRY + block.code if block.note == "dry run" else block.code
             command = ["bash", "-euc", code]

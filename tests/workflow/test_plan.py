@@ -175,6 +175,7 @@ def test_ptnl_plan_counts_the_jobs_of_shipped_studies(embedded, paper):
         (SMOKE, {"protocol": "released", "noise": {"fp_swap": {"fps": [0, 8]}}}),
         (PAPER, {"protocol": "released"}),
         (PAPER, {"fuse": False}),
+        (SMOKE, {"seeds": list(range(1, 19))}),
     ],
 )
 def test_ptnl_plan_counts_as_snakemake_does(tmp_path, base: Path, changes: dict):
@@ -225,9 +226,28 @@ def test_ptnl_plan_reads_settings_as_snakemake_does(tmp_path, setting):
 def test_a_grid_of_2000_runs_is_planned(tmp_path):
     seeds = list(range(1, 17))
     planned = Study.create(tmp_path, base=None, seeds=seeds).planned()
-    assert planned["tune_method_symmetric"] == 2 * (16 + 2)
+    parts = [jobs for rule, jobs in planned.items() if rule.startswith("tune_method_symmetric")]
+    assert parts == 4 * [2 * (16 + 2)]  # of four seeds each
     assert planned["inject_noise_symmetric"] == 2 * len(seeds)
     assert 2 * (16 + 2) * 4 * len(seeds) > 2000
+
+
+def test_more_seeds_leave_finished_runs_as_they_are(tmp_path):
+    changes = {"datasets": ["symbols"], "methods_only": ["zero_shot", "prompt_ce", "finetune"]}
+    study = Study.create(tmp_path, base=None, seeds=[1, 2, 3, 4], **changes)
+    study.pretend()
+    overlay = yaml.safe_load(study.overlay.read_text())
+    study.overlay.write_text(yaml.safe_dump({**overlay, "seeds": [1, 2, 3, 4, 5, 6]}))
+    trainings = {
+        rule: jobs
+        for rule, jobs in study.planned().items()
+        if rule.startswith(("tune_method", "finetune_backbone"))
+    }
+    assert trainings == {
+        "tune_method_symmetric_part_2": 2,  # with mini-rn and mini-vit
+        "finetune_backbone_symmetric_part_2": 1,
+        "tune_method_confusion": 1,  # a job holds 16 runs, so it is not full yet
+    }
 
 
 def test_views_are_encoded_once_a_seed(unrun, tmp_path):
@@ -280,13 +300,18 @@ def test_data_and_results_go_where_the_config_says(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("protocol", "noise", "seeds"),
-    [("paper", "symmetric", 4), ("released", "fp_swap", 4), ("nlprompt", "symmetric_global", 10)],
+    ("protocol", "noise", "seeds", "parts"),
+    [
+        ("paper", "symmetric", 4, 1),
+        ("released", "fp_swap", 4, 1),
+        ("nlprompt", "symmetric_global", 10, 5),
+    ],
 )
-def test_one_key_chooses_a_protocol(tmp_path, protocol, noise, seeds):
+def test_one_key_chooses_a_protocol(tmp_path, protocol, noise, seeds, parts):
     planned = Study.create(tmp_path, base=None, protocol=protocol).planned()
     assert planned[f"inject_noise_{noise}"] == 2 * seeds
-    assert planned[f"tune_method_{noise}"] == 2 * (16 + 2)
+    trainings = [jobs for rule, jobs in planned.items() if rule.startswith(f"tune_method_{noise}")]
+    assert trainings == parts * [2 * (16 + 2)]
     assert (planned["make_table"], planned["plot_figure"]) == (6, 6)
 
 

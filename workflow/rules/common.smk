@@ -25,13 +25,13 @@ def doubled(amount):
 FIRST = 1
 
 
-def longest_first(labels, fps):
+def longest_first(labels, fps, part):
     """The priority of a training, between 0 and 1: the longer it takes, the earlier it starts.
 
     If a long one started last, it would compute on one core while the others have nothing to do.
     Those on images are first, because convolutions take longer than their operations say.
     """
-    runs = len(fps) * (len(config["seeds"]) if config["fuse"] else 1)
+    runs = len(fps) * (len(part.seeds) if config["fuse"] else 1)
 
     def of_job(wildcards):
         method = getattr(wildcards, "method", "finetune")
@@ -221,16 +221,20 @@ def draws_of_images(wildcards):
     return imported + pseudo_labelled
 
 
-def views_of_job(wildcards):
-    """The augmented views of a job and their images, for methods that train in epochs."""
-    if not config["views"] or "epochs" not in config["methods"][wildcards.method]:
-        return {"views": [], "view_images": []}
-    folder = f"<results>/views/{wildcards.dataset}/{wildcards.backbone}"
-    seeds = config["seeds"] if config["fuse"] else [wildcards.seed]
-    return {
-        "views": [f"{folder}/seed-{seed}.npy" for seed in seeds],
-        "view_images": [f"{folder}/seed-{seed}.parquet" for seed in seeds],
-    }
+def views_of_job(part):
+    """Input function: the augmented views of a job and their images, for methods that train in epochs."""
+
+    def files(wildcards):
+        if not config["views"] or "epochs" not in config["methods"][wildcards.method]:
+            return {"views": [], "view_images": []}
+        folder = f"<results>/views/{wildcards.dataset}/{wildcards.backbone}"
+        seeds = part.seeds if config["fuse"] else [wildcards.seed]
+        return {
+            "views": [f"{folder}/seed-{seed}.npy" for seed in seeds],
+            "view_images": [f"{folder}/seed-{seed}.parquet" for seed in seeds],
+        }
+
+    return files
 
 
 def view_options(wildcards):
@@ -246,21 +250,23 @@ def probe_option():
     return ["--c", str(probe["c"])] if probe else []
 
 
-def runs_of_job(fps):
-    """The rates and seeds of a job's runs: the whole sweep, or the seed in the job's path."""
-    return {"fp": fps, "seed": config["seeds"] if config["fuse"] else "{seed}"}
+def rules_of_sweep(labels, fps):
+    """The parts of a sweep that have a rule each; where no runs are fused, one rule has all seeds."""
+    if config["fuse"]:
+        return grid.parts(config, labels, fps)
+    return [grid.Part("{seed}", "", f"{labels}/seed-{{seed}}")]
 
 
-def job_name(noise):
-    """The part of a log's path that tells the jobs of a method apart."""
-    return noise if config["fuse"] else f"{noise}/seed-{{seed}}"
+def runs_of_job(fps, part):
+    """The rates and seeds of a job's runs."""
+    return {"fp": fps, "seed": part.seeds}
 
 
-def run_outputs(method, noise, fps):
+def run_outputs(method, noise, fps, part):
     """The output files of a job's runs, by kind of file."""
     folder = f"<results>/runs/{{dataset}}/{{backbone}}/{method}/{noise}/fp-{{fp}}/seed-{{seed}}"
     return {
-        Path(file).stem: expand(f"{folder}/{file}", **runs_of_job(fps), allow_missing=True)
+        Path(file).stem: expand(f"{folder}/{file}", **runs_of_job(fps, part), allow_missing=True)
         for file in reversed(RUN_FILES)  # metrics.json first, for which Snakemake asks most often
     }
 

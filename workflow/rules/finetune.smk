@@ -27,48 +27,49 @@ rule fetch_image_encoder:
 
 
 for noise, options in config["noise"].items():
+    for part in rules_of_sweep(noise, options["fps"]):
 
-    rule:
-        """The runs of a job, fine-tuned one after the other in one process."""
-        name:
-            f"finetune_backbone_{noise}"
-        input:
-            config=image_encoder_file("config"),
-            weights=image_encoder_file("weights"),
-            manifest="<results>/manifests/{dataset}.parquet",
-            receipt=dataset_receipt,
-            shots=expand(
-                labelled_shots(noise),
-                noise=noise,
-                **runs_of_job(options["fps"]),
-                allow_missing=True,
-            ),
-        output:
-            **run_outputs("finetune", noise, options["fps"]),
-        log:
-            f"<logs>/finetune_backbone/{{dataset}}/{{backbone}}/{job_name(noise)}.log",
-        priority: longest_first(noise, options["fps"])
-        conda:
-            "../../envs/ptnl.yaml"
-        threads: 1
-        resources:
-            gpu=1,
-            gpu_share=config["gpu_share"],
-            mem_mb=doubled(8000),
-            runtime=doubled(60),
-        params:
-            *code("finetune_backbone", {LOSSES: (METHODS["finetune"].loss,)}),
-            model=image_encoder_options,
-            assets=image_encoder_assets,
-            settings=lambda wildcards: as_json(config["methods"]["finetune"]),
-            folders=run_folders,
-            views=view_options,
-            transparent_on=config["transparent_on"],
-            device=config["device"],
-        shell:
-            "python -m ptnl.cli.job --record {log:q} finetune_backbone --settings {params.settings:q} "
-            "--dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q} "
-            "{params.model:q} {params.views:q} --transparent-on {params.transparent_on:q} "
-            "--manifest {input.manifest:q} --receipt {input.receipt:q} "
-            "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
-            "--shots {input.shots:q} --out {params.folders:q} > {log:q} 2>&1"
+        rule:
+            """The runs of a job, fine-tuned one after the other in one process."""
+            name:
+                f"finetune_backbone_{noise}{part.rule}"
+            input:
+                config=image_encoder_file("config"),
+                weights=image_encoder_file("weights"),
+                manifest="<results>/manifests/{dataset}.parquet",
+                receipt=dataset_receipt,
+                shots=expand(
+                    labelled_shots(noise),
+                    noise=noise,
+                    **runs_of_job(options["fps"], part),
+                    allow_missing=True,
+                ),
+            output:
+                **run_outputs("finetune", noise, options["fps"], part),
+            log:
+                f"<logs>/finetune_backbone/{{dataset}}/{{backbone}}/{part.place}.log",
+            priority: longest_first(noise, options["fps"], part)
+            conda:
+                "../../envs/ptnl.yaml"
+            threads: 1
+            resources:
+                gpu=1,
+                gpu_share=config["gpu_share"],
+                mem_mb=doubled(8000),
+                runtime=doubled(60),
+            params:
+                *code("finetune_backbone", {LOSSES: (METHODS["finetune"].loss,)}),
+                model=image_encoder_options,
+                assets=image_encoder_assets,
+                settings=lambda wildcards: as_json(config["methods"]["finetune"]),
+                folders=run_folders,
+                views=view_options,
+                transparent_on=config["transparent_on"],
+                device=config["device"],
+            shell:
+                "python -m ptnl.cli.job --record {log:q} finetune_backbone --settings {params.settings:q} "
+                "--dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q} "
+                "{params.model:q} {params.views:q} --transparent-on {params.transparent_on:q} "
+                "--manifest {input.manifest:q} --receipt {input.receipt:q} "
+                "--device {params.device:q} --gpu-share {resources.gpu_share:q} --threads {threads} "
+                "--shots {input.shots:q} --out {params.folders:q} > {log:q} 2>&1"
