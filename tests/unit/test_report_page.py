@@ -16,11 +16,21 @@ def page(tmp_path_factory):
     return reported(tmp_path_factory.mktemp("report") / "toy") / "report.html"
 
 
-@pytest.fixture
-def browser(page, tmp_path):
-    with Browser(tmp_path / "profile", tmp_path) as browser:
-        browser.open(page)
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    """A browser for all tests."""
+    folder = tmp_path_factory.mktemp("browser")
+    with Browser(folder / "profile", folder) as browser:
         yield browser
+
+
+@pytest.fixture
+def browser(page, started):
+    """The browser with the report newly opened, in a window of a usual size and the light theme."""
+    started.show_as()
+    started.resize(1280, 720)
+    started.open(page)
+    return started
 
 
 def test_the_page_loads_without_requests_or_errors(browser):

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -32,7 +31,8 @@ def followed(root, tmp_path_factory):
     """The folder in which all commands of the page have run, in their order, on a few classes."""
     folder = tmp_path_factory.mktemp("page")
     (folder / "bin").mkdir()
-    write_script(folder / "bin/ptnl", "ptnl")
+    for name in ("ptnl", "python"):
+        write_script(folder / "bin" / name, name)
     environment = {
         **os.environ,
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
@@ -46,7 +46,7 @@ def followed(root, tmp_path_factory):
         if number == 1:
             keep_some_classes(folder)
         code = code.replace("head(50)", f"head({TRUSTED})")
-        command = ["bash", "-ec", code] if kind == "bash" else [sys.executable, "-c", code]
+        command = [*{"bash": ("bash", "-e"), "python": (folder / "bin/python",)}[kind], "-c", code]
         ran = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
