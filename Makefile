@@ -128,13 +128,12 @@ docs: $(READY) ## build the documentation: results/docs/index.html
 check-links: $(READY) ## check all links in the docs; needs a network
 	@sphinx-build --builder linkcheck --quiet workflow/docs results/docs-links
 
+# Two at a time; each prints what it says when it ends.
+CHECKS = 'mypy' 'snakemake --lint' 'ruff check .' 'ruff format --check .' 'snakefmt --check Snakefile workflow'
 lint: $(READY) ## check format, style and types
 	@echo "ruff, snakefmt, mypy, snakemake --lint"
-	@ruff check .
-	@ruff format --check .
-	@snakefmt --check Snakefile workflow
-	@mypy
-	@snakemake --lint
+	@printf '%s\n' $(CHECKS) | xargs -P 2 -I CHECK \
+	  sh -c 'said=$$(CHECK 2>&1); status=$$?; printf "%s\n" "$$said"; exit $$status'
 
 format: $(READY) ## format the code
 	@ruff check --fix .

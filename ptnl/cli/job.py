@@ -27,7 +27,12 @@ PHASES = (
         "ptnl.cli.evaluate_random_prompts",
         "ptnl.text.tokenizer:clip_tokenizer",
     ),
-    ("ptnl.cli.plot_figure", "ptnl.cli.check_claims", "ptnl.cli.write_report"),
+    (
+        "ptnl.cli.plot_figure",
+        "matplotlib.backends.backend_pdf",
+        "ptnl.cli.check_claims",
+        "ptnl.cli.write_report",
+    ),
     ("ptnl.cli.encode_images", "ptnl.cli.finetune_backbone"),
 )
 

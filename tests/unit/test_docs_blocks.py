@@ -80,7 +80,7 @@ def test_the_page_on_stages_names_every_rule(root):
     """It names no other rule, either."""
     rules = "".join(path.read_text() for path in sorted((root / "workflow/rules").glob("*.smk")))
     written = set(re.findall(r"^rule (\w+):", rules, flags=re.M))
-    written |= {f"{name}_<noise>" for name in re.findall(r'f"(\w+)_\{noise\}"', rules)}
+    written |= {f"{name}_<noise>" for name in re.findall(r'f"(\w+)_\{noise\}', rules)}
     page = (DOCS / "stages.md").read_text()
     named = set(re.findall(r"`([a-z_]+(?:<noise>)?)`", page))
     assert written - named == set()

@@ -10,7 +10,7 @@ BAD = "topcoat/arrow-left.png"
 
 
 def test_bad_images_are_skipped_where_the_config_says_so(tmp_path):
-    study = Study.create(tmp_path, on_bad_image="skip")
+    study = Study.create(tmp_path, on_bad_image="skip", backbones={"mini-vit": None})
     said = study.snakemake(str(tmp_path / "data/symbols/receipt.json"))
     assert said.returncode == 0, said.stdout + said.stderr
     path = tmp_path / "data/symbols/images" / BAD

@@ -66,7 +66,8 @@ def machine(checkout: Path, name: str) -> None:
 
 def make_environment(checkout: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", ".venv/.ready", f"PYTHON={sys.executable}", *options],
+        # Two pips share the short lock as well as eight share the whole.
+        ["make", ".venv/.ready", f"PYTHON={sys.executable}", "PARTS=1 0", *options],
         cwd=checkout,
         env={
             **{k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "TORCH")},

@@ -1,14 +1,17 @@
 """A study with so many runs that their paths do not fit on one command line."""
 
+import os
 import subprocess
 
 import yaml
 
 from ptnl.io import read_parquet, write_json
+from ptnl.machine import job_server
 from ptnl.schemas import RUNS
 from ptnl.study.config import read_study
 from ptnl.study.grid import runs
 from tests.unit.made_up import metrics_of
+from tests.warm import server
 from tests.workflow.conftest import ROOT, Study
 
 # Results lie in nested folders with long names, so that few runs make a long command line.
@@ -40,6 +43,7 @@ def test_all_runs_are_collected(tmp_path):
     said = subprocess.run(
         ["bash", "-c", f'ulimit -S -s {STACK} && exec "$@"', "bash", *command],
         cwd=study.folder,
+        env={**os.environ, job_server.ADDRESS: str(server())},
         capture_output=True,
         text=True,
         check=False,

@@ -19,7 +19,7 @@ def augmented(tmp_path_factory) -> Study:
         noise={"symmetric": {"fps": [8]}, "fp_swap": {"fps": [2]}},
         backbones={
             "mini-rn": {"methods": ["zero_shot", "prompt_ce", "linear_probe", "upl"]},
-            "mini-vit": {"methods": ["zero_shot"]},
+            "mini-vit": None,
         },
     )
     said = study.snakemake(str(study.results / "runs.parquet"))
