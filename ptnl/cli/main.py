@@ -60,8 +60,10 @@ def run() -> None:
     name = arguments[0].replace("-", "_")
     if name not in commands():
         sys.exit(f"error: no command {arguments[0]!r}; `ptnl --help` lists them")
-    # Let threads sleep while they wait for each other. Spinning takes twice the processor time on a
-    # busy machine, and gains nothing on an idle one. OpenMP reads this when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # How often a thread looks for work before it sleeps. OpenMP's own 300,000 times waste more than
+    # half of the processor time on a busy machine. Never looking makes two threads up to a fifth
+    # slower on an idle one (`workflow/docs/fast-core.md`). OpenMP reads this when torch is imported.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     sys.argv = [f"ptnl {name}", *arguments[1:]]
     start(import_module(f"ptnl.cli.{name}").main)

@@ -9,16 +9,21 @@ from ptnl.cli.entry import parser
 from ptnl.cli.main import run
 
 
-@pytest.mark.parametrize(("set_by_the_user", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_waiting_threads_sleep_unless_the_user_says_otherwise(
-    set_by_the_user, policy, monkeypatch, capsys
+@pytest.mark.parametrize(
+    ("by_the_user", "spins"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "5"}, "5"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+)
+def test_waiting_threads_soon_sleep_unless_the_user_says_otherwise(
+    by_the_user, spins, monkeypatch, capsys
 ):
-    monkeypatch.setenv("OMP_WAIT_POLICY", set_by_the_user or "")
-    if set_by_the_user is None:
-        monkeypatch.delenv("OMP_WAIT_POLICY")
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "")  # what `run` sets is undone at the end
+        monkeypatch.delenv(name)
+    for name, value in by_the_user.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "argv", ["ptnl", "protocols"])
     run()
-    assert os.environ["OMP_WAIT_POLICY"] == policy
+    assert os.environ.get("GOMP_SPINCOUNT") == spins
     assert "learning_rate" in capsys.readouterr().out
 
 
