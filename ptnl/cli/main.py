@@ -62,7 +62,7 @@ def run() -> None:
         sys.exit(f"error: no command {arguments[0]!r}; `ptnl --help` lists them")
     # How often a thread looks for work before it sleeps. OpenMP's own 300,000 times waste more than
     # half of the processor time on a busy machine. Never looking makes two threads up to a fifth
-    # slower on an idle one (`workflow/docs/fast-core.md`). OpenMP reads this when torch is imported.
+    # slower on an idle one (`workflow/docs/fast-core.md`). OpenMP reads this as torch is imported.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     sys.argv = [f"ptnl {name}", *arguments[1:]]
