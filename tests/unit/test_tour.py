@@ -40,7 +40,7 @@ def test_every_rule_is_where_the_page_says(root, page):
     assert len(named) > 5
     for name in named:
         rule = name.removesuffix("_symmetric")
-        assert f"rule {rule}:" in rules or f'f"{rule}_{{noise}}"' in rules, name
+        assert f"rule {rule}:" in rules or f'f"{rule}_{{noise}}' in rules, name
 
 
 def test_the_image_is_in_the_data_set(root, page):
