@@ -330,6 +330,7 @@ BENCH: Schema = {
     "backbone": "string",
     "device": "string",
     "threads": "int64",
+    "precision": "string",  # of ours: auto, float32 or bfloat16; the reference is in float32
     "classes": "int64",
     "runs": "int64",  # trained side by side by ours; the reference trains one
     "tokens": "int64",  # that pass the text tower

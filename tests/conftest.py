@@ -1,5 +1,7 @@
 """Fixtures: a tiny CLIP of open_clip's own classes, and the repository's root."""
 
+import atexit
+import gc
 import os
 import subprocess
 from collections.abc import Iterator
@@ -31,6 +33,11 @@ TINY = {
 # Tests run side by side: threads of many processes on few cores wait for each other. This is for
 # the processes that tests start; `one_thread` is for their own.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Imports and collected tests are millions of objects that stay. To look through them again and
+# again for what can be freed takes seconds of every worker. The end of the process frees them.
+gc.set_threshold(100_000, 20, 100)
+atexit.register(gc.unfreeze)
 
 # How long an example takes, or the making of one, says how busy the machine is.
 settings.register_profile("any_speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -71,6 +78,10 @@ class Files(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         folder, slash, name = super()._split_scope(nodeid).rpartition("/")
         return folder + slash + TOGETHER.get(name, name)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)  # unknown where pytest runs without its plugin xdist

@@ -47,6 +47,8 @@ def called(
     """Call `snakemake`, `ptnl` or `python` from a folder and wait, as `subprocess.run` does.
 
     Begun with `forget`, a command imports `ptnl` itself: Snakemake imports that of its Snakefile.
+    Begun with `apart FILE`, it has a process group of its own, whose number it writes to a file,
+    and may be killed.
     """
     with (
         Path(os.devnull).open() as nothing,
@@ -56,7 +58,8 @@ def called(
         streams = [file.fileno() for file in (nothing, out, error)]
         ended = job_server.ask(server(checkout), command, folder, environment, streams)
         assert ended is not None, "the server has ended"
-        assert ended.status != 128 + signal.SIGKILL, f"killed: {command}"
+        killed = ended.status == 128 + signal.SIGKILL
+        assert not killed or command[0] == "apart", f"killed: {command}"
         said = []
         for file in (out, error):
             file.seek(0)
@@ -95,6 +98,10 @@ def run(arguments: Sequence[str]) -> None:
         for module in [name for name in sys.modules if name.partition(".")[0] == "ptnl"]:
             del sys.modules[module]
         run(arguments[1:])
+    elif name == "apart":
+        os.setpgid(0, 0)
+        Path(arguments[1]).write_text(str(os.getpgrp()))
+        run(arguments[2:])
     else:  # a job of a study
         job.run(arguments)
 

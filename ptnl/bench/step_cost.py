@@ -1,15 +1,15 @@
 """What a step of prompt tuning costs: ours beside the plain reference, measured in one run.
 
 Class names and images are made up, and so are the weights of backbones that are not shipped: none
-of them changes the work. All computing is in float32.
+of them changes the work. The reference computes in float32, ours in whichever types are asked for.
 """
 
 import ctypes
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import cycle, islice
+from dataclasses import dataclass, replace
+from itertools import cycle, islice, product
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +24,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from ptnl.backbones.loading import LoadedBackbone, load_backbone
 from ptnl.backbones.registry import SHIPPED
 from ptnl.bench.reference import PlainPrompts, plain_step
-from ptnl.machine.linear import has_onednn, product
+from ptnl.machine.linear import has_onednn
+from ptnl.machine.linear import product as matrix_product
+from ptnl.machine.precision import choose_dtypes
 from ptnl.methods.prompt import CONTEXT_STD
 from ptnl.schemas import BENCH
-from ptnl.text import PromptEncoder, context_prompts
+from ptnl.text import PromptEncoder, TextTower, context_prompts
 from ptnl.text.prompts import Prompt
 from ptnl.training.losses import cross_entropy
 from ptnl.training.run_files import device_name
@@ -79,43 +81,52 @@ def class_names(tokenizer: SimpleTokenizer, classes: int) -> list[str]:
 
 
 def measure(
-    backbone: LoadedBackbone, classes: int, runs: Sequence[int], setting: Setting
+    backbone: LoadedBackbone,
+    classes: int,
+    runs: Sequence[int],
+    setting: Setting,
+    precisions: Sequence[str] = ("float32",),
 ) -> pd.DataFrame:
     """Time steps of some number of classes, fused for every number of `runs`.
 
-    Ours and the reference take turns, so that a machine that slows down does so for both. Returns
-    one row per number of runs (see `ptnl.schemas.BENCH`).
+    Ours in every precision (see `ptnl.machine.precision.choose_dtypes`) and the reference take
+    turns, so that a machine that slows down does so for all. Returns one row per precision and
+    number of runs (see `ptnl.schemas.BENCH`).
     """
     device, model = backbone.device, backbone.model
     names = class_names(backbone.tokenizer, classes)
     sample = names[: setting.reference_classes]
     lengths = [len(p.tokens) for p in _prompts(backbone, names, setting)]
     images = torch.randn(setting.batch_size, 3, *[backbone.image_size] * 2, device=device)
-    ours = {count: _our_work(backbone, names, count, setting) for count in runs}
+    dtypes = {precision: choose_dtypes(device, precision).text for precision in precisions}
+    towers = {name: replace(backbone.tower, dtype=dtype) for name, dtype in dtypes.items()}
+    ours = {
+        f"{precision} {count}": _our_work(backbone, towers[precision], names, count, setting)
+        for precision, count in product(precisions, runs)
+    }
     plain_text, plain_whole = _plain_work(backbone, sample, images, setting)
     # These first calls are the warm-up, too.
-    flops = {count: _flops(text) for count, (text, _) in ours.items()}
-    gib = {count: peak_gib(device, whole) for count, (_, whole) in ours.items()}
+    flops = {case: _flops(text) for case, (text, _) in ours.items()}
+    gib = {case: peak_gib(device, whole) for case, (_, whole) in ours.items()}
     plain_gib = peak_gib(device, plain_whole)
-    side = PEAK_SIDE[device.type]
-    a, b = torch.randn(2, side, side, device=device)
     seconds = fastest(
         device,
         setting.repeats,
         {
-            "product": lambda: product(a, b),
+            **{f"product {name}": _square(device, dtype) for name, dtype in dtypes.items()},
             "images": torch.no_grad()(lambda: model.encode_image(images)),
             "plain text": plain_text,
             "plain whole": plain_whole,
-            **{f"text {count}": replayed(device, text) for count, (text, _) in ours.items()},
-            **{f"whole {count}": replayed(device, whole) for count, (_, whole) in ours.items()},
+            **{f"text {case}": replayed(device, text) for case, (text, _) in ours.items()},
+            **{f"whole {case}": replayed(device, whole) for case, (_, whole) in ours.items()},
         },
     )
     # What the sample lacks is text alone: a step's images are the same for any number of classes.
     more_text = (classes / len(sample) - 1) * seconds["plain text"]
     rows = []
-    for count in runs:
-        text, whole = seconds[f"text {count}"] / count, seconds[f"whole {count}"] / count
+    for precision, count in product(precisions, runs):
+        case = f"{precision} {count}"
+        text, whole = seconds[f"text {case}"] / count, seconds[f"whole {case}"] / count
         text_reference = seconds["plain text"] + more_text
         whole_reference = seconds["plain whole"] + more_text
         rows.append(
@@ -123,6 +134,7 @@ def measure(
                 "backbone": backbone.name,
                 "device": device_name(device),
                 "threads": torch.get_num_threads(),
+                "precision": precision,
                 "classes": classes,
                 "runs": count,
                 "tokens": 1
@@ -138,9 +150,9 @@ def measure(
                 "step_seconds_reference": whole_reference,
                 "step_ratio": whole_reference / whole,
                 "image_seconds": seconds["images"],
-                "gflops": flops[count] / (count * text) / 1e9,
-                "gflops_peak": 2 * side**3 / seconds["product"] / 1e9,
-                "gib": gib[count],
+                "gflops": flops[case] / (count * text) / 1e9,
+                "gflops_peak": _square_gflops(device, seconds[f"product {precision}"]),
+                "gib": gib[case],
                 "gib_reference": plain_gib,
             }
         )
@@ -176,9 +188,19 @@ def replayed(device: torch.device, work: Work) -> Work:
 
 def product_gflops(device: torch.device) -> float:
     """1e9 floating point operations a second in a product of large square matrices."""
+    seconds = fastest(device, 3, {"product": _square(device, torch.float32)})["product"]
+    return _square_gflops(device, seconds)
+
+
+def _square(device: torch.device, dtype: torch.dtype) -> Work:
+    """The product of two large square matrices."""
     side = PEAK_SIDE[device.type]
-    a, b = torch.randn(2, side, side, device=device)
-    return 2 * side**3 / fastest(device, 3, {"product": lambda: product(a, b)})["product"] / 1e9
+    a, b = torch.randn(2, side, side, device=device).to(dtype)
+    return lambda: matrix_product(a, b)
+
+
+def _square_gflops(device: torch.device, seconds: float) -> float:
+    return 2 * PEAK_SIDE[device.type] ** 3 / seconds / 1e9
 
 
 def peak_gib(device: torch.device, work: Work) -> float:
@@ -222,13 +244,17 @@ def _text_work(encode: Callable[[Tensor], Tensor], context: Tensor) -> Work:
 
 
 def _our_work(
-    backbone: LoadedBackbone, names: Sequence[str], runs: int, setting: Setting
+    backbone: LoadedBackbone,
+    tower: TextTower,
+    names: Sequence[str],
+    runs: int,
+    setting: Setting,
 ) -> tuple[Work, Work]:
     """Our text tower, and our step, on cached features, for R runs at once."""
     prompts = [prompt.tokens for prompt in _prompts(backbone, names, setting)]
-    encoder = PromptEncoder(backbone.tower, prompts)
+    encoder = PromptEncoder(tower, prompts)
     context = _context(backbone, setting, runs)
-    dimensions = backbone.tower.dimensions
+    dimensions = tower.dimensions
     features = torch.randn(runs, setting.batch_size, dimensions, device=backbone.device)
     labels = torch.randint(len(names), features.shape[:2], device=backbone.device)
     optimiser, scale = _sgd(context), backbone.logit_scale
@@ -296,6 +322,7 @@ def as_table(bench: pd.DataFrame) -> str:
         ("", "classes"): bench.classes,
         ("", "runs"): bench.runs,
         ("", "tokens"): bench.tokens,
+        ("", "precision"): bench.precision,
     }
     for title, part in {"text tower (s)": "text", "whole step (s)": "step"}.items():
         columns |= {

@@ -68,6 +68,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=Setting.repeats,
         help="rounds, of which the fastest counts",
     )
+    arguments.add_argument(
+        "--precision",
+        nargs="+",
+        choices=("auto", "float32", "bfloat16"),
+        default=["float32"],
+        help="number types of our large products in training; the reference computes in float32",
+    )
     arguments.add_argument("--out", type=Path, required=True, help="measurements (Parquet)")
     arguments.add_argument(
         "--plot", default=argparse.SUPPRESS, metavar="PREFIX", help="figure: PREFIX.svg, PREFIX.png"
@@ -86,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for classes in getattr(args, "classes", [10, 37, 101] if is_shipped else [37]):
             print(f"{name}, {classes} classes", file=sys.stderr, flush=True)
             runs = getattr(args, "runs", [1, 2, 4, 16] if is_shipped else [1, 4])
-            parts.append(measure(backbone, classes, runs, setting))
+            parts.append(measure(backbone, classes, runs, setting, args.precision))
     bench = pd.concat(parts, ignore_index=True)
     write_parquet(bench, args.out, BENCH, made_by("torch", "open-clip-torch", **vars(setting)))
     print(as_table(bench))

@@ -76,9 +76,10 @@ def add_precision(arguments: argparse.ArgumentParser) -> None:
     """Add the option that chooses the number type of large matrix products."""
     arguments.add_argument(
         "--precision",
-        choices=("auto", "float32"),
+        choices=("auto", "float32", "bfloat16"),
         default="auto",
-        help="number type of large products; auto: half precision on GPUs, float32 on CPUs",
+        help="number type of large products; auto: half precision on GPUs, float32 on CPUs; "
+        "bfloat16: in training on a CPU, too, where it multiplies that in hardware",
     )
 
 

@@ -109,11 +109,13 @@ def serve(address: Path, run: Run, phases: Sequence[Sequence[str]]) -> None:
         threading.Thread(target=_exit_with_starter, args=[address], daemon=True).start()
         listener.setblocking(False)
         for phase in phases:
+            gc.disable()  # next to nothing of what is imported can be freed
             for name in phase:
                 module, _, function = name.partition(":")
                 imported = import_module(module)
                 if function:
                     getattr(imported, function)()
+            gc.enable()
             gc.freeze()  # a collection in a fork would copy the memory of all that was imported
             while _accepted(listener, run):
                 pass

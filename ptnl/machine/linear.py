@@ -1,4 +1,4 @@
-"""Linear layers in float32 on the CPU, by oneDNN where torch has it.
+"""Linear layers on the CPU: in float32 by oneDNN where torch has it, or in bfloat16.
 
 torch multiplies float32 matrices with MKL, which takes a slow path on processors that are not
 Intel's. oneDNN, which torch uses for convolutions, generates code for whatever the processor
@@ -28,11 +28,17 @@ def has_onednn() -> bool:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """X (..., V) times weight (W, V) transposed, plus bias (W): what `F.linear` gives, (..., W)."""
-    is_float32 = x.dtype == weight.dtype == torch.float32
-    if x.device.type != "cpu" or not is_float32 or torch.is_autocast_enabled("cpu"):
+    """X (..., V) times weight (W, V) transposed, plus bias (W): what `F.linear` gives, (..., W).
+
+    On a CPU, x is rounded to the weight's type, and the result has the type of x.
+    """
+    if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return F.linear(x, weight, bias)
-    return _OneDNNLinear.apply(x, weight, bias) if has_onednn() else F.linear(x, weight, bias)
+    if x.dtype == weight.dtype == torch.float32 and has_onednn():
+        result: Tensor = _OneDNNLinear.apply(x, weight, bias)
+        return result
+    # torch itself sends products of bfloat16 to oneDNN.
+    return F.linear(x.to(weight.dtype), weight, bias).to(x.dtype)
 
 
 def linear_of_runs(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """In which number type a model computes, by the device it runs on.
 
-Weights and prompts are float32 everywhere; what is chosen is the type of the large products, by
-autocasting, which keeps norms, sums and losses in float32.
+Weights and prompts are float32 everywhere; what is chosen is the type of the large products. Norms,
+sums and losses stay in float32: on a GPU by autocasting, on a CPU as `ptnl.text.tower` says.
 """
 
 from contextlib import AbstractContextManager
@@ -9,8 +9,12 @@ from typing import NamedTuple
 
 import torch
 
+from ptnl.errors import InputError
+
 # The first NVIDIA GPUs that multiply bfloat16 in hardware: Ampere.
 BFLOAT16_CAPABILITY = (8, 0)
+# What processors of Intel and AMD call it, in torch's list of a CPU's capabilities.
+BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 
 
 class Dtypes(NamedTuple):
@@ -24,9 +28,9 @@ ALL_FLOAT32 = Dtypes(torch.float32, torch.float32)
 
 
 def dtypes_for(device_type: str, capability: tuple[int, int] | None) -> Dtypes:
-    """The fastest types that leave the results what they are.
+    """The types of `auto`.
 
-    The CPU computes in float32: half-precision gains nothing there. On a GPU the image encoder
+    The CPU computes in float32, which is exact. On a GPU the image encoder
     computes in float16, as CLIP's own does: nothing in it is trained, and its features are stored
     in float16. In the text tower, through which gradients flow, float16 would lose small gradients
     or need the loss scaled; bfloat16 has float32's range, and where the GPU lacks it (`capability`,
@@ -39,11 +43,34 @@ def dtypes_for(device_type: str, capability: tuple[int, int] | None) -> Dtypes:
 
 
 def choose_dtypes(device: torch.device, precision: str) -> Dtypes:
-    """The types that a config's `precision` means on a device: `auto`, or `float32` for all."""
+    """The types that a config's `precision` means on a device.
+
+    `auto` is what `dtypes_for` says, `float32` is that for everything, and `bfloat16` is like
+    `auto`, but in training the text tower's products are in bfloat16 on a CPU, too.
+
+    Raises `InputError` where bfloat16 is asked for, and the device does not multiply it.
+    """
     if precision == "float32":
         return ALL_FLOAT32
     is_gpu = device.type == "cuda"
-    return dtypes_for(device.type, torch.cuda.get_device_capability(device) if is_gpu else None)
+    chosen = dtypes_for(device.type, torch.cuda.get_device_capability(device) if is_gpu else None)
+    if precision == "auto" or chosen.text is torch.bfloat16:
+        return chosen
+    if device.type != "cpu" or not multiplies_bfloat16():
+        needed = {
+            "cpu": "a processor with AVX512_BF16 or AMX",
+            "cuda": "a GPU of compute capability 8.0 or more",
+        }.get(device.type, "a CPU or an NVIDIA GPU")
+        raise InputError(f"precision bfloat16 needs {needed}; say auto or float32")
+    return Dtypes(torch.float32, torch.bfloat16)
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware, in a way that torch uses."""
+    capabilities = getattr(torch.cpu, "get_capabilities", None)
+    if capabilities is None:  # older torch cannot tell
+        return False
+    return any(capabilities().get(name, False) for name in BFLOAT16_INSTRUCTIONS)
 
 
 def computing_in(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[object]:

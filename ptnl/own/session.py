@@ -25,7 +25,7 @@ class Session:
 
     backbone: str = DEFAULT  # of the package, of the registry, or MODEL:TAG of open_clip
     device: str = "auto"  # auto, cpu, cuda or cuda:N
-    precision: str = "auto"  # or float32
+    precision: str = "auto"  # or float32, bfloat16
     threads: int = field(default_factory=usable_threads)
     cache: Path = field(default_factory=default_folder)
 

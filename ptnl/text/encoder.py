@@ -13,7 +13,7 @@ from ptnl.machine.precision import computing_in
 from ptnl.text.packing import pack
 from ptnl.text.prompts import Tokens, tokenise
 from ptnl.text.tokenizer import clip_tokenizer
-from ptnl.text.tower import Row, TextTower, Weights, project_first, run_tower
+from ptnl.text.tower import Row, TextTower, Weights, project_first, rounded, run_tower
 
 # Activations kept for the backward pass, per token and layer, in multiples of the tower's width, as
 # measured with QuickGELU (4 fewer with GELU), and how many more if the weights are trained.
@@ -87,10 +87,13 @@ class PromptEncoder:
         weights : the tower's, each with a leading run axis, if they are trained; by default the
             backbone's own
         """
-        if torch.is_grad_enabled():
-            with computing_in(self._tower.dtype, tokens.device):
-                return self._embed(tokens, weights)
-        return self._embed(tokens, weights)
+        if not torch.is_grad_enabled():
+            return self._embed(tokens, weights)
+        dtype = self._tower.dtype
+        if tokens.device.type == "cpu":
+            return self._embed(tokens, None if weights is None else rounded(weights, dtype))
+        with computing_in(dtype, tokens.device):
+            return self._embed(tokens, weights)
 
     def _embed(self, tokens: Tensor, weights: Weights | None) -> Tensor:
         runs = len(tokens)
@@ -155,8 +158,11 @@ class PromptEncoder:
         first_qkv = None
         if weights is None and self._first_qkv is not None:
             first_qkv = self._first_qkv[first * self._size : last * self._size]
+        if weights is None:
+            tower, is_training = self._tower, torch.is_grad_enabled()
+            weights = tower.weights_in_training if is_training else tower.weights
         x = torch.cat([prefix, suffix], dim=1)
-        return run_tower(self._tower, weights or self._tower.weights, x, row, first_qkv)
+        return run_tower(self._tower, weights, x, row, first_qkv)
 
 
 def _check_lengths(tower: TextTower, prompts: Sequence[Tokens]) -> None:

@@ -5,8 +5,9 @@ trained; frozen weights get no gradients. Up to rounding, the results equal thos
 modules on single prompts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,11 @@ class TextTower:
     heads: int
     gelu: Callable[[Tensor], Tensor]
     dtype: torch.dtype = torch.float32  # of the products while gradients are recorded
+
+    @cached_property
+    def weights_in_training(self) -> Weights:
+        """The weights by which products are computed while gradients are recorded."""
+        return rounded(self.weights, self.dtype)
 
     @property
     def context_length(self) -> int:
@@ -55,6 +61,19 @@ class Row:
     end_bias: Tensor  # (K, E, P + B), the rows of `bias` for the end tokens
     end_slots: Tensor  # (KE), their positions in the row
     real_ends: Tensor  # (C), which of the KE end slots belong to a prompt
+
+
+def rounded(weights: Mapping[str, Tensor], dtype: torch.dtype) -> Weights:
+    """The weights, of which a CPU has those of the linear layers in `dtype` if they are float32.
+
+    On a GPU, autocasting rounds them (see `ptnl.machine.precision.computing_in`).
+    """
+
+    def is_rounded(name: str, weight: Tensor) -> bool:
+        is_linear = ".attn." in name or ".mlp." in name
+        return is_linear and weight.device.type == "cpu" and weight.dtype == torch.float32
+
+    return {n: w.to(dtype) if is_rounded(n, w) else w for n, w in weights.items()}
 
 
 def run_tower(
@@ -130,6 +149,7 @@ def _residual(tower: TextTower, layer: Weights, x: Tensor, mixed: Tensor) -> Ten
     mixed = _linear(mixed, layer["attn.out_proj.weight"], layer["attn.out_proj.bias"])
     x = x + _scaled(mixed, layer.get("ls_1.gamma"))
     hidden = _norm(x, layer["ln_2.weight"], layer["ln_2.bias"])
+    hidden = hidden.to(layer["mlp.c_fc.weight"].dtype)  # until the sum: the widest tensors
     hidden = tower.gelu(_linear(hidden, layer["mlp.c_fc.weight"], layer["mlp.c_fc.bias"]))
     hidden = _linear(hidden, layer["mlp.c_proj.weight"], layer["mlp.c_proj.bias"])
     return x + _scaled(hidden, layer.get("ls_2.gamma"))

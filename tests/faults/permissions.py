@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ptnl.machine import job_server
 from tests.faults.studies import NotSurvived, Outcome, finished, names_it, require_same
 from tests.snapshot import snapshot
 from tests.workflow.conftest import Study
@@ -32,10 +33,14 @@ def bound_by_modes(command: Sequence[str]) -> list[str]:
 
 
 def snakemake(study: Study, *targets: str) -> str:
-    """Run a study as a user who must obey the modes of files; it must fail, and what it says."""
+    """Run a study as a user who must obey the modes of files; it must fail, and what it says.
+
+    No job server starts: the few jobs that begin import less by themselves.
+    """
     said = subprocess.run(
         bound_by_modes(study.command(*targets)),
         cwd=study.folder,
+        env={**os.environ, job_server.ADDRESS: os.devnull},
         capture_output=True,
         text=True,
         check=False,

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ptnl.machine import job_server
 from tests.faults.studies import NotSurvived, Outcome, finished, require_same
-from tests.warm import server
+from tests.warm import called
 from tests.workflow.conftest import Study
 
 POLL = 0.005  # seconds
@@ -23,24 +22,20 @@ class Ended:
     said: str
 
 
-def started(study: Study, folder: Path, *arguments: str) -> subprocess.Popen:
-    """Start Snakemake on a study from a folder, in a process group of its own."""
+def started(study: Study, folder: Path, *arguments: str) -> Future[Ended]:
+    """Start Snakemake on a study from a folder, whose file `group` tells the process group."""
     folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [word for word in study.command(*arguments) if word != "--nolock"],
-        cwd=folder,
-        env={**os.environ, job_server.ADDRESS: str(server())},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    command = [word for word in study.command(*arguments) if word != "--nolock"]
 
+    def call() -> Ended:
+        end = called(["apart", str(folder / "group"), *command], folder)
+        return Ended(end.returncode, end.stdout + end.stderr)
 
-def ended(process: subprocess.Popen) -> Ended:
-    """How a process ended, once it has."""
-    said, _ = process.communicate()
-    return Ended(process.returncode, said)
+    pool = ThreadPoolExecutor(max_workers=1)
+    try:
+        return pool.submit(call)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def from_one_folder(whole: Study, study: Study, *targets: str) -> Outcome:
@@ -48,15 +43,16 @@ def from_one_folder(whole: Study, study: Study, *targets: str) -> Outcome:
     first = started(study, study.folder, *targets)
     locks = study.folder / ".snakemake/locks"
     while not any(lock.stat().st_size for lock in locks.glob("*.output.lock")):
-        if first.poll() is not None:
-            raise NotSurvived(ended(first).said)
+        if first.done():
+            raise NotSurvived(first.result().said)
         time.sleep(POLL)
-    os.killpg(first.pid, signal.SIGSTOP)  # so that it is not done before the second has begun
+    group = int((study.folder / "group").read_text())
+    os.killpg(group, signal.SIGSTOP)  # so that it is not done before the second has begun
     try:
-        second = ended(started(study, study.folder, *targets))
+        second = started(study, study.folder, *targets).result()
     finally:
-        os.killpg(first.pid, signal.SIGCONT)
-    alone = ended(first)
+        os.killpg(group, signal.SIGCONT)
+    alone = first.result()
     if alone.status or not second.status or "lock" not in second.said:
         raise NotSurvived(f"{alone.said}\n{second.said}")
     require_same(study, whole, *targets)
@@ -67,7 +63,7 @@ def from_one_folder(whole: Study, study: Study, *targets: str) -> Outcome:
 def from_two_folders(whole: Study, study: Study, *targets: str) -> Outcome:
     """No lock stops the second call. However the two end, a third call completes the study."""
     both = [started(study, study.folder / name, *targets) for name in ("one", "other")]
-    failed = sum(ended(process).status > 0 for process in both)
+    failed = sum(call.result().status > 0 for call in both)
     require_same(finished(study, *targets), whole, *targets)
     seen = f"{failed} of the two stopped; after one more call, files equal byte for byte"
     return Outcome("Two Snakemakes at once, called from two folders", 1, 1, seen)

@@ -50,6 +50,24 @@ def test_every_cost_is_measured(measured):
     assert (measured.tokens_reference == 77 * measured.classes).all()
 
 
+def test_precisions_are_measured_beside_one_reference(tiny_backbone, monkeypatch):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    encoder, computed = bench.PromptEncoder, []
+
+    def noted(tower, prompts):
+        computed.append(tower.dtype)
+        return encoder(tower, prompts)
+
+    monkeypatch.setattr(bench, "PromptEncoder", noted)
+    setting = Setting(repeats=1, batch_size=2)
+    rows = measure(tiny_backbone, 3, [1, 2], setting, ["float32", "bfloat16"])
+    assert rows.precision.tolist() == ["float32", "float32", "bfloat16", "bfloat16"]
+    assert computed == [torch.float32, torch.float32, torch.bfloat16, torch.bfloat16]
+    assert rows.text_seconds_reference.nunique() == 1
+    assert rows.gflops_peak.nunique() == 2
+    assert "bfloat16" in as_table(rows)
+
+
 def test_a_reference_on_fewer_classes_is_scaled_and_marked(measured):
     assert (measured.classes_reference == 3).all()
     assert [line.count("~") for line in as_table(measured).splitlines()[2:]] == [0, 0, 2, 2]

@@ -1,4 +1,7 @@
-"""Half precision gives the same as float32, up to its rounding error."""
+"""Half precision gives the same as float32, up to its rounding error.
+
+Towers in bfloat16 are computed here on any CPU; one that does not multiply it in hardware is slow.
+"""
 
 from dataclasses import replace
 
@@ -6,11 +9,22 @@ import pytest
 import torch
 import torch.nn.functional as F
 from open_clip import CLIP
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ptnl.backbones.loading import LoadedBackbone, tower_of
-from ptnl.machine.precision import ALL_FLOAT32, Dtypes, choose_dtypes, dtypes_for
+from ptnl.errors import InputError
+from ptnl.machine.precision import (
+    ALL_FLOAT32,
+    Dtypes,
+    choose_dtypes,
+    dtypes_for,
+    multiplies_bfloat16,
+)
 from ptnl.methods import prompt, text_finetune
 from ptnl.text import PromptEncoder, clip_tokenizer, context_prompts
+from ptnl.training.gradients import gradient_norms
+from ptnl.training.losses import cross_entropy
+from ptnl.training.tuning import cosine_logits
 from tests.backbones import configuration, random_model
 from tests.unit.test_methods import toy
 
@@ -41,9 +55,53 @@ def test_a_config_may_ask_for_float32(monkeypatch):
     assert choose_dtypes(gpu, "auto") == Dtypes(torch.float16, torch.bfloat16)
 
 
+@pytest.mark.parametrize("instructions", ["avx512_bf16", "amx_bf16"])
+def test_a_config_may_ask_for_bfloat16_on_a_cpu(monkeypatch, instructions):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {instructions: True}, raising=False)
+    assert choose_dtypes(CPU, "bfloat16") == Dtypes(torch.float32, torch.bfloat16)
+    assert choose_dtypes(CPU, "auto") == ALL_FLOAT32
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (8, 0))
+    gpu = torch.device("cuda")
+    assert choose_dtypes(gpu, "bfloat16") == choose_dtypes(gpu, "auto")
+
+
+@pytest.mark.parametrize(
+    ("device", "needed"),
+    [
+        ("cpu", "a processor with AVX512_BF16 or AMX"),
+        ("cuda", "a GPU of compute capability 8.0 or more"),
+        ("mps", "a CPU or an NVIDIA GPU"),
+    ],
+)
+def test_bfloat16_is_refused_where_nothing_multiplies_it(monkeypatch, device, needed):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_f": True}, raising=False)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (7, 5))
+    with pytest.raises(InputError, match=f"precision bfloat16 needs {needed}; say auto"):
+        choose_dtypes(torch.device(device), "bfloat16")
+
+
+def test_torch_that_does_not_know_the_processor_computes_in_float32(monkeypatch):
+    monkeypatch.delattr("torch.cpu.get_capabilities", raising=False)
+    assert not multiplies_bfloat16()
+
+
 @pytest.fixture(scope="module")
 def model() -> CLIP:
     return random_model({**configuration("ViT-B-32", small=True), "quick_gelu": True})
+
+
+class TypesOfOperations(TorchDispatchMode):
+    """Which types of numbers torch's operations get, by their names."""
+
+    def __init__(self):
+        super().__init__()
+        self.used: dict[str, set[torch.dtype]] = {}
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        tensors = [x for x in args if isinstance(x, torch.Tensor) and x.is_floating_point()]
+        name = function.overloadpacket.__name__
+        self.used.setdefault(name, set()).update(x.dtype for x in tensors)
+        return function(*args, **(kwargs or {}))
 
 
 def difference(ours: torch.Tensor, exact: torch.Tensor) -> float:
@@ -73,6 +131,15 @@ def test_gradients_in_bfloat16_are_close_to_those_in_float32(model):
         assert 0 < difference(ours, theirs) < NEARLY
 
 
+def test_linear_layers_compute_in_bfloat16_and_all_sums_in_float32(model):
+    tower = replace(tower_of(model), dtype=torch.bfloat16)
+    with TypesOfOperations() as types:
+        embeddings_and_gradient(tower)
+    assert types.used["addmm"] == {torch.bfloat16}  # linear layers
+    for name in ("native_layer_norm", "bmm", "_softmax", "nll_loss_forward", "index_put"):
+        assert types.used[name] == {torch.float32}
+
+
 def test_recomputed_activations_give_the_same_bfloat16_gradients(model):
     tower = replace(tower_of(model), dtype=torch.bfloat16)
     tokens = [p.tokens for p in context_prompts(clip_tokenizer(), NAMES, 4)]
@@ -83,6 +150,22 @@ def test_recomputed_activations_give_the_same_bfloat16_gradients(model):
         PromptEncoder(tower, tokens, budget)(leaf).square().sum().backward()
         gradients.append(leaf.grad)
     assert difference(*gradients) < NEARLY
+
+
+def test_gradients_of_single_images_in_bfloat16_are_close_to_those_in_float32(model):
+    tower, stream = tower_of(model), torch.Generator().manual_seed(0)
+    tokens = [p.tokens for p in context_prompts(clip_tokenizer(), NAMES, 4)]
+    context = (0.02 * torch.randn(2, 4, tower.width, generator=stream)).requires_grad_()
+    features = torch.randn(2, 8, tower.dimensions, generator=stream)
+    labels = torch.randint(len(NAMES), (2, 8), generator=stream)
+    clean = torch.where(torch.arange(8) % 2 == 0, labels, (labels + 1) % len(NAMES))
+
+    def norms(dtype: torch.dtype) -> torch.Tensor:
+        encoder = PromptEncoder(replace(tower, dtype=dtype), tokens)
+        logits = lambda context, images: cosine_logits(images, encoder(context), 100)  # noqa: E731
+        return gradient_norms(context, logits, features, labels, clean, cross_entropy)
+
+    assert 0 < difference(norms(torch.bfloat16), norms(torch.float32)) < NEARLY
 
 
 def test_without_gradients_the_tower_computes_in_float32(model):

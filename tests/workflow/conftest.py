@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,13 @@ from tests.warm import called
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "workflow/studies/smoke.yaml"
+
+
+@cache
+def places(overlay: str) -> dict[str, str]:
+    """Path variable -> its folder, of an overlay's text. Thousands of paths need them."""
+    found: dict[str, str] = yaml.safe_load(overlay)["pathvars"]
+    return found
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class Study:
 
     def path(self, file: str) -> Path:
         """The path of a file that is given in the workflow's notation: `<results>/runs.parquet`."""
-        for name, place in yaml.safe_load(self.overlay.read_text())["pathvars"].items():
+        for name, place in places(self.overlay.read_text()).items():
             file = file.replace(f"<{name}>", place)
         return Path(file)
 

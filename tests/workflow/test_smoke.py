@@ -3,8 +3,8 @@
 import os
 import shutil
 import signal
-import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import numpy as np
@@ -18,6 +18,7 @@ from ptnl.schemas import HISTORY, PSEUDO_LABELS, RUN_FILES, RUN_KEYS, RUNS, SUMM
 from ptnl.study.layouts import FIGURES, TABLES, fillable
 from tests.faults.log import jobs_in
 from tests.faults.studies import FEW
+from tests.warm import called
 from tests.workflow.conftest import Study
 
 # Zero-shot with both backbones; 17 methods with mini-rn and 2 with mini-vit, at 2 rates, with 2
@@ -163,11 +164,13 @@ def test_a_changed_hyper_parameter_reruns_only_its_method(smoke):
         smoke.overlay.write_text(text)
 
 
-# A `sitecustomize` module, which every Python process imports: a sweep waits for ever in the middle
-# of writing its runs.
+# Snakemake with a job server, whose jobs wait for ever in the middle of writing a sweep.
 HOLD = """
-import os, signal
+import os, signal, sys, tempfile, time
 from pathlib import Path
+from snakemake.cli import main
+from ptnl.cli import job
+from ptnl.machine import job_server
 
 def replace(source, target, move=os.replace):
     if str(target).endswith("symmetric/fp-8/seed-1/metrics.json"):
@@ -176,6 +179,16 @@ def replace(source, target, move=os.replace):
     move(source, target)
 
 os.replace = replace
+address = Path(tempfile.mkdtemp(prefix=job_server.FOLDER)) / "socket"
+until, held_open = os.pipe()
+if os.fork() == 0:
+    os.close(held_open)
+    os.dup2(until, 0)
+    job_server.serve(address, job.run, ())
+while not address.exists():
+    time.sleep(0.02)
+os.environ[job_server.ADDRESS] = str(address)
+main()
 """
 
 
@@ -184,27 +197,19 @@ def test_a_killed_study_reruns_only_unfinished_jobs_and_gets_the_same_numbers(sm
     study = Study.create(tmp_path, backbones=few)
     # The run table, which all tables and figures are made of.
     targets = [str(study.results / "runs.parquet")]
-    first, held = tmp_path / "first.log", tmp_path / "held"
-    (tmp_path / "hold").mkdir()
-    (tmp_path / "hold/sitecustomize.py").write_text(HOLD)
-    path = os.pathsep.join([str(tmp_path / "hold"), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "HELD": str(held)}
-    with (
-        first.open("w") as log,
-        subprocess.Popen(
-            study.command(*targets),
-            cwd=study.folder,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        ) as process,
-    ):
+    group, held, script = (tmp_path / name for name in ("group", "held", "hold.py"))
+    script.write_text(HOLD)
+    command = ["apart", str(group), "python", str(script), *study.command(*targets)[1:]]
+    environment = {**os.environ, "HELD": str(held)}
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        call = pool.submit(called, command, study.folder, environment)
         while not held.exists():
-            assert process.poll() is None, first.read_text()
+            assert not call.done(), call.result().stderr
             time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGKILL)
-    jobs = jobs_in(first.read_text())
+        os.killpg(int(group.read_text()), signal.SIGKILL)
+        killed = call.result()
+    assert killed.returncode == 128 + signal.SIGKILL
+    jobs = jobs_in(killed.stdout + killed.stderr)
     finished = [file for job in jobs if job.finished for file in job.outputs]
     begun = [file for job in jobs if not job.finished for file in job.outputs]
     written = {file: file.stat().st_mtime_ns for file in begun if file.exists()}

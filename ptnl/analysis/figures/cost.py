@@ -11,8 +11,11 @@ from ptnl.analysis.figures.style import COLOURS, STYLE, LineEnd, caption, label_
 def cost_over_classes_and_runs(bench: pd.DataFrame) -> Figure:
     """Seconds of a step over classes, ours and the reference's, and our cost of a run over runs.
 
-    bench : see `ptnl.schemas.BENCH`. Hollow markers are times scaled from fewer classes.
+    bench : see `ptnl.schemas.BENCH`; of several precisions, the first is shown. Hollow markers are
+        times scaled from fewer classes.
     """
+    precision = bench.precision.iloc[0]
+    bench = bench[bench.precision == precision]
     colours = dict(zip(bench.backbone.unique(), COLOURS, strict=False))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 3.6), layout="constrained")
@@ -24,7 +27,7 @@ def cost_over_classes_and_runs(bench: pd.DataFrame) -> Figure:
         label_lines(figure, ends)
         device, threads = bench.device.iloc[0], bench.threads.iloc[0]
         where = f"CPU, threads: {threads}" if device == "cpu" else device
-        caption(figure, f"Whole step, float32, {where}; hollow: scaled from fewer classes")
+        caption(figure, f"Whole step, {precision}, {where}; hollow: scaled from fewer classes")
     return figure
 
 
