@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -26,10 +25,23 @@ ROOT = Path(__file__).parents[1]
 POLL = 0.02  # seconds between looks at the server's socket, until it is there
 
 
-@cache
+SERVERS: dict[Path, Path] = {}  # checkout -> address
+
+
 def server(checkout: Path = ROOT) -> Path:
     """The address of a server that imports `ptnl` from a checkout; it ends with this process."""
+    if checkout not in SERVERS:
+        SERVERS[checkout] = started(checkout)
+    return SERVERS[checkout]
+
+
+def started(checkout: Path) -> Path:
+    """Start a server; its address, once it is there."""
     command = ["env", f"PYTHONPATH={checkout}", sys.executable, "-P", __file__]
+    if checkout != ROOT:  # forks from the server of this checkout, and imports ptnl alone anew
+        asks = "import sys; from pathlib import Path; from ptnl.machine.job_server import ask; "
+        asks += "ask(Path(sys.argv[1]), ['serve', *sys.argv[2:]])"
+        command = [*command[:-1], "-c", asks, str(server()), str(checkout)]
     address = job_server.start(command)
     process = job_server.SERVERS[-1]
     while not address.exists():
@@ -95,15 +107,26 @@ def run(arguments: Sequence[str]) -> None:
     elif name == "python":
         python(*arguments[1:])
     elif name == "forget":
-        for module in [name for name in sys.modules if name.partition(".")[0] == "ptnl"]:
-            del sys.modules[module]
+        forget()
         run(arguments[1:])
+    elif name == "serve":
+        checkout, address = arguments[1:]
+        forget()
+        sys.path.insert(0, checkout)
+        sys.argv = [__file__, address]
+        runpy.run_path(__file__, run_name="__main__")
     elif name == "apart":
         os.setpgid(0, 0)
         Path(arguments[1]).write_text(str(os.getpgrp()))
         run(arguments[2:])
     else:  # a job of a study
         job.run(arguments)
+
+
+def forget() -> None:
+    """Import `ptnl` anew when it is next used."""
+    for module in [name for name in sys.modules if name.partition(".")[0] == "ptnl"]:
+        del sys.modules[module]
 
 
 def python(script: str, *words: str) -> None:
