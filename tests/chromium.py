@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any, Self
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-SWITCHES = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+SWITCHES = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+    "--js-flags=--max-opt=2",  # a page is too short-lived for the last compiler of V8
+)
 # Codes of the keys whose name is not the character that they type.
 CODES = {
     **{"ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40},
@@ -34,13 +37,17 @@ FIND_VIOLATIONS = """
 axe.run(document, %s).then(found => found.violations.map(
   rule => rule.id + ': ' + rule.nodes.slice(0, 3).map(node => node.html.slice(0, 200)).join(' ')))
 """
-# Contrast is half of axe's work. Text that looks as text that has passed does, and lies in parts of
-# the same backgrounds, passes as well; what is placed freely may lie on anything, and is measured.
+# Contrast is half of axe's work. Text that looks as text that has passed does, on this page or one
+# before it, and lies in parts of the same backgrounds, passes as well; what is placed freely may
+# lie on anything, and is measured.
 MEASURE_EACH_LOOK_ONCE = """
-(() => {
+(passed => {
+  axe.passed = new Set(passed);
+  const rule = axe._audit.rules.find(rule => rule.id === 'color-contrast');
   const check = axe._audit.checks['color-contrast'];
+  rule.matchesAny = rule.matchesAny || rule.matches;
   check.measure = check.measure || check.evaluate;
-  const passed = new Set(), known = new Map([[null, '']]);
+  const known = new Map([[null, '']]);
   const values = (style, names) => names.map(name => style.getPropertyValue(name)).join();
   const below = element => {
     if (known.has(element)) return known.get(element);
@@ -51,16 +58,21 @@ MEASURE_EACH_LOOK_ONCE = """
     known.set(element, isFree ? null : outer.endsWith('|' + own) ? outer : outer + '|' + own);
     return known.get(element);
   };
-  check.evaluate = function (element, ...rest) {
+  const lookOf = element => {
     const place = below(element), style = getComputedStyle(element);
-    const look = place + values(style, ['color', 'font-size', 'font-weight',
+    return place && place + values(style, ['color', 'font-size', 'font-weight',
       '-webkit-text-stroke-width', '-webkit-text-stroke-color']);
-    if (place !== null && passed.has(look)) return true;
+  };
+  rule.matches = (element, ...rest) =>
+    !axe.passed.has(lookOf(element)) && rule.matchesAny(element, ...rest);
+  check.evaluate = function (element, ...rest) {
+    const look = lookOf(element);
+    if (axe.passed.has(look)) return true;
     const result = check.measure.call(this, element, ...rest);
-    if (result === true) passed.add(look);
+    if (result === true && look !== null) axe.passed.add(look);
     return result;
   };
-})();
+})(%s);
 """
 
 
@@ -86,6 +98,7 @@ class Browser:
         os.close(from_browser)
         self._buffer, self._count, self._events = b"", 0, []
         self._session: str | None = None
+        self._passed: list[str] = []  # the looks of text whose contrast suffices
         page = self._send("Target.createTarget", url="about:blank")["targetId"]
         attached = self._send("Target.attachToTarget", targetId=page, flatten=True)
         self._send(
@@ -170,8 +183,10 @@ class Browser:
             options["runOnly"] = list(rules)
         if not self.value("'axe' in window"):
             self.value(AXE.read_text(encoding="utf-8") + "; 0")
-        self.value(MEASURE_EACH_LOOK_ONCE)
-        return self.value(FIND_VIOLATIONS % json.dumps(options))
+        self.value(MEASURE_EACH_LOOK_ONCE % json.dumps(self._passed))
+        found = self.value(FIND_VIOLATIONS % json.dumps(options))
+        self._passed = self.value("[...axe.passed]")
+        return found
 
     def complaints(self) -> list[dict[str, Any]]:
         """Errors and warnings that the page or the browser has logged since it was opened."""

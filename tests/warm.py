@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from ptnl.machine import job_server
@@ -142,7 +143,7 @@ def prepare() -> None:
     source_code.decisive_code(*registries, entries=entries)
 
 
-SNAKEMAKE = (
+IMPORTED = (
     "snakemake.cli:get_argument_parser",  # it looks for plugins among all packages
     "snakemake.profiles",
     "snakemake.report",
@@ -153,6 +154,9 @@ SNAKEMAKE = (
     "ptnl.study.disk",
     "ptnl.study.operation_counts",
     "ptnl.study.planning",
+    "ptnl.cli.adapt",
+    "ptnl.cli.audit",
+    "ptnl.cli.predict",
 )
 
 if __name__ == "__main__":
@@ -169,4 +173,5 @@ if __name__ == "__main__":
     prepare()
     address = Path(sys.argv[1])
     job_server.start = lambda command: address
-    job_server.serve(address, run, (SNAKEMAKE, *job.PHASES))
+    # All in one phase: a call that is answered earlier imports the rest once more.
+    job_server.serve(address, run, [[*IMPORTED, *chain(*job.PHASES)]])

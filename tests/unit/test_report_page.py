@@ -59,6 +59,11 @@ def test_text_that_looks_alike_is_measured_on_every_background(browser, tmp_path
     browser.open(tmp_path / "alike.html")
     (said,) = browser.violations("color-contrast")
     assert said == "color-contrast: <i>on dark</i> <s>pale</s> <u>above dark</u>"
+    # What has passed on one page is measured again on a page of another colour.
+    text = (tmp_path / "alike.html").read_text()
+    (tmp_path / "dark.html").write_text(text.replace("<style>", "<style>body {background: #333}"))
+    browser.open(tmp_path / "dark.html")
+    assert "<div>fine</div>" in browser.violations("color-contrast")[0]
 
 
 def sort(browser) -> None:
