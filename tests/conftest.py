@@ -1,4 +1,8 @@
-"""Fixtures: a tiny CLIP of open_clip's own classes, and the repository's root."""
+"""Fixtures: a tiny CLIP of open_clip's own classes, and the repository's root.
+
+Nothing that takes seconds to import is imported at the top: the process that hands the tests out to
+the workers reads this file too, and the workers start after that.
+"""
 
 import atexit
 import gc
@@ -6,15 +10,17 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 from hypothesis import HealthCheck, settings
-from open_clip import CLIP
-from open_clip.tokenizer import SimpleTokenizer
 from xdist.scheduler import LoadFileScheduling
 
-from ptnl.backbones.loading import LoadedBackbone
+if TYPE_CHECKING:
+    from open_clip import CLIP
+    from open_clip.tokenizer import SimpleTokenizer
+
+    from ptnl.backbones.loading import LoadedBackbone
 
 ROOT = Path(__file__).parents[1]
 
@@ -92,6 +98,8 @@ def pytest_xdist_make_scheduler(config, log) -> Files:
 def pytest_collection_modifyitems(items) -> None:
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
+    import torch
+
     if torch.cuda.is_available():
         return
     for item in items:
@@ -102,6 +110,8 @@ def pytest_collection_modifyitems(items) -> None:
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     """Let torch compute with one thread, whatever an earlier test has asked for."""
+    import torch
+
     torch.set_num_threads(1)
 
 
@@ -111,13 +121,18 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tokenizer() -> SimpleTokenizer:
+def tokenizer() -> "SimpleTokenizer":
+    from open_clip.tokenizer import SimpleTokenizer
+
     return SimpleTokenizer()
 
 
 @pytest.fixture(scope="session")
-def tiny_clip() -> CLIP:
+def tiny_clip() -> "CLIP":
     """Random weights, large enough that every part of the tower matters to the result."""
+    import torch
+    from open_clip import CLIP
+
     torch.manual_seed(0)
     model = CLIP(**TINY).eval().requires_grad_(False)
     for parameter in model.parameters():
@@ -127,7 +142,11 @@ def tiny_clip() -> CLIP:
 
 
 @pytest.fixture(scope="session")
-def tiny_backbone(tiny_clip, tokenizer) -> LoadedBackbone:
+def tiny_backbone(tiny_clip, tokenizer) -> "LoadedBackbone":
+    import torch
+
+    from ptnl.backbones.loading import LoadedBackbone
+
     return LoadedBackbone("tiny", tiny_clip, tokenizer, torch.device("cpu"))
 
 

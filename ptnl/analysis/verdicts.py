@@ -16,9 +16,9 @@ data sets that the paper does not know count as well. Four verdicts:
 """
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cache, cached_property, partial, reduce
 from typing import Any, TypeVar
 
 import numpy as np
@@ -154,11 +154,17 @@ def _by_seed(
     return table.reindex(columns=list(seeds))
 
 
-def _judge(name: str, claim: Claim, values: pd.DataFrame, setting: Setting) -> Finding:
+def _judge(
+    name: str,
+    claim: Claim,
+    values: pd.DataFrame,
+    find: Callable[[Condition], pd.Series],
+    setting: Setting,
+) -> Finding:
     comparisons = claim.comparisons(setting)
     if not comparisons:
         return Finding(name, claim, [], ["the study has one backbone"], [])
-    found = {c: values_of(values, c) for part in comparisons for c in part.conditions}
+    found = {c: find(c) for part in comparisons for c in part.conditions}
     possible = shown(claim.shown, in_order(values.dataset))
     judged = [
         name for name in possible if all(name in f.index.unique("dataset") for f in found.values())
@@ -219,8 +225,11 @@ def check_claims(
         rates = tuple(sorted(set(values[values.noise == noise].rate)))
         return Setting(noise, rates, primary, backbones)
 
+    # Many claims compare with the same conditions, such as plain prompt tuning at one rate.
+    looked_up = {unit: cache(partial(values_of, table)) for unit, table in tables.items()}
+    settings = {unit: setting(table) for unit, table in tables.items()}
     return [
-        _judge(name, claim, tables[claim.unit], setting(tables[claim.unit]))
+        _judge(name, claim, tables[claim.unit], looked_up[claim.unit], settings[claim.unit])
         for name, claim in claims.items()
     ]
 

@@ -2,20 +2,15 @@
 
 import re
 import subprocess
-import sys
 
 import pytest
 
 from ptnl.cli.main import TOOLS, commands
+from tests.warm import ROOT, called
 
 
 def ptnl(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-c", "from ptnl.cli.main import run; run()", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return called(["ptnl", *arguments], ROOT)
 
 
 def test_every_command_has_a_rule_that_reruns_when_the_command_is_edited(root):

@@ -1,17 +1,13 @@
 """A study with so many runs that their paths do not fit on one command line."""
 
-import os
-import subprocess
-
 import yaml
 
 from ptnl.io import read_parquet, write_json
-from ptnl.machine import job_server
 from ptnl.schemas import RUNS
 from ptnl.study.config import read_study
 from ptnl.study.grid import runs
 from tests.unit.made_up import metrics_of
-from tests.warm import server
+from tests.warm import called
 from tests.workflow.conftest import ROOT, Study
 
 # Results lie in nested folders with long names, so that few runs make a long command line.
@@ -21,6 +17,13 @@ SEEDS = 150
 # Limit of the stack in KiB. Linux allows a command line a quarter of it: with the usual 8 MiB, the
 # paths of some 20,000 runs.
 STACK = 2048
+LIMITED = f"""
+import resource
+from snakemake.cli import main
+_, hard = resource.getrlimit(resource.RLIMIT_STACK)
+resource.setrlimit(resource.RLIMIT_STACK, ({STACK * 1024}, hard))
+main()
+"""
 
 
 def test_all_runs_are_collected(tmp_path):
@@ -40,13 +43,6 @@ def test_all_runs_are_collected(tmp_path):
         write_json(metrics_of(run, 50.0), file)
     table = study.path("<results>/runs.parquet")
     command = study.command(str(table), "--allowed-rules", "collect_runs")
-    said = subprocess.run(
-        ["bash", "-c", f'ulimit -S -s {STACK} && exec "$@"', "bash", *command],
-        cwd=study.folder,
-        env={**os.environ, job_server.ADDRESS: str(server())},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    said = called(["python", "-c", LIMITED, *command[1:]], study.folder)
     assert said.returncode == 0, said.stdout + said.stderr
     assert len(read_parquet(table, RUNS)) == len(planned)

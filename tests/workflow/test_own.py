@@ -56,6 +56,12 @@ def adapted(folder, name: str, *more: str):
     return out
 
 
+@pytest.fixture
+def few_epochs(monkeypatch):
+    """For tests in which it does not matter how good the prompts become."""
+    monkeypatch.setitem(prompts.SETTINGS, "epochs", 5)
+
+
 @pytest.fixture(scope="module")
 def model(own):
     """A model that was adapted without labels."""
@@ -88,7 +94,7 @@ def test_an_adapted_folder_says_what_it_is(own, model):
     assert counts["zero-shot"].sum() == len(own[1])
 
 
-def test_labels_decide_whether_the_adaptation_is_kept(own, capsys):
+def test_labels_decide_whether_the_adaptation_is_kept(own, few_epochs, capsys):
     folder, labels, _ = own
     out = adapted(folder, "with_labels", "--labels", str(folder / "labels.csv"))
     report = read_json(out / "adapted.json")["report"]
@@ -418,7 +424,7 @@ def test_a_half_written_folder_may_be_written_again(own, model, tmp_path, monkey
     assert torch.equal(read_adapted(again).class_embeddings, written.class_embeddings)
 
 
-def test_a_half_written_audit_may_be_written_again(own, tmp_path, monkeypatch):
+def test_a_half_written_audit_may_be_written_again(own, few_epochs, tmp_path, monkeypatch):
     asked = options(own[0], str(own[0] / "images"), "--labels", str(own[0] / "noisy.csv"))
     asked += ["--template", TEMPLATE, "-o", str(tmp_path / "audit")]
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -487,7 +493,7 @@ def test_bad_input_is_answered_with_one_sentence_and_loses_nothing(own, model, t
     assert not list((tmp_path / "out").glob("*"))
 
 
-def test_a_class_without_labels_is_a_warning(own):
+def test_a_class_without_labels_is_a_warning(own, few_epochs):
     folder, labels, _ = own
     partial = labels[labels.label != labels.label[0]]
     partial.to_csv(folder / "partial.csv", index=False)

@@ -174,7 +174,7 @@ def test_ptnl_plan_counts_the_jobs_of_shipped_studies(embedded, paper):
         (SMOKE, {"views": 2}),
         (SMOKE, {"protocol": "released", "noise": {"fp_swap": {"fps": [0, 8]}}}),
         (PAPER, {"protocol": "released"}),
-        (PAPER, {"fuse": False}),
+        (PAPER, {"fuse": False, "seeds": [1, 2]}),
         (SMOKE, {"seeds": list(range(1, 19))}),
     ],
 )
@@ -308,10 +308,11 @@ def test_data_and_results_go_where_the_config_says(tmp_path):
     ],
 )
 def test_one_key_chooses_a_protocol(tmp_path, protocol, noise, seeds, parts):
-    planned = Study.create(tmp_path, base=None, protocol=protocol).planned()
-    assert planned[f"inject_noise_{noise}"] == 2 * seeds
+    study = Study.create(tmp_path, base=None, protocol=protocol, datasets=["symbols"])
+    planned = study.planned()
+    assert planned[f"inject_noise_{noise}"] == seeds
     trainings = [jobs for rule, jobs in planned.items() if rule.startswith(f"tune_method_{noise}")]
-    assert trainings == parts * [2 * (16 + 2)]
+    assert trainings == parts * [16 + 2]
     assert (planned["make_table"], planned["plot_figure"]) == (6, 6)
 
 

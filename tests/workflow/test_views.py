@@ -7,7 +7,7 @@ from ptnl.io import read_json, read_parquet
 from ptnl.schemas import VIEW_IMAGES
 from tests.workflow.conftest import Study
 
-VIEWS, SEED = 3, 1
+VIEWS, SEED, SHOTS = 2, 1, 8
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,8 @@ def augmented(tmp_path_factory) -> Study:
         tmp_path_factory.mktemp("views"),
         views=VIEWS,
         seeds=[SEED],
-        noise={"symmetric": {"fps": [8]}, "fp_swap": {"fps": [2]}},
+        shots=SHOTS,
+        noise={"symmetric": {"fps": [4]}, "fp_swap": {"fps": [2]}},
         backbones={
             "mini-rn": {"methods": ["zero_shot", "prompt_ce", "linear_probe", "upl"]},
             "mini-vit": None,
@@ -50,7 +51,7 @@ def test_every_image_of_every_draw_has_its_views(augmented):
     [
         ("prompt_ce/fp_swap/fp-2", VIEWS),
         ("upl/pseudo_confident/fp-0", VIEWS),
-        ("linear_probe/symmetric/fp-8", 0),  # it has no epochs to show views in
+        ("linear_probe/symmetric/fp-4", 0),  # it has no epochs to show views in
     ],
 )
 def test_runs_say_on_how_many_views_they_were_trained(augmented, run, views):

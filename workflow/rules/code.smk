@@ -52,7 +52,12 @@ def code(command, entries=None, by="", reach=None, shows=False):
         return [as_line(module, parts) for module, parts in found().items()]
 
     def line(module):
-        return lambda wildcards: as_line(module, found(*reach[wildcards[by]]).get(module, {}))
+        lines = {
+            value: as_line(module, found(*used).get(module, {})) for value, used in reach.items()
+        }
+        # Snakemake calls a function for every job, and most lines are those of all jobs.
+        same = len(set(lines.values())) == 1
+        return next(iter(lines.values())) if same else lambda wildcards: lines[wildcards[by]]
 
     return [line(module) for module in sorted({m for used in reach.values() for m in found(*used)})]
 
