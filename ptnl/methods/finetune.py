@@ -73,7 +73,6 @@ def train(
         lr=rates[0],
         momentum=settings["momentum"],
         weight_decay=settings["weight_decay"],
-        fused=device.type == "cpu",  # one pass over the numbers, with the same results
     )
     rows = []
     for epoch, rate in enumerate(rates, start=1):

@@ -118,7 +118,6 @@ def train_sgd(
                 dampening=0,
                 nesterov=False,
                 maximize=False,
-                fused=device.type == "cpu",  # one pass over the numbers, with the same results
                 **decay,
             )
             still.restore()
