@@ -154,6 +154,11 @@ def _by_seed(
     return table.reindex(columns=list(seeds))
 
 
+def _seeds_without(table: pd.DataFrame, dataset: str) -> list[int]:
+    """The seeds for which a table of `_by_seed` has no value of a data set."""
+    return [int(seed) for seed in table.columns[table.loc[[dataset]].isna().any()]]
+
+
 def _judge(
     name: str,
     claim: Claim,
@@ -179,7 +184,7 @@ def _judge(
         f"no runs of {c} on {dataset} for seed {', '.join(map(str, lacking))}"
         for c, table in tables.items()
         for dataset in judged
-        if (lacking := [seed for seed in seeds if pd.isna(table.loc[dataset, seed])])
+        if (lacking := _seeds_without(table, dataset))
     ]
     if len(seeds) < SEEDS_NEEDED:
         missing.append(f"{len(seeds)} of {SEEDS_NEEDED} seeds")

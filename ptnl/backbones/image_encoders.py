@@ -51,7 +51,10 @@ class ImageEncoder:
 
 def build(config: dict[str, Any], classes: int) -> nn.Module:
     """The timm model of a configuration in the format of timm's `config.json`, untrained."""
-    return timm.create_model(config["architecture"], num_classes=classes, **config["model_args"])
+    model: nn.Module = timm.create_model(
+        config["architecture"], num_classes=classes, **config["model_args"]
+    )
+    return model
 
 
 def published_config(name: str) -> dict[str, Any]:
