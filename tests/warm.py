@@ -98,7 +98,10 @@ def run(arguments: Sequence[str]) -> None:
     sys.argv = list(arguments)
     if name == "snakemake":
         from snakemake.cli import main
+        from snakemake.executors.touch import Executor
 
+        # --touch waits 0.1 s for every job, for file systems whose clocks are as coarse as that.
+        Executor.SLEEPING_TIME = 0.005
         main()
     elif name == "ptnl":
         from ptnl.cli.main import run as ptnl
