@@ -124,7 +124,7 @@ def read_image_encoder(
             f"{weights}: its head tells {outputs} classes apart, fewer than the data set's "
             f"{classes}; say head: new"
         )
-    model = build(described, outputs if keeps_head else classes)
+    model = model_to_load(described, outputs if keeps_head else classes)
     wanted = model.state_dict() if keeps_head else _body(model)
     kept = {n: value for n, value in stored.items() if n in wanted or n not in model.state_dict()}
     check_weights(weights, {name: value.shape for name, value in wanted.items()}, kept)
@@ -147,6 +147,22 @@ def read_image_encoder(
     # torch declares no overload for a device and a memory format.
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return ImageEncoder(model, prepared["input_size"][-1], transform, mean, std)
+
+
+def model_to_load(config: dict[str, Any], classes: int) -> nn.Module:
+    """The model of a configuration, without the random weights that loading would overwrite.
+
+    A model that also has numbers which no file of weights holds is built as it is.
+    """
+    with torch.device("meta"):
+        model = build(config, classes)
+    in_files = model.state_dict(keep_vars=True).values()
+    held = {id(tensor) for tensor in in_files}
+    parts = [vars(module) for module in model.modules()]
+    tensors = [x for part in parts for group in (part, part["_buffers"]) for x in group.values()]
+    if any(isinstance(x, Tensor) and id(x) not in held for x in tensors):
+        return build(config, classes)
+    return model.to_empty(device="cpu")
 
 
 def _head(model: nn.Module) -> nn.Module:

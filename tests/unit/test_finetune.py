@@ -13,6 +13,7 @@ from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from PIL import Image
 from pretrain_labels import commonest_names, shipped
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from ptnl.backbones import image_encoders
 from ptnl.backbones.assets import FOLDER
@@ -273,6 +274,26 @@ def test_timms_encoders_are_fetched_with_their_heads(tmp_path, name):
     save_file(damaged, manual / f"{name}.safetensors")
     with pytest.raises(InputError, match="holds 'unknown', which the model does not have"):
         fetch_image_encoder.main(["--encoder", name, *folders, *options])
+
+
+class Shifted(nn.Module):
+    """A model with numbers that no file of weights holds."""
+
+    def __init__(self, as_buffer: bool):
+        super().__init__()
+        self.head = nn.Linear(3, 2)
+        shift = torch.arange(3.0)
+        if as_buffer:
+            self.register_buffer("shift", shift, persistent=False)
+        else:
+            self.shift = shift
+
+
+@pytest.mark.parametrize("as_buffer", [True, False])
+def test_numbers_that_no_file_holds_are_those_of_a_new_model(monkeypatch, as_buffer):
+    monkeypatch.setattr(image_encoders, "build", lambda config, classes: Shifted(as_buffer))
+    model = image_encoders.model_to_load({}, 2)
+    assert model.shift.tolist() == [0, 1, 2]
 
 
 def study(folder, classes: int = 2) -> list[str]:
