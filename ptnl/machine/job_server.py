@@ -98,7 +98,11 @@ def serve(address: Path, run: Run, phases: Sequence[Sequence[str]]) -> None:
     run : does what a command line asks for; may raise SystemExit
     phases : what to prepare, in groups: a module is imported, and of `module:function` the function
         is called, whose result it keeps; requests that came in meanwhile are answered after each
+
+    Raises FileExistsError if there is something at the address.
     """
+    if os.path.lexists(address):
+        raise FileExistsError(f"{address}: is there already; a job server needs a new path")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears finished jobs away
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # jobs end with their callers, and so does this
     with socket.socket(socket.AF_UNIX) as listener:

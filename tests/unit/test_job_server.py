@@ -66,6 +66,21 @@ def server(tmp_path):
     process.wait()
 
 
+def test_it_replaces_nothing_at_its_address(tmp_path):
+    address = tmp_path / "notes.txt"
+    address.write_text("mine")
+    said = subprocess.run(
+        [sys.executable, "-c", SERVER, address],
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode
+    assert f"{address}: is there already" in said.stderr
+    assert address.read_text() == "mine"
+
+
 def client(address: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-c", CLIENT, address, *arguments],
