@@ -40,8 +40,9 @@ TINY = {
 # the processes that tests start; `one_thread` is for their own.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Imports and collected tests are millions of objects that stay. To look through them again and
-# again for what can be freed takes seconds of every worker. The end of the process frees them.
+# Python looks through all objects now and then for some that it can free. Imported modules and
+# collected tests are millions of objects and stay until the end. So here it looks rarely, and
+# leaves out what is there when the tests begin (`gc.freeze`). At the end, all can be freed again.
 gc.set_threshold(100_000, 20, 100)
 atexit.register(gc.unfreeze)
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
@@ -79,6 +80,20 @@ def called(
     return subprocess.CompletedProcess(command, ended.status, *said)
 
 
+def begin(
+    command: Sequence[str],
+    folder: Path,
+    group: Path,
+    environment: Mapping[str, str] | None = None,
+) -> Future[subprocess.CompletedProcess[str]]:
+    """Begin a call, which may be stopped or killed: the file `group` tells its process group."""
+    pool = ThreadPoolExecutor(max_workers=1)
+    try:
+        return pool.submit(called, ["apart", str(group), *command], folder, environment)
+    finally:
+        pool.shutdown(wait=False)
+
+
 def write_script(path: Path, name: str, checkout: Path = ROOT) -> None:
     """Write an executable file that calls `snakemake`, `ptnl` or `python` through the server."""
     path.write_text(
@@ -100,7 +115,8 @@ def run(arguments: Sequence[str]) -> None:
         from snakemake.cli import main
         from snakemake.executors.touch import Executor
 
-        # --touch waits 0.1 s for every job, for file systems whose clocks are as coarse as that.
+        # With --touch, Snakemake waits 0.1 s for every job, because some file systems store times
+        # that coarsely. Those that tests run on do not.
         Executor.SLEEPING_TIME = 0.005
         main()
     elif name == "ptnl":

@@ -156,12 +156,11 @@ def model_to_load(config: dict[str, Any], classes: int) -> nn.Module:
     """
     with torch.device("meta"):
         model = build(config, classes)
-    in_files = model.state_dict(keep_vars=True).values()
-    held = {id(tensor) for tensor in in_files}
-    parts = [vars(module) for module in model.modules()]
-    tensors = [x for part in parts for group in (part, part["_buffers"]) for x in group.values()]
-    if any(isinstance(x, Tensor) and id(x) not in held for x in tensors):
-        return build(config, classes)
+    in_files = {id(tensor) for tensor in model.state_dict(keep_vars=True).values()}
+    for module in model.modules():
+        for value in (*module.buffers(recurse=False), *vars(module).values()):
+            if isinstance(value, Tensor) and id(value) not in in_files:
+                return build(config, classes)
     return model.to_empty(device="cpu")
 
 

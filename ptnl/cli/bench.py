@@ -16,7 +16,7 @@ from ptnl.analysis.figures.cost import cost_over_classes_and_runs
 from ptnl.analysis.figures.style import save
 from ptnl.backbones.registry import SHIPPED
 from ptnl.bench.step_cost import UNTRAINED, Setting, as_table, bench_backbone, measure
-from ptnl.cli.entry import add_device, parser, start
+from ptnl.cli.entry import PRECISIONS, add_device, parser, start
 from ptnl.io import atomic_path, write_parquet
 from ptnl.machine.devices import choose_device
 from ptnl.machine.memory import keep_freed_memory
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--precision",
         nargs="+",
-        choices=("auto", "float32", "bfloat16"),
+        choices=PRECISIONS,
         default=["float32"],
         help="number types of our large products in training; the reference computes in float32",
     )

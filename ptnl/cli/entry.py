@@ -72,11 +72,14 @@ def add_backbone_files(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument("--weights", type=Path, required=True, help="weights (safetensors)")
 
 
+PRECISIONS = ("auto", "float32", "bfloat16")  # see `ptnl.machine.precision`, which imports torch
+
+
 def add_precision(arguments: argparse.ArgumentParser) -> None:
     """Add the option that chooses the number type of large matrix products."""
     arguments.add_argument(
         "--precision",
-        choices=("auto", "float32", "bfloat16"),
+        choices=PRECISIONS,
         default="auto",
         help="number type of large products; auto: half precision on GPUs, float32 on CPUs; "
         "bfloat16: in training on a CPU, too, where it multiplies that in hardware",

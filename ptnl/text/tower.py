@@ -149,7 +149,8 @@ def _residual(tower: TextTower, layer: Weights, x: Tensor, mixed: Tensor) -> Ten
     mixed = _linear(mixed, layer["attn.out_proj.weight"], layer["attn.out_proj.bias"])
     x = x + _scaled(mixed, layer.get("ls_1.gamma"))
     hidden = _norm(x, layer["ln_2.weight"], layer["ln_2.bias"])
-    hidden = hidden.to(layer["mlp.c_fc.weight"].dtype)  # until the sum: the widest tensors
+    # The hidden layer is the widest. It stays in the type of the products until it is added to x.
+    hidden = hidden.to(layer["mlp.c_fc.weight"].dtype)
     hidden = tower.gelu(_linear(hidden, layer["mlp.c_fc.weight"], layer["mlp.c_fc.bias"]))
     hidden = _linear(hidden, layer["mlp.c_proj.weight"], layer["mlp.c_proj.bias"])
     return x + _scaled(hidden, layer.get("ls_2.gamma"))

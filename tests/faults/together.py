@@ -2,40 +2,31 @@
 
 import os
 import signal
+import subprocess
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future
 from pathlib import Path
 
 from tests.faults.studies import NotSurvived, Outcome, finished, require_same
-from tests.warm import called
+from tests.warm import begin
 from tests.workflow.conftest import Study
 
 POLL = 0.005  # seconds
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a call of Snakemake ended, and what it printed."""
-
-    status: int
-    said: str
+Call = subprocess.CompletedProcess[str]
 
 
-def started(study: Study, folder: Path, *arguments: str) -> Future[Ended]:
+def started(study: Study, folder: Path, *arguments: str) -> Future[Call]:
     """Start Snakemake on a study from a folder, whose file `group` tells the process group."""
     folder.mkdir(exist_ok=True)
     command = [word for word in study.command(*arguments) if word != "--nolock"]
+    return begin(command, folder, folder / "group")
 
-    def call() -> Ended:
-        end = called(["apart", str(folder / "group"), *command], folder)
-        return Ended(end.returncode, end.stdout + end.stderr)
 
-    pool = ThreadPoolExecutor(max_workers=1)
-    try:
-        return pool.submit(call)
-    finally:
-        pool.shutdown(wait=False)
+def words(call: Call) -> str:
+    """What a call printed."""
+    return call.stdout + call.stderr
 
 
 def from_one_folder(whole: Study, study: Study, *targets: str) -> Outcome:
@@ -44,7 +35,7 @@ def from_one_folder(whole: Study, study: Study, *targets: str) -> Outcome:
     locks = study.folder / ".snakemake/locks"
     while not any(lock.stat().st_size for lock in locks.glob("*.output.lock")):
         if first.done():
-            raise NotSurvived(first.result().said)
+            raise NotSurvived(words(first.result()))
         time.sleep(POLL)
     group = int((study.folder / "group").read_text())
     os.killpg(group, signal.SIGSTOP)  # so that it is not done before the second has begun
@@ -53,8 +44,8 @@ def from_one_folder(whole: Study, study: Study, *targets: str) -> Outcome:
     finally:
         os.killpg(group, signal.SIGCONT)
     alone = first.result()
-    if alone.status or not second.status or "lock" not in second.said:
-        raise NotSurvived(f"{alone.said}\n{second.said}")
+    if alone.returncode or not second.returncode or "lock" not in words(second):
+        raise NotSurvived(f"{words(alone)}\n{words(second)}")
     require_same(study, whole, *targets)
     seen = "one is refused by Snakemake's lock, the other's files are equal byte for byte"
     return Outcome("Two Snakemakes at once, called from one folder", 1, 1, seen)
@@ -63,7 +54,7 @@ def from_one_folder(whole: Study, study: Study, *targets: str) -> Outcome:
 def from_two_folders(whole: Study, study: Study, *targets: str) -> Outcome:
     """No lock stops the second call. However the two end, a third call completes the study."""
     both = [started(study, study.folder / name, *targets) for name in ("one", "other")]
-    failed = sum(call.result().status > 0 for call in both)
+    failed = sum(call.result().returncode > 0 for call in both)
     require_same(finished(study, *targets), whole, *targets)
     seen = f"{failed} of the two stopped; after one more call, files equal byte for byte"
     return Outcome("Two Snakemakes at once, called from two folders", 1, 1, seen)

@@ -113,7 +113,9 @@ VALUES: list[Case] = [
     wrong("gpu_share", 0, "less than the minimum of 1"),
     wrong("gpu_share", 1.5, "is not of type 'integer'"),
     wrong("gpu_share", "4", "write 4, without quotes, or --config gpu_share=4"),
-    wrong("precision", "float16", "is not one of auto, float32, bfloat16 (did you mean"),
+    wrong(
+        "precision", "float16", "is not one of auto, float32, bfloat16 (did you mean 'bfloat16'?)"
+    ),
     wrong("fuse", "yes", "write true, without quotes, or --config fuse=True"),
     wrong("fuse", "false", "write false, without quotes, or --config fuse=False"),
     wrong("fuse", "never", "is not of type 'boolean'"),

@@ -80,7 +80,7 @@ def test_bfloat16_is_refused_where_nothing_multiplies_it(monkeypatch, device, ne
         choose_dtypes(torch.device(device), "bfloat16")
 
 
-def test_torch_that_does_not_know_the_processor_computes_in_float32(monkeypatch):
+def test_torch_that_does_not_know_the_processor_takes_it_for_one_without_bfloat16(monkeypatch):
     monkeypatch.delattr("torch.cpu.get_capabilities", raising=False)
     assert not multiplies_bfloat16()
 

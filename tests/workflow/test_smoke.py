@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import numpy as np
@@ -18,7 +17,7 @@ from ptnl.schemas import HISTORY, PSEUDO_LABELS, RUN_FILES, RUN_KEYS, RUNS, SUMM
 from ptnl.study.layouts import FIGURES, TABLES, fillable
 from tests.faults.log import jobs_in
 from tests.faults.studies import FEW
-from tests.warm import called
+from tests.warm import begin
 from tests.workflow.conftest import Study
 
 # Zero-shot with both backbones; 17 methods with mini-rn and 2 with mini-vit, at 2 rates, with 2
@@ -164,7 +163,8 @@ def test_a_changed_hyper_parameter_reruns_only_its_method(smoke):
         smoke.overlay.write_text(text)
 
 
-# Snakemake with a job server, whose jobs wait for ever in the middle of writing a sweep.
+# A script that runs Snakemake and its job server. The job that writes a certain run waits there for
+# ever, in the middle of its sweep, until it is killed.
 HOLD = """
 import os, signal, sys, tempfile, time
 from pathlib import Path
@@ -199,15 +199,13 @@ def test_a_killed_study_reruns_only_unfinished_jobs_and_gets_the_same_numbers(sm
     targets = [str(study.results / "runs.parquet")]
     group, held, script = (tmp_path / name for name in ("group", "held", "hold.py"))
     script.write_text(HOLD)
-    command = ["apart", str(group), "python", str(script), *study.command(*targets)[1:]]
-    environment = {**os.environ, "HELD": str(held)}
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        call = pool.submit(called, command, study.folder, environment)
-        while not held.exists():
-            assert not call.done(), call.result().stderr
-            time.sleep(0.05)
-        os.killpg(int(group.read_text()), signal.SIGKILL)
-        killed = call.result()
+    command = ["python", str(script), *study.command(*targets)[1:]]
+    call = begin(command, study.folder, group, {**os.environ, "HELD": str(held)})
+    while not held.exists():
+        assert not call.done(), call.result().stderr
+        time.sleep(0.05)
+    os.killpg(int(group.read_text()), signal.SIGKILL)
+    killed = call.result()
     assert killed.returncode == 128 + signal.SIGKILL
     jobs = jobs_in(killed.stdout + killed.stderr)
     finished = [file for job in jobs if job.finished for file in job.outputs]
