@@ -28,7 +28,8 @@ def evaluated(
     rows, batch = torch.arange(len(labels), device=labels.device)[:, None], step.images
     loss, logits = step.evaluate(features[rows, batch])
     gradients = list(torch.autograd.grad(loss.sum(), leaves))
-    norm = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)
+    norms = [torch.linalg.vector_norm(g, dim=tuple(range(1, g.ndim))) for g in gradients]
+    norm = torch.stack(norms).norm(dim=0)
     seen, true = labels[rows, batch], labels_clean[rows, batch]
     guess = logits.detach().argmax(dim=-1)
     clean, noisy, right = seen == true, seen != true, (guess == true).float()
