@@ -55,10 +55,10 @@ def evaluated(
 class ReplayedSteps:
     """Steps of SGD that differ only in images and learning rate, recorded once as a CUDA graph.
 
-    A step of a small model consists of some 2,000 short kernels. The host needs longer to launch
-    them than a GPU to compute them: for 16 fused runs of ViT-B/32's text tower on an H200, a step
-    takes 25 ms, and as a graph, which is launched as a whole, 4 ms. A graph reads and writes the
-    same memory each time, so images, features and rate are copied to where it expects them.
+    A step of a small model consists of hundreds of short kernels. The host needs longer to launch
+    them than a GPU to compute them, and a graph is launched as a whole (workflow/docs/gpu.md has
+    times). It reads and writes the same memory each time, so images, features and rate are copied
+    to where it expects them.
     """
 
     def __init__(
