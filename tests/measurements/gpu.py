@@ -5,8 +5,8 @@
     python -m tests.measurements.gpu --device cuda --out gpu --minutes 8
 
 Each part writes its result before the next begins, and the most important come first. A part that
-fails does not stop the others: a whole study needs Snakemake, the other parts do not. The summary is `summary.md` in the folder; `--docs FILE` appends it
-to a page, too.
+fails does not stop the others: a whole study needs Snakemake, the other parts do not. The summary
+is `summary.md` in the folder; `--docs FILE` appends it to a page, too.
 """
 
 import argparse
