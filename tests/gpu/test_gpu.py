@@ -129,9 +129,14 @@ def test_a_short_training_agrees_with_the_cpu(name, device):
         assert difference(weights(ours), weights(expected)) < 1e-3
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_a_second_training_gives_the_same_bytes(name, device):
-    for first, second in zip(trained(name, device), trained(name, device), strict=True):
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [(name, torch.float32) for name in TRAINED]
+    + [(name, torch.bfloat16) for name in ("prompt_ce", "text_finetune")],
+)
+def test_a_second_training_gives_the_same_bytes(name, dtype, device):
+    pairs = zip(trained(name, device, dtype), trained(name, device, dtype), strict=True)
+    for first, second in pairs:
         assert torch.equal(weights(first), weights(second))
         assert np.array_equal(first.test_logits.cpu(), second.test_logits.cpu())
 
