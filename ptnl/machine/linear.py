@@ -30,10 +30,11 @@ def has_onednn() -> bool:
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """X (..., V) times weight (W, V) transposed, plus bias (W): what `F.linear` gives, (..., W).
 
-    On a CPU, x is rounded to the weight's type, and the result has the type of x.
+    x is rounded to the weight's type. The result has the type of x on a CPU, where attention is in
+    float32, and the weight's on a GPU, where its type is that of all products.
     """
-    if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
-        return F.linear(x, weight, bias)
+    if x.device.type != "cpu":
+        return F.linear(x.to(weight.dtype), weight, bias)
     if x.dtype == weight.dtype == torch.float32 and has_onednn():
         result: Tensor = _OneDNNLinear.apply(x, weight, bias)
         return result
@@ -44,7 +45,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def linear_of_runs(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """R linear layers at once: x (R, N, V), weight (R, W, V) and bias (R, W) give (R, N, W)."""
     if x.device.type != "cpu":
-        return torch.baddbmm(bias[:, None], x, weight.mT)
+        return torch.baddbmm(bias[:, None], x.to(weight.dtype), weight.mT)
     return torch.stack([linear(*of_run) for of_run in zip(x, weight, bias, strict=True)])
 
 

@@ -1,7 +1,7 @@
 """In which number type a model computes, by the device it runs on.
 
 Weights and prompts are float32 everywhere; what is chosen is the type of the large products. Norms,
-sums and losses stay in float32: on a GPU by autocasting, on a CPU as `ptnl.text.tower` says.
+sums and losses stay in float32: in image encoders by autocasting, in the text tower by `rounded`.
 """
 
 from contextlib import AbstractContextManager
@@ -74,5 +74,10 @@ def multiplies_bfloat16() -> bool:
 
 
 def computing_in(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[object]:
-    """A context in which products are computed in `dtype`."""
+    """A context in which products are computed in `dtype`.
+
+    Left to itself, torch rounds what a convolution on a GPU multiplies to 10 bits, in float32 too.
+    """
+    if dtype is torch.float32 and device.type == "cuda":
+        return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
     return torch.autocast(device.type, dtype, enabled=dtype is not torch.float32)

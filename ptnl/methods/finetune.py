@@ -11,16 +11,13 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 from tqdm import tqdm
 
 from ptnl.backbones.image_encoders import ImageEncoder
-from ptnl.errors import InputError
-from ptnl.schemas import HISTORY
-from ptnl.training.epochs import batch_order
 from ptnl.training.losses import Loss
-from ptnl.training.optim import learning_rates
+from ptnl.training.optim import train_sgd
 from ptnl.training.tuning import TunedRun
 
 
@@ -58,63 +55,33 @@ def train(
     InputError : the loss is no longer finite
     """
     model, device = encoder.model.train(), encoder.mean.device
-    labels, labels_clean = draw.labels.to(device), draw.labels_clean.to(device)
-    rates = learning_rates(
-        settings["epochs"],
-        settings["learning_rate"],
-        settings["warmup_epochs"],
-        settings["warmup_learning_rate"],
-    )
-    order = torch.from_numpy(
-        batch_order(draw.seed, len(labels), settings["batch_size"], settings["epochs"])
-    )  # (epochs, steps, batch)
-    optimiser = torch.optim.SGD(
-        model.parameters(),
-        lr=rates[0],
-        momentum=settings["momentum"],
-        weight_decay=settings["weight_decay"],
-    )
-    rows = []
-    for epoch, rate in enumerate(rates, start=1):
-        optimiser.param_groups[0]["lr"] = rate
-        met, images = order[epoch - 1], draw.images_at(epoch - 1)
-        losses, norms, guesses = [], [], []
-        for batch in met:
-            logits = model(encoder.normalise(images[batch]))
-            batch_loss = loss(logits, labels[batch.to(device)]).mean()
-            optimiser.zero_grad(set_to_none=True)
-            batch_loss.backward()
-            gradients = [p.grad for p in model.parameters() if p.grad is not None]
-            norms.append(nn.utils.get_total_norm(gradients))
-            optimiser.step()
-            losses.append(batch_loss.detach())
-            guesses.append(logits.detach().argmax(dim=1))
-        mean_loss = torch.stack(losses).double().mean().item()
-        if not torch.isfinite(torch.tensor(mean_loss)):
-            raise InputError(
-                f"the loss of the run with seed {draw.seed} is no longer finite in epoch {epoch}; "
-                "lower the learning_rate of finetune"
-            )
-        shown = met.flatten().to(device)
-        guess, seen, true = torch.cat(guesses), labels[shown], labels_clean[shown]
-        clean = seen == true
-        rows.append(
-            {
-                "epoch": epoch,
-                "learning_rate": rate,
-                "loss": mean_loss,
-                "accuracy_true": _percent(guess == true),
-                "accuracy_clean": _percent((guess == seen)[clean]),
-                "accuracy_noisy": _percent((guess == seen)[~clean]),
-                "gradient_norm": torch.stack(norms).double().mean().item(),
-            }
+    start = dict(model.named_parameters())
+    parameters = {name: weight.detach().clone()[None] for name, weight in start.items()}
+    for weight in parameters.values():
+        weight.requires_grad_()
+
+    def class_logits(parameters: dict[str, Tensor], images: Tensor) -> Tensor:
+        weights = {name: weight.squeeze(0) for name, weight in parameters.items()}
+        logits: Tensor = functional_call(model, weights, (encoder.normalise(images.squeeze(0)),))
+        return logits[None]
+
+    # Without the first flag, cuDNN adds up gradients in any order: no two trainings are the same.
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(enabled=True, deterministic=True, allow_tf32=cudnn.allow_tf32):
+        (history,) = train_sgd(
+            parameters,
+            class_logits,
+            lambda epoch: draw.images_at(epoch)[None].to(device),
+            draw.labels[None].to(device),
+            draw.labels_clean[None].to(device),
+            [draw.seed],
+            loss,
+            settings,
         )
-    return pd.DataFrame(rows).reindex(columns=list(HISTORY))
-
-
-def _percent(hits: Tensor) -> float:
-    """The share of hits in percent; NaN if there are no samples."""
-    return 100 * hits.double().mean().item()
+    with torch.no_grad():
+        for name, weight in start.items():
+            weight.copy_(parameters[name][0])
+    return history
 
 
 @torch.inference_mode()

@@ -98,13 +98,16 @@ def spread(images: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
     classes : embeddings (R, P, C, D)
     labels : (R, B)
     """
-    prompts, dimensions = classes.shape[1], classes.shape[-1]
+    runs, prompts = classes.shape[:2]
     apart = classes - classes.mean(dim=1, keepdim=True)
     square = images.square()[:, None]  # (R, 1, B, D)
-    index = labels[:, None, :, None]
-    of_label = apart.gather(2, index.expand(-1, prompts, -1, dimensions))  # (R, P, B, D)
+    # Several images have the same label. `gather` would add up their gradients in any order on a
+    # GPU; an index adds them in one order.
+    run = torch.arange(runs, device=labels.device)[:, None, None]
+    prompt = torch.arange(prompts, device=labels.device)[:, None]
+    of_label = apart[run, prompt, labels[:, None]]  # (R, P, B, D)
     own = square @ apart.square().mT  # (R, P, B, C)
-    of_own_label = own.gather(3, index.expand(-1, prompts, -1, 1))
+    of_own_label = own.gather(3, labels[:, None, :, None].expand(-1, prompts, -1, 1))
     between = (square * of_label) @ apart.mT
     return (of_own_label + own - 2 * between).sum(dim=1) / (prompts + 1)
 

@@ -72,15 +72,16 @@ def of_peak(name: str, gflops_peak: float, decode_seconds: float) -> Machine:
     )
 
 
-# `make gpu-bench`, torch 2.11, 26 November 2026 (workflow/docs/gpu.md). Its smallest rate: prompt
-# tuning with ViT-B/32, 37 classes and 16 fused runs, 411 GFLOP a step in 4.80 ms; with 101 classes
-# it was 127 TFLOP/s, in the image encoders of ViT-B/32 and RN50 120 and 91.
+# Of the rates measured on an H200 (workflow/docs/gpu.md), the smallest: the image encoder of RN50.
+# That of ViT-B/32 computes at 120 TFLOP/s, and 16 fused runs of prompt tuning, whose step is 411
+# GFLOP with 37 classes, at 119; with 101 classes they compute at 173.
 H200 = Machine(
     "H200",
-    85_600,
-    "an estimate from operations at 86 TFLOP/s, as measured for 16 fused runs of prompt tuning "
-    f"(workflow/docs/gpu.md), {STARTUP_SECONDS} s to start a job, {1000 * DECODE_SECONDS:g} ms to "
-    "decode an image on each of 8 cores (measured without a GPU: workflow/docs/features.md)",
+    91_000,
+    "an estimate from operations at 91 TFLOP/s, as measured for the image encoder of RN50, the "
+    f"slowest part (workflow/docs/gpu.md), {STARTUP_SECONDS} s to start a job, "
+    f"{1000 * DECODE_SECONDS:g} ms to decode an image on each of 8 cores (measured without a GPU: "
+    "workflow/docs/features.md)",
     decoders=8,  # as in profiles/gpu
 )
 

@@ -22,7 +22,7 @@ def attend_prefix(query: Tensor, key_value: Tensor, heads: int) -> Tensor:
 def attend_blocks(query: Tensor, prefix: Tensor, rest: Tensor, bias: Tensor, heads: int) -> Tensor:
     """Mixed values (R, KQ, H, D): a block attends to the prefix and to itself.
 
-    On a CPU these are plain products, forward and backward. For blocks of few tokens they are
+    These are plain products, forward and backward. On a CPU, for blocks of few tokens, they are
     faster than torch's fused attention, which needs the prefix once a block.
 
     Parameters
@@ -31,28 +31,29 @@ def attend_blocks(query: Tensor, prefix: Tensor, rest: Tensor, bias: Tensor, hea
     prefix, rest : (R, P, 2W) and (R, KB, 2W), keys and values
     bias : (K, Q, P + B), 0 if a query sees a token, -inf if not
     """
-    if query.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
-        mixed, _ = _Attention.apply(query, prefix, rest, bias, heads)
-    else:
-        mixed = fused_attention(query, prefix, rest, bias, heads)
+    mixed, _ = _Attention.apply(query, prefix, rest, bias, heads)
     by_tokens: Tensor = mixed.transpose(1, 2)
     return by_tokens
 
 
-def fused_attention(
-    query: Tensor, prefix: Tensor, rest: Tensor, bias: Tensor, heads: int
-) -> Tensor:
-    """What `attend_blocks` gives, by torch's own attention, as (R, H, KQ, D)."""
-    runs, blocks = len(query), len(bias)
-    query = query.reshape(runs * blocks, -1, query.shape[-1])
-    rest = rest.unflatten(1, (blocks, -1))
-    prefix = prefix[:, None].expand(-1, blocks, -1, -1)
-    key, value = torch.cat([prefix, rest], dim=2).flatten(0, 1).chunk(2, dim=-1)
-    mask = bias[:, None].repeat(runs, 1, 1, 1)
-    query, key, value = (_by_heads(x, heads) for x in (query, key, value))
-    mixed = F.scaled_dot_product_attention(query, key, value, mask)  # (RK, H, Q, D)
-    by_blocks: Tensor = mixed.unflatten(0, (runs, blocks))
-    return by_blocks.transpose(1, 2).flatten(2, 3)
+def attend_within(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, heads: int) -> Tensor:
+    """Mixed values (R, KQ, H, D) of blocks that attend to themselves, by torch's fused attention.
+
+    Parameters
+    ----------
+    query : (R, KQ, W), queries block by block
+    key, value : (R, KB, W)
+    bias : (RK, Q, B) of the operands' type, 0 if a query sees a token, -inf if not
+    """
+    runs, blocks = len(query), len(bias) // len(query)
+
+    def by_blocks(x: Tensor) -> Tensor:  # (RK, H, N / K, D)
+        return _by_heads(x.reshape(runs * blocks, -1, x.shape[-1]), heads)
+
+    query, key, value = map(by_blocks, (query, key, value))
+    mixed = F.scaled_dot_product_attention(query, key, value, bias[:, None])
+    by_tokens: Tensor = mixed.transpose(1, 2).reshape(runs, -1, *mixed.shape[1::2])
+    return by_tokens
 
 
 class _Attention(torch.autograd.Function):

@@ -9,7 +9,6 @@ from torch.utils.checkpoint import checkpoint
 
 from ptnl.errors import InputError
 from ptnl.machine.memory import activation_budget
-from ptnl.machine.precision import computing_in
 from ptnl.text.packing import pack
 from ptnl.text.prompts import Tokens, tokenise
 from ptnl.text.tokenizer import clip_tokenizer
@@ -34,16 +33,21 @@ class PromptEncoder:
         tower: TextTower,
         prompts: Sequence[Tokens],
         activation_bytes: int | None = None,
+        repeats_prefix: bool | None = None,
     ):
         """Lay out the prompts (see `ptnl.text.prompts`) for a text tower.
 
         `activation_bytes` is the memory for activations that are kept until the backward pass (by
         default that of `ptnl.machine.memory.activation_budget`); what does not fit is recomputed.
+        `repeats_prefix` says whether each block begins with the prefix, and attends to itself alone
+        (by default on a GPU): that computes a little more, in far fewer operations.
         Raises `InputError` if a prompt is too long for the tower.
         """
         _check_lengths(tower, prompts)
-        layout = pack(prompts)
         embeddings = tower.token_embedding
+        if repeats_prefix is None:
+            repeats_prefix = embeddings.device.type != "cpu"
+        layout = pack(prompts, repeats_prefix)
 
         def on_device(array: np.ndarray) -> Tensor:
             return torch.from_numpy(array).to(embeddings.device)
@@ -72,7 +76,7 @@ class PromptEncoder:
         # If only prefix tokens are trained, the first layer's queries, keys and values of the
         # suffixes never change, so they are computed once.
         self._first_qkv = None
-        if not (learnt >= self._prefix).any():
+        if self._prefix and not (learnt >= self._prefix).any():
             places = tower.weights["positional_embedding"][self._positions[self._prefix :]]
             suffix = self._fixed[self._prefix :] + places
             self._first_qkv = project_first(tower.weights, suffix)
@@ -89,11 +93,7 @@ class PromptEncoder:
         """
         if not torch.is_grad_enabled():
             return self._embed(tokens, weights)
-        dtype = self._tower.dtype
-        if tokens.device.type == "cpu":
-            return self._embed(tokens, None if weights is None else rounded(weights, dtype))
-        with computing_in(dtype, tokens.device):
-            return self._embed(tokens, weights)
+        return self._embed(tokens, None if weights is None else rounded(weights, self._tower.dtype))
 
     def _embed(self, tokens: Tensor, weights: Weights | None) -> Tensor:
         runs = len(tokens)
@@ -119,7 +119,7 @@ class PromptEncoder:
                         preserve_rng_state=False,
                     )
                 )
-        return torch.cat(parts, dim=1)[:, self._order].to(tokens.dtype)
+        return torch.cat(parts, dim=1).index_select(1, self._order).to(tokens.dtype)
 
     def _row(self, tokens: Tensor, weights: Weights | None = None) -> Tensor:
         """The row (R, N, W) that enters the tower: embeddings of tokens plus those of positions."""
@@ -145,23 +145,29 @@ class PromptEncoder:
         self, prefix: Tensor, suffix: Tensor, first: int, last: int, weights: Weights | None
     ) -> Tensor:
         """Embeddings (R, c, D) of the prompts in blocks `first` to `last - 1`, block by block."""
-        ends, bias = self._ends[first:last], self._bias[first:last]
-        block = torch.arange(last - first, device=ends.device)[:, None]
-        real = slice(self._ends_before[first], self._ends_before[last])
-        row = Row(
-            prefix=self._prefix,
-            bias=bias,
-            end_bias=bias[block, ends],
-            end_slots=(self._prefix + self._size * block + ends).flatten(),
-            real_ends=self._real_ends[real] - first * ends.shape[1],
-        )
         first_qkv = None
         if weights is None and self._first_qkv is not None:
             first_qkv = self._first_qkv[first * self._size : last * self._size]
         if weights is None:
             tower, is_training = self._tower, torch.is_grad_enabled()
             weights = tower.weights_in_training if is_training else tower.weights
-        x = torch.cat([prefix, suffix], dim=1)
+        ends, bias = self._ends[first:last], self._bias[first:last]
+        block = torch.arange(last - first, device=ends.device)[:, None]
+        end_bias = bias[block, ends]
+        if not self._prefix:
+            dtype = weights["transformer.resblocks.0.attn.in_proj_weight"].dtype
+            bias, end_bias = (
+                b.to(dtype).expand(len(suffix), -1, -1, -1).flatten(0, 1) for b in (bias, end_bias)
+            )
+        real = slice(self._ends_before[first], self._ends_before[last])
+        row = Row(
+            prefix=self._prefix,
+            bias=bias,
+            end_bias=end_bias,
+            end_slots=(self._prefix + self._size * block + ends).flatten(),
+            real_ends=self._real_ends[real] - first * ends.shape[1],
+        )
+        x = torch.cat([prefix, suffix], dim=1) if self._prefix else suffix
         return run_tower(self._tower, weights, x, row, first_qkv)
 
 

@@ -1,13 +1,13 @@
 """The layout of all prompts in one row of tokens: [shared prefix][block][block]... Pure.
 
-The beginning that all prompts share is in the row once. The rest of each prompt, its suffix, is put
-whole into a block, together with others. All blocks have the same size, so attention is a batch of
-equal problems whose operands are views of the row. The size is chosen so that few slots are empty.
+The beginning that all prompts share is in the row once, or at the start of each block. The rest of
+each prompt, its suffix, is put whole into a block, together with others. All blocks have the same
+size, so attention is a batch of equal problems. The size is chosen so that few slots are empty.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import numpy as np
@@ -17,6 +17,9 @@ from ptnl.text.prompts import Tokens
 # Sizes of a block that are tried. Smaller ones leave more slots empty, and in larger ones more of
 # attention is computed for pairs of tokens that are masked.
 SMALLEST, LARGEST = 16, 48
+# With the prefix in each block, larger ones repeat it less. A GPU's attention copies masks whose
+# rows are not a multiple of so many numbers.
+LARGEST_WHOLE, ALIGNED = 128, 16
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,22 @@ class Packing:
     order: np.ndarray  # (C) position of a prompt if prompts are counted block by block
 
 
-def pack(prompts: Sequence[Tokens]) -> Packing:
-    """Lay prompts out; at least the end token of each stays outside the shared prefix."""
+def pack(prompts: Sequence[Tokens], repeats_prefix: bool = False) -> Packing:
+    """Lay prompts out; at least the end token of each stays outside the shared prefix.
+
+    If each block repeats the prefix, the layout has no other: P is 0.
+    """
     alike = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*prompts, strict=False))
     shared = min(len(list(alike)), min(map(len, prompts)) - 1)
     lengths = [len(prompt) - shared for prompt in prompts]
     longest = max(lengths)
-    sizes = range(max(longest, SMALLEST), max(2 * longest, LARGEST) + 1)
-    size = min(sizes, key=lambda size: (len(_fill(lengths, size)) * size, size))
+    repeated = shared if repeats_prefix else 0
+    if repeats_prefix:
+        smallest = -(-(shared + longest) // ALIGNED) * ALIGNED
+        sizes = range(smallest - shared, max(smallest, LARGEST_WHOLE) - shared + 1, ALIGNED)
+    else:
+        sizes = range(max(longest, SMALLEST), max(2 * longest, LARGEST) + 1)
+    size = min(sizes, key=lambda size: (len(_fill(lengths, size)) * (repeated + size), size))
     blocks = _fill(lengths, size)
     tokens = np.zeros((len(blocks), size), dtype=np.int64)
     positions = np.zeros_like(tokens)
@@ -63,7 +74,26 @@ def pack(prompts: Sequence[Tokens]) -> Packing:
             sees[number, own, seen] = np.tri(lengths[prompt])
     order = np.argsort(np.concatenate(blocks))
     prefix = np.array(prompts[0][:shared], dtype=np.int64)
-    return Packing(prefix, tokens, positions, sees, ends, counts, order)
+    layout = Packing(prefix, tokens, positions, sees, ends, counts, order)
+    return _with_prefix_in_blocks(layout) if repeats_prefix else layout
+
+
+def _with_prefix_in_blocks(layout: Packing) -> Packing:
+    """The same layout, in which every block begins with the prefix."""
+    blocks, shared = len(layout.tokens), len(layout.prefix)
+    causal = np.tri(shared, layout.sees.shape[2], dtype=bool)
+
+    def before(start: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.broadcast_to(start, (blocks, *start.shape)), rest], axis=1)
+
+    return replace(
+        layout,
+        prefix=layout.prefix[:0],
+        tokens=before(layout.prefix, layout.tokens),
+        positions=before(np.arange(shared), layout.positions),
+        sees=before(causal, layout.sees),
+        ends=layout.ends + shared,
+    )
 
 
 def _fill(lengths: Sequence[int], size: int) -> list[list[int]]:

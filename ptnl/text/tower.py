@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ptnl.machine.linear import linear, linear_of_runs
-from ptnl.text.attention import attend_blocks, attend_prefix
+from ptnl.text.attention import attend_blocks, attend_prefix, attend_within
 
 Weights = dict[str, Tensor]
 LAYER_NORM_EPSILON = 1e-5
@@ -56,22 +56,19 @@ class TextTower:
 class Row:
     """The layout of a row of P + KB tokens (see `ptnl.text.packing`) as the tower needs it."""
 
-    prefix: int  # P
-    bias: Tensor  # (K, B, P + B), 0 if a token attends to the other, -inf if not
-    end_bias: Tensor  # (K, E, P + B), the rows of `bias` for the end tokens
+    prefix: int  # P; 0 if the blocks of each run have the prefix in them
+    # 0 if a token attends to the other, -inf if not: (K, B, P + B), or (RK, B, B) if P is 0.
+    bias: Tensor
+    end_bias: Tensor  # (K, E, P + B) or (RK, E, B), the rows of `bias` for the end tokens
     end_slots: Tensor  # (KE), their positions in the row
     real_ends: Tensor  # (C), which of the KE end slots belong to a prompt
 
 
 def rounded(weights: Mapping[str, Tensor], dtype: torch.dtype) -> Weights:
-    """The weights, of which a CPU has those of the linear layers in `dtype` if they are float32.
-
-    On a GPU, autocasting rounds them (see `ptnl.machine.precision.computing_in`).
-    """
+    """The weights, of which those of the linear layers are in `dtype` if they are float32."""
 
     def is_rounded(name: str, weight: Tensor) -> bool:
-        is_linear = ".attn." in name or ".mlp." in name
-        return is_linear and weight.device.type == "cpu" and weight.dtype == torch.float32
+        return (".attn." in name or ".mlp." in name) and weight.dtype == torch.float32
 
     return {n: w.to(dtype) if is_rounded(n, w) else w for n, w in weights.items()}
 
@@ -86,12 +83,15 @@ def run_tower(
     """
     for number in range(tower.layers - 1):
         layer = _layer(weights, number)
-        if number == 0 and first_qkv is not None:
+        if not row.prefix:
+            query, key, value = _project(layer, x).chunk(3, dim=-1)
+            mixed = attend_within(query, key, value, row.bias, tower.heads)
+        elif number == 0 and first_qkv is not None:
             prefix = _project(layer, x[:, : row.prefix])
-            rest = first_qkv.expand(len(x), -1, -1)
+            mixed = _attend_row(prefix, first_qkv.expand(len(x), -1, -1), row, tower.heads)
         else:
-            prefix, rest = _parts(_project(layer, x), row)
-        x = _residual(tower, layer, x, _attend_row(prefix, rest, row, tower.heads))
+            mixed = _attend_row(*_parts(_project(layer, x), row), row, tower.heads)
+        x = _residual(tower, layer, x, mixed.flatten(2))
     x = _last_block(tower, _layer(weights, tower.layers - 1), x, row)
     x = _norm(x, weights["ln_final.weight"], weights["ln_final.bias"])
     return x @ weights["text_projection"]
@@ -114,13 +114,13 @@ def _layer(weights: Weights, number: int) -> Weights:
 
 
 def _attend_row(prefix: Tensor, rest: Tensor, row: Row, heads: int) -> Tensor:
-    """Mixed values (R, P + KB, W) from queries, keys and values (R, P, 3W) and (R, KB, 3W)."""
+    """Mixed values (R, P + KB, H, D) of queries, keys and values (R, P, 3W) and (R, KB, 3W)."""
     width = prefix.shape[-1] // 3
     query_prefix, key_value_prefix = prefix.split([width, 2 * width], dim=-1)
     query, key_value = rest.split([width, 2 * width], dim=-1)
     mixed_prefix = attend_prefix(query_prefix, key_value_prefix, heads)
     mixed = attend_blocks(query, key_value_prefix, key_value, row.bias, heads)
-    return torch.cat([mixed_prefix, mixed], dim=1).flatten(2)
+    return torch.cat([mixed_prefix, mixed], dim=1)
 
 
 def _last_block(tower: TextTower, layer: Weights, x: Tensor, row: Row) -> Tensor:
@@ -129,10 +129,16 @@ def _last_block(tower: TextTower, layer: Weights, x: Tensor, row: Row) -> Tensor
     normed = _norm(x, layer["ln_1.weight"], layer["ln_1.bias"])
     weight, bias = layer["attn.in_proj_weight"], layer["attn.in_proj_bias"]
     key_value = _linear(normed, weight[..., width:, :], bias[..., width:])
-    query = _linear(normed[:, row.end_slots], weight[..., :width, :], bias[..., :width])
-    mixed = attend_blocks(query, *_parts(key_value, row), row.end_bias, tower.heads)
-    mixed = mixed[:, row.real_ends].flatten(2)
-    return _residual(tower, layer, x[:, row.end_slots[row.real_ends]], mixed)
+    query = _linear(
+        normed.index_select(1, row.end_slots), weight[..., :width, :], bias[..., :width]
+    )
+    if row.prefix:
+        mixed = attend_blocks(query, *_parts(key_value, row), row.end_bias, tower.heads)
+    else:
+        key, value = key_value.chunk(2, dim=-1)
+        mixed = attend_within(query, key, value, row.end_bias, tower.heads)
+    mixed = mixed.index_select(1, row.real_ends).flatten(2)
+    return _residual(tower, layer, x.index_select(1, row.end_slots[row.real_ends]), mixed)
 
 
 def _parts(x: Tensor, row: Row) -> tuple[Tensor, Tensor]:

@@ -154,7 +154,8 @@ def train_sgd(
         split = _split_row(chosen.clean, judged == labels_clean)
         history.append(torch.cat([_epoch_row(tally), pulls, split]))
         taken.append(tally[-1])
-    return _histories(torch.stack(history).cpu().numpy(), torch.stack(taken).cpu().numpy(), rates)
+    values, steps = torch.stack(history).cpu().numpy(), torch.stack(taken).cpu().numpy()
+    return _histories(values, steps, rates, seeds)
 
 
 def _of_runs(parameters: Parameters, runs: list[int]) -> Parameters:
@@ -215,7 +216,9 @@ def _epoch_row(tally: Tensor) -> Tensor:
     )
 
 
-def _histories(values: np.ndarray, steps: np.ndarray, rates: list[float]) -> list[pd.DataFrame]:
+def _histories(
+    values: np.ndarray, steps: np.ndarray, rates: list[float], seeds: list[int]
+) -> list[pd.DataFrame]:
     """One history per run, from values (epochs, columns, R) and steps taken (epochs, R)."""
     names = [name for name in HISTORY if name not in ("epoch", "learning_rate")]
     frames = []
@@ -226,8 +229,8 @@ def _histories(values: np.ndarray, steps: np.ndarray, rates: list[float]) -> lis
         if diverged.any():
             epoch = int(np.flatnonzero(diverged)[0]) + 1
             raise InputError(
-                f"the loss of run {run + 1} of the sweep is no longer finite in epoch {epoch}; "
-                "lower its learning_rate"
+                f"the loss of the run with seed {seeds[run]}, {run + 1} of {len(seeds)} that train "
+                f"together, is no longer finite in epoch {epoch}; lower its learning_rate"
             )
         frame.insert(0, "epoch", np.arange(1, len(frame) + 1))
         frame.insert(1, "learning_rate", rates)

@@ -28,7 +28,8 @@ def evaluated(
     rows, batch = torch.arange(len(labels), device=labels.device)[:, None], step.images
     loss, logits = step.evaluate(features[rows, batch])
     gradients = list(torch.autograd.grad(loss.sum(), leaves))
-    norm = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)
+    norms = [torch.linalg.vector_norm(g, dim=tuple(range(1, g.ndim))) for g in gradients]
+    norm = torch.stack(norms).norm(dim=0)
     seen, true = labels[rows, batch], labels_clean[rows, batch]
     guess = logits.detach().argmax(dim=-1)
     clean, noisy, right = seen == true, seen != true, (guess == true).float()
@@ -54,10 +55,10 @@ def evaluated(
 class ReplayedSteps:
     """Steps of SGD that differ only in images and learning rate, recorded once as a CUDA graph.
 
-    A step of a small model consists of some 2,000 short kernels. The host needs longer to launch
-    them than a GPU to compute them: for 16 fused runs of ViT-B/32's text tower on an H200, a step
-    takes 25 ms, and as a graph, which is launched as a whole, 4 ms. A graph reads and writes the
-    same memory each time, so images, features and rate are copied to where it expects them.
+    A step of a small model consists of hundreds of short kernels. The host needs longer to launch
+    them than a GPU to compute them, and a graph is launched as a whole (workflow/docs/gpu.md has
+    times). It reads and writes the same memory each time, so images, features and rate are copied
+    to where it expects them.
     """
 
     def __init__(

@@ -7,17 +7,23 @@ import numpy as np
 import pytest
 import torch
 
+from ptnl.backbones.image_encoders import ImageEncoder, build
 from ptnl.backbones.loading import LoadedBackbone, tower_of
-from ptnl.methods import METHODS
-from ptnl.text import clip_tokenizer
-from ptnl.training.tuning import SweepData, TunedRun
+from ptnl.methods import METHODS, finetune
+from ptnl.text import PromptEncoder, clip_tokenizer, context_prompts
+from ptnl.training.gradients import gradient_norms
+from ptnl.training.losses import cross_entropy
+from ptnl.training.tuning import SweepData, TunedRun, cosine_logits
 from tests.backbones import configuration, random_model
-from tests.unit.test_methods import SETTINGS
+from tests.unit.test_finetune import SETTINGS as FINE_TUNING
+from tests.unit.test_finetune import TINY, draw, pictures
+from tests.unit.test_methods import LOSS, SETTINGS
+from tests.unit.test_methods import TRAINED as ALL_TRAINED
 from tests.unit.test_precision import NEARLY, difference, embeddings_and_gradient
 
 CPU = torch.device("cpu")
 FLOAT32 = 1e-4  # relative difference of norms; sums in another order differ by less
-TRAINED = ("prompt_ce", "prompt_gce", "full_prompt", "cls_tuning", "text_finetune", "classifier_c")
+TRAINED = [*{METHODS[name].module: name for name in reversed(ALL_TRAINED)}.values(), "prompt_gce"]
 NAMES = ["dog", "cat", "yorkshire terrier", "golden retriever", "bus", "tabby cat"]
 
 
@@ -30,7 +36,11 @@ def backbone_on(device: torch.device, dtype: torch.dtype = torch.float32) -> Loa
 
 
 def trained(
-    name: str, device: torch.device, dtype: torch.dtype = torch.float32, runs: int = 2
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    runs: int = 2,
+    epochs: int = 6,
 ) -> list[TunedRun]:
     """A short training of some runs on made-up features, half of whose labels are wrong."""
     backbone = backbone_on(device, dtype)
@@ -41,7 +51,9 @@ def trained(
     features = centres[clean] + torch.randn(4, 48, dimensions, generator=stream)[:runs]
     labels = torch.where(torch.arange(48) % 2 == 0, clean, (clean + 1) % classes)
     method = METHODS[name]
-    settings = {**SETTINGS[method.module], "epochs": 6, "learning_rate": 0.01, "q": 0.7}
+    settings = {**LOSS, **SETTINGS[method.module]}
+    if "epochs" in settings:  # it is trained by SGD
+        settings |= {"epochs": epochs, "learning_rate": 0.01}
     sweep = SweepData(
         method=method,
         settings=settings,
@@ -59,6 +71,25 @@ def trained(
 
 def weights(run: TunedRun) -> torch.Tensor:
     return torch.cat([weight.cpu().flatten() for weight in run.weights.values()])
+
+
+def fine_tuned(device: torch.device) -> TunedRun:
+    """A short fine-tuning of a small ResNet with random weights."""
+    torch.manual_seed(0)
+    model = build(TINY, classes=4).to(device)
+    half = torch.full((3, 1, 1), 0.5, device=device)
+    encoder = ImageEncoder(model, 32, lambda image: image, half, torch.ones_like(half))
+    # At ten times the rate, rounding decides which side of zero an activation is on.
+    settings = {**FINE_TUNING, "learning_rate": 0.01}
+    (run,) = finetune.tune(encoder, [draw(1, wrong=4)], [pictures(9)], cross_entropy, settings)
+    return run
+
+
+def test_fine_tuning_agrees_with_the_cpu_and_repeats_its_bytes(device):
+    ours, again, expected = fine_tuned(device), fine_tuned(device), fine_tuned(CPU)
+    assert ours.history.loss.to_numpy() == pytest.approx(expected.history.loss, rel=1e-2)
+    assert difference(weights(ours), weights(expected)) < 1e-2
+    assert torch.equal(weights(ours), weights(again))
 
 
 @pytest.mark.parametrize("architecture", ["RN50", "ViT-B-32"])
@@ -98,9 +129,14 @@ def test_a_short_training_agrees_with_the_cpu(name, device):
         assert difference(weights(ours), weights(expected)) < 1e-3
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_a_second_training_gives_the_same_bytes(name, device):
-    for first, second in zip(trained(name, device), trained(name, device), strict=True):
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [(name, torch.float32) for name in TRAINED]
+    + [(name, torch.bfloat16) for name in ("prompt_ce", "text_finetune")],
+)
+def test_a_second_training_gives_the_same_bytes(name, dtype, device):
+    pairs = zip(trained(name, device, dtype), trained(name, device, dtype), strict=True)
+    for first, second in pairs:
         assert torch.equal(weights(first), weights(second))
         assert np.array_equal(first.test_logits.cpu(), second.test_logits.cpu())
 
@@ -109,6 +145,27 @@ def test_a_second_training_gives_the_same_bytes(name, device):
 def test_a_fused_run_agrees_with_the_run_alone(name, device):
     together, alone = trained(name, device, runs=4), trained(name, device, runs=1)
     assert difference(weights(together[0]), weights(alone[0])) < 1e-3
+
+
+def test_gradients_of_single_images_agree_with_the_cpu(device):
+    def norms(device: torch.device) -> torch.Tensor:
+        backbone, stream = backbone_on(device), torch.Generator().manual_seed(0)
+        prompts = [p.tokens for p in context_prompts(clip_tokenizer(), NAMES, 4)]
+        encoder = PromptEncoder(backbone.tower, prompts)
+        context = 0.02 * torch.randn(2, 4, backbone.tower.width, generator=stream)
+        features = torch.randn(2, 8, backbone.tower.dimensions, generator=stream).to(device)
+        labels = torch.randint(len(NAMES), (2, 8), generator=stream)
+        clean = torch.where(torch.arange(8) % 2 == 0, labels, (labels + 1) % len(NAMES))
+        return gradient_norms(
+            context.to(device),
+            lambda context, images: cosine_logits(images, encoder(context), 100),
+            features,
+            labels.to(device),
+            clean.to(device),
+            cross_entropy,
+        )
+
+    assert difference(norms(device).cpu(), norms(CPU)) < 1e-3
 
 
 @pytest.mark.parametrize("name", ["prompt_ce", "prompt_gce", "text_finetune"])

@@ -5,14 +5,15 @@
     python -m tests.measurements.gpu --device cuda --out gpu --minutes 8
 
 Each part writes its result before the next begins, and the most important come first. A part that
-fails does not stop the others. The summary is `summary.md` in the folder; `--docs FILE` appends it
-to a page, too.
+fails does not stop the others: a whole study needs Snakemake, the other parts do not. The summary
+is `summary.md` in the folder; `--docs FILE` appends it to a page, too.
 """
 
 import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -63,12 +64,29 @@ class Sizes:
     repeats: int
     processes: tuple[int, ...]
     epochs: int  # of a training beside other processes
+    study: str  # overlay of the embedded study that is run whole
 
 
 FULL = Sizes(
-    ("ViT-B-32", "RN50-quickgelu", "mini-rn"), (37, 101), (1, 4, 16, 48), 2048, 2, (1, 2, 4), 40
+    backbones=("ViT-B-32", "RN50-quickgelu", "mini-rn"),
+    classes=(37, 101),
+    runs=(1, 4, 16, 48),
+    images=2048,
+    repeats=2,
+    processes=(1, 2, 4),
+    epochs=40,
+    study="{}",
 )
-SMALL = Sizes(("mini-rn",), (5,), (1, 2), 16, 1, (1, 2), 1)
+SMALL = Sizes(
+    backbones=("mini-rn",),
+    classes=(5,),
+    runs=(1, 2),
+    images=16,
+    repeats=1,
+    processes=(1, 2),
+    epochs=1,
+    study=(ROOT / "workflow/studies/smoke.yaml").read_text(),
+)
 
 
 class Report:
@@ -106,6 +124,32 @@ def checks(device: torch.device) -> str:
         check=False,
     )
     return f"```\n{done.stdout[-4000:]}{done.stderr[-1000:]}```"
+
+
+def study(device: torch.device, sizes: Sizes, cores: int, folder: Path) -> str:
+    """Seconds that a whole study takes, from nothing to its report; its accuracies are kept."""
+    with tempfile.TemporaryDirectory() as place:
+        overlay = Path(place) / "study.yaml"
+        overlay.write_text(sizes.study)
+        call = [sys.executable, "-m", "ptnl.cli.run", "--cores", str(cores), "--study", overlay]
+        chosen = "auto" if device.type == "cuda" else device.type  # `auto` shares a GPU
+        options = ["--", "--config", "gpu_share=4", f"device={chosen}"]
+        started = time.monotonic()
+        done = subprocess.run(
+            [*call, *options],
+            cwd=place,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        seconds = time.monotonic() - started
+        if done.returncode:
+            raise RuntimeError(done.stdout[-1000:] + done.stderr[-2000:])
+        (runs,) = Path(place).glob("results/*/runs.csv")
+        shutil.copy(runs, folder / "runs.csv")
+        count = len(pd.read_csv(runs))
+    return f"{count} runs, with all tables and figures: {seconds:.0f} s on {cores} cores."
 
 
 def steps(device: torch.device, sizes: Sizes, folder: Path) -> str:
@@ -312,6 +356,7 @@ def main() -> None:
     report.parts.append(f"{title}\n\nPython {platform.python_version()}, {threads} CPU cores.\n")
     folder = args.out
     report.part("Is it right? `tests/gpu`", lambda: checks(device))
+    report.part("A whole study", lambda: study(device, sizes, threads, folder))
     report.part("Number types and CUDA graphs", lambda: types_and_graphs(device, sizes, folder))
     report.part("Profile", lambda: profile(device, sizes, folder))
     report.part("A step beside the reference", lambda: steps(device, sizes, folder))

@@ -204,7 +204,7 @@ def test_defaults_complete_sections_but_add_none(schema):
     study = {"study": "mine", "methods": {"prompt_gce": {"q": 0.5}}}
     full = with_defaults(study, schema)
     assert full["methods"] == {"prompt_gce": {"q": 0.5}}
-    assert (full["protocol"], full["gpu_share"]) == ("paper", 1)
+    assert (full["protocol"], full["gpu_share"]) == ("paper", 2)
     assert "noise" not in full
 
 

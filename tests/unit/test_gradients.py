@@ -70,17 +70,24 @@ def test_norms_of_several_parameters_equal_those_of_single_samples(samples):
         assert value.equal(before[name])
 
 
-@pytest.mark.parametrize("activation_bytes", [2**40, 0])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("activation_bytes", "repeats_prefix", "dtype"),
+    [
+        (2**40, False, torch.float32),
+        (0, False, torch.float64),
+        (2**40, True, torch.float64),
+        (0, True, torch.float32),
+    ],
+)
 def test_norms_of_prompts_equal_those_of_the_plain_text_tower(
-    tiny_clip, tokenizer, samples, activation_bytes, dtype
+    tiny_clip, tokenizer, samples, activation_bytes, repeats_prefix, dtype
 ):
-    """They are equal even if the fast tower recomputes its activations."""
+    """They are equal if the fast tower recomputes its activations, or lays tokens out for a GPU."""
     model = CLIP(**TINY).eval().requires_grad_(False).to(dtype)
     model.load_state_dict(tiny_clip.state_dict())
     samples["features"] = samples["features"].to(dtype)
     prompts = [prompt.tokens for prompt in context_prompts(tokenizer, NAMES, 4)]
-    encoder = PromptEncoder(tower_of(model), prompts, activation_bytes)
+    encoder = PromptEncoder(tower_of(model), prompts, activation_bytes, repeats_prefix)
     plain = PlainPrompts(model, tokenizer, NAMES, 4)
     stream = torch.Generator().manual_seed(2)
     contexts = torch.randn(RUNS, 4, 32, generator=stream, dtype=dtype)

@@ -17,6 +17,7 @@ SGD = {
     "warmup_epochs": 1,
     "warmup_learning_rate": 1e-5,
 }
+LOSS = {"q": 0.7, "p_epsilon": 0.0, "alpha": 6.0, "beta": 0.1}  # of robust losses
 TRANSPORT = {"ot_cost": "linear", "ot_regularisation": 0.01}
 SETTINGS = {
     "prompt": {**SGD, "context_length": 4, "learning_rate": 0.3},
@@ -94,14 +95,7 @@ def toy(name: str, backbone, **changes) -> SweepData:
     method = METHODS[name]
     return SweepData(
         method=method,
-        settings={
-            **SETTINGS[method.module],
-            "q": 0.7,
-            "p_epsilon": 0.0,
-            "alpha": 6.0,
-            "beta": 0.1,
-            **changes,
-        },
+        settings={**LOSS, **SETTINGS[method.module], **changes},
         backbone=backbone,
         class_names=CLASSES,
         template="a photo of a {}.",

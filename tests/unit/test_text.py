@@ -88,16 +88,29 @@ names = st.lists(words, min_size=1, max_size=6).map("_".join)
         st.sampled_from([ALL_RECOMPUTED, ALL_KEPT]), st.integers(10**5, 10**7)
     ),
     dtype=st.sampled_from([torch.float32, torch.float64]),
+    repeats_prefix=st.booleans(),
 )
 def test_the_fast_tower_equals_the_reference(
-    tiny_clip, precise_clip, tokenizer, class_names, length, position, runs, activation_bytes, dtype
+    tiny_clip,
+    precise_clip,
+    tokenizer,
+    class_names,
+    length,
+    position,
+    runs,
+    activation_bytes,
+    dtype,
+    repeats_prefix,
 ):
     model = {torch.float32: tiny_clip, torch.float64: precise_clip}[dtype]
     stream = torch.Generator().manual_seed(length)
     contexts = torch.randn(runs, length, 32, generator=stream, dtype=dtype)
     weight = torch.randn(runs, len(class_names), 16, generator=stream, dtype=dtype)
     encoder = PromptEncoder(
-        tower_of(model), prompts(tokenizer, class_names, length, position), activation_bytes
+        tower_of(model),
+        prompts(tokenizer, class_names, length, position),
+        activation_bytes,
+        repeats_prefix,
     )
     plain = PlainPrompts(model, tokenizer, class_names, length, position)
     ours = embeddings_and_gradients(encoder, contexts, weight)
@@ -134,8 +147,11 @@ def test_other_towers_of_open_clip_equal_the_reference(tokenizer, quick_gelu, la
     assert_close(encoder_of(model, tokenizer)(contexts)[0], plain(contexts[0]), 1e-10)
 
 
+@pytest.mark.parametrize("repeats_prefix", [False, True])
 @pytest.mark.parametrize("activation_bytes", [ALL_KEPT, ALL_RECOMPUTED])
-def test_runs_with_their_own_weights_equal_open_clip(precise_clip, tokenizer, activation_bytes):
+def test_runs_with_their_own_weights_equal_open_clip(
+    precise_clip, tokenizer, activation_bytes, repeats_prefix
+):
     torch.manual_seed(0)
     weights = {
         name: (w + 0.05 * torch.randn(2, *w.shape, dtype=w.dtype)).requires_grad_()
@@ -146,6 +162,7 @@ def test_runs_with_their_own_weights_equal_open_clip(precise_clip, tokenizer, ac
         tower_of(precise_clip),
         [prompt.tokens for prompt in class_prompts(tokenizer, NAMES, "an icon of a {}.")],
         activation_bytes,
+        repeats_prefix,
     )
     ours = encoder(torch.zeros(2, 0, 32, dtype=torch.float64), weights)
     tokens = tokenizer([text.replace("_", " ") for text in texts])
@@ -181,13 +198,15 @@ def test_half_precision_is_close_to_float32(tiny_clip, tokenizer, dtype):
         assert_close(ours, exact, 0.1)
 
 
-def test_activations_stay_within_their_budget(tiny_clip, tokenizer):
+@pytest.mark.parametrize("repeats_prefix", [False, True])
+def test_activations_stay_within_their_budget(tiny_clip, tokenizer, repeats_prefix):
     names = [f"{first} {second}" for first in NAMES for second in NAMES] * 2
     tower = tower_of(tiny_clip)
     frozen = {weight.untyped_storage().data_ptr() for weight in tower.weights.values()}
 
     def kept(activation_bytes: int) -> int:
-        encoder = PromptEncoder(tower, prompts(tokenizer, names, 4), activation_bytes)
+        tokens = prompts(tokenizer, names, 4)
+        encoder = PromptEncoder(tower, tokens, activation_bytes, repeats_prefix)
         sizes = {}
 
         def pack(tensor):
