@@ -47,8 +47,10 @@ demo: $(READY) ## run the embedded study: every stage, all tables and figures, t
 # tests/conftest.py says which files start first, and which share a worker.
 WORKERS ?= 2
 PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
-test: lint ## run lint and all tests: unit tests, dry runs, real runs of small studies
-	@pytest $(PARALLEL)
+# What lint says comes last, so that it is seen.
+test: $(READY) ## run lint beside all tests: unit tests, dry runs, real runs of small studies
+	@$(MAKE) --no-print-directory lint > $(VENV)/lint.log 2>&1 & \
+	  pytest $(PARALLEL); tests=$$?; wait $$!; lint=$$?; cat $(VENV)/lint.log; exit $$((tests | lint))
 
 check: lint ## run lint and the unit tests of what you edited: a quick loop
 	@tests=$$(python -m tests.changed); \
@@ -129,7 +131,9 @@ check-links: $(READY) ## check all links in the docs; needs a network
 	@sphinx-build --builder linkcheck --quiet workflow/docs results/docs-links
 
 # Two at a time; each prints what it says when it ends.
-CHECKS = 'mypy' 'snakemake --lint' 'ruff check .' 'ruff format --check .' 'snakefmt --check Snakefile workflow'
+# Snakemake keeps a log of each call: not in the checkout, which tests watch.
+CHECKS = 'mypy' 'snakemake --lint --directory $(VENV)/lint' 'ruff check .' 'ruff format --check .' \
+  'snakefmt --check Snakefile workflow'
 lint: $(READY) ## check format, style and types
 	@echo "ruff, snakefmt, mypy, snakemake --lint"
 	@printf '%s\n' $(CHECKS) | xargs -P 2 -I CHECK \

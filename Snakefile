@@ -7,6 +7,10 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
+from ptnl.machine import garbage
+
+garbage.search_rarely()
+
 from ptnl.backbones.registry import BACKBONES as REGISTERED_BACKBONES
 from ptnl.backbones.registry import IMAGE_ENCODERS, Shipped, backbones_of
 from ptnl.data import DATASETS as REGISTERED_DATASETS

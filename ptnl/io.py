@@ -142,6 +142,13 @@ def write_bytes(data: bytes, path: Path, replaces: bool = False) -> None:
         temporary.write_bytes(data)
 
 
+def write_scratch(data: bytes, path: Path) -> None:
+    """Write `data` to a path in a scratch folder, which is put in place once all of it is there."""
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
 def write_text(text: str, path: Path, replaces: bool = False) -> None:
     """Write `text` to `path` as UTF-8, whole or not at all."""
     write_bytes(text.encode(), path, replaces)

@@ -1,12 +1,10 @@
 """Temporary files beside what is written: renamed when whole, and known as abandoned after a kill.
 
-Only the standard library is imported here, so that a job's caller starts quickly.
+Only a part of the standard library is imported here, so that a job's caller starts quickly.
 """
 
 import fcntl
-import glob
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,20 +42,22 @@ def _temporary_prefix(path: Path) -> str:
 def _locked_temporary(path: Path) -> tuple[Path, int]:
     """A new file beside `path`, and a descriptor that holds a lock on it until it is closed."""
     while True:
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=_temporary_prefix(path), suffix=path.suffix
-        )
+        name = f"{_temporary_prefix(path)}{os.urandom(6).hex()}{path.suffix}"
+        temporary = path.with_name(name)
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         with suppress(OSError):  # without locks on this file system, nothing is taken as abandoned
             fcntl.flock(handle, fcntl.LOCK_EX)
         if os.fstat(handle).st_nlink:  # else another process took it as abandoned before the lock
-            return Path(name), handle
+            return temporary, handle
         os.close(handle)
 
 
 def _remove_abandoned(path: Path) -> None:
     """Remove temporary files for `path` on which no process holds the lock: theirs was killed."""
-    pattern = f"{glob.escape(_temporary_prefix(path))}*"
-    for temporary in path.parent.glob(pattern):
+    prefix = _temporary_prefix(path)
+    for temporary in path.parent.iterdir():
+        if not temporary.name.startswith(prefix):
+            continue
         with suppress(OSError), temporary.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             temporary.unlink()

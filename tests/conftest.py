@@ -16,6 +16,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
+from tests import warm
+
 if TYPE_CHECKING:
     from open_clip import CLIP
     from open_clip.tokenizer import SimpleTokenizer
@@ -85,6 +87,17 @@ class Files(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         folder, slash, name = super()._split_scope(nodeid).rpartition("/")
         return folder + slash + TOGETHER.get(name, name)
+
+
+def pytest_configure(config) -> None:
+    if hasattr(config, "workerinput"):
+        warm.SHARED.append(Path(config.workerinput["session"]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """Tell a worker which folder the workers share."""
+    node.workerinput["session"] = str(warm.session())
 
 
 def pytest_collection_finish() -> None:

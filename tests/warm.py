@@ -2,14 +2,17 @@
 
 The tests call Snakemake and ptnl's commands hundreds of times, and most of these calls compute for
 less time than Python takes to import what they need. Here, one process of the test session imports
-it, and forks for every call. It is the job server of `ptnl.machine.job_server`, asked for
-`snakemake ...`, `ptnl ...`, and `python` with a script or `-c`; the studies that run in these forks
-find it in the place of a job server of their own. A call has its own process with exit status,
-streams, folder and environment.
+it, for all workers of pytest, and forks for every call. It is the job server of
+`ptnl.machine.job_server`, asked for `snakemake ...`, `ptnl ...`, and `python` with a script or
+`-c`; the studies that run in these forks find it in the place of a job server of their own. A call
+has its own process with exit status, streams, folder and environment.
 """
 
+import atexit
+import fcntl
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -24,31 +28,50 @@ from ptnl.machine import job_server
 
 ROOT = Path(__file__).parents[1]
 POLL = 0.02  # seconds between looks at the server's socket, until it is there
+SHARED: list[Path] = []  # the folder of the session, in a worker of pytest
 
 
-SERVERS: dict[Path, Path] = {}  # checkout -> address
+@cache
+def session() -> Path:
+    """The folder of the test session. It is this process's own, unless that is a worker of pytest.
+
+    The server in it runs until nobody holds the named pipe open: until this process ends.
+    """
+    if SHARED:
+        return SHARED[0]
+    folder = Path(tempfile.mkdtemp(prefix="ptnl-tests-"))
+    atexit.register(shutil.rmtree, folder)
+    os.mkfifo(folder / "until")
+    os.open(folder / "until", os.O_RDWR)
+    return folder
 
 
+@cache
 def server(checkout: Path = ROOT) -> Path:
-    """The address of a server that imports `ptnl` from a checkout; it ends with this process."""
-    if checkout not in SERVERS:
-        SERVERS[checkout] = started(checkout)
-    return SERVERS[checkout]
-
-
-def started(checkout: Path) -> Path:
-    """Start a server; its address, once it is there."""
-    command = ["env", f"PYTHONPATH={checkout}", sys.executable, "-P", __file__]
+    """The address of a server that imports `ptnl` from a checkout."""
+    command = ["env", f"PYTHONPATH={checkout}", sys.executable, "-P"]
     if checkout != ROOT:  # forks from the server of this checkout, and imports ptnl alone anew
         asks = "import sys; from pathlib import Path; from ptnl.machine.job_server import ask; "
         asks += "ask(Path(sys.argv[1]), ['serve', *sys.argv[2:]])"
-        command = [*command[:-1], "-c", asks, str(server()), str(checkout)]
-    address = job_server.start(command)
-    process = job_server.SERVERS[-1]
+        address = job_server.start([*command, "-c", asks, str(server()), str(checkout)])
+        wait_for(address, job_server.SERVERS[-1])
+        return address
+    address = session() / "socket"
+    with (session() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the first worker that needs the server starts it
+        if not address.exists():
+            with (session() / "until").open() as until:
+                process = subprocess.Popen([*command, __file__, str(address)], stdin=until)
+            job_server.SERVERS.append(process)
+            wait_for(address, process)
+    return address
+
+
+def wait_for(address: Path, process: subprocess.Popen[bytes]) -> None:
+    """Return once a server is there."""
     while not address.exists():
         assert process.poll() is None, "the server has ended"
         time.sleep(POLL)
-    return address
 
 
 def called(

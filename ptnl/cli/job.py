@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from ptnl.machine.garbage import kept
 from ptnl.machine.job_server import ADDRESS, ask, run_here, serve
 from ptnl.temporary import temporary_beside
 
@@ -61,7 +62,9 @@ def run(arguments: Sequence[str]) -> None:
 
     command, *options = arguments
     sys.argv = [f"ptnl {command}", *options]
-    start(import_module(f"ptnl.cli.{command}").main)
+    with kept():
+        module = import_module(f"ptnl.cli.{command}")
+    start(module.main)
 
 
 def write_record(path: Path, seconds: float, memory: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ptnl import __version__
 from ptnl.cli.entry import start
+from ptnl.machine.garbage import kept
 
 NO_COMMANDS = {"__init__", "entry", "job", "listed", "main"}
 OWN = {"adapt", "audit", "export", "predict"}  # commands on the user's own images
@@ -66,4 +67,6 @@ def run() -> None:
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     sys.argv = [f"ptnl {name}", *arguments[1:]]
-    start(import_module(f"ptnl.cli.{name}").main)
+    with kept():
+        module = import_module(f"ptnl.cli.{name}")
+    start(module.main)

@@ -13,7 +13,7 @@ import pandas as pd
 from ptnl.backbones.assets import sha256, verified
 from ptnl.data import DATASETS
 from ptnl.data.archives import Archives
-from ptnl.io import read_parquet, write_bytes
+from ptnl.io import read_parquet, write_scratch
 from ptnl.schemas import MANIFEST, Schema
 
 IMAGES: Schema = {
@@ -43,7 +43,7 @@ def download(
     archive = _archive(dataset)
     table = read_parquet(archive, IMAGES)
     for name, png in zip(table.image, table.png, strict=True):
-        write_bytes(png, images / f"{name}.png")
+        write_scratch(png, images / f"{name}.png")
     return {
         "source": f"ptnl/assets/{archive.name}",
         "sha256": sha256(archive),

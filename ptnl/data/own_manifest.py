@@ -17,7 +17,7 @@ from ptnl.data.image_files import SIGNED
 from ptnl.data.splits import SPLIT_WORDS, SPLITS
 from ptnl.data.table_files import Table, read_table
 from ptnl.errors import InputError
-from ptnl.io import write_bytes
+from ptnl.io import write_scratch
 from ptnl.schemas import MANIFEST
 
 COLUMNS = {
@@ -39,7 +39,7 @@ def download(
             f"contains the images of {table.path}"
         )
     for name, content in _packed_images(table):
-        write_bytes(content, images / name)
+        write_scratch(content, images / name)
     return {"images": len(table.rows)}
 
 

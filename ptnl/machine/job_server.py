@@ -4,39 +4,41 @@ Importing torch and pandas takes longer than many a job computes. `serve` import
 socket, and forks for every request; a fork begins with everything imported. Requests come from
 `ask`, with the caller's arguments, folder, environment and standard streams, so that a job behaves
 as if the caller ran it. A job ends when its caller dies, and the server ends when the process that
-started it dies. Only the standard library is imported here, so that the caller starts quickly.
+started it dies.
+
+A caller starts for every job. So that it starts quickly, only a part of the standard library is
+imported at the top.
 """
 
-import gc
 import json
 import os
-import resource
 import signal
 import socket
 import struct
-import subprocess
 import sys
-import tempfile
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ptnl.machine.garbage import kept
+
+if TYPE_CHECKING:
+    import subprocess
 
 FOLDER = "ptnl-jobs-"  # a server's folder begins with this
 ADDRESS = "PTNL_JOB_SERVER"  # environment variable of jobs: the server's socket
 Run = Callable[[Sequence[str]], object]
 
 # The servers that this process started. Each lives until the standard input held here is closed.
-SERVERS: list[subprocess.Popen[bytes]] = []
+SERVERS: "list[subprocess.Popen[bytes]]" = []
 
 STREAMS = 3  # standard input, output and error travel with a request
 LENGTH = struct.Struct("!Q")  # of a request, before it
 ANSWER = struct.Struct("!iQ")  # exit status, peak memory in bytes
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(NamedTuple):
     """How a job ended."""
 
     status: int
@@ -48,6 +50,9 @@ def start(command: Sequence[str]) -> Path:
 
     command : starts the server, but for the address, which is appended
     """
+    import subprocess
+    import tempfile
+
     # A path of sockets has 107 bytes at most, so it does not lie below the results.
     address = Path(tempfile.mkdtemp(prefix=FOLDER)) / "socket"
     server = subprocess.Popen([*command, str(address)], stdin=subprocess.PIPE)
@@ -101,6 +106,8 @@ def serve(address: Path, run: Run, phases: Sequence[Sequence[str]]) -> None:
 
     Raises FileExistsError if there is something at the address.
     """
+    import threading
+
     if os.path.lexists(address):
         raise FileExistsError(f"{address}: is there already; a job server needs a new path")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears finished jobs away
@@ -113,14 +120,12 @@ def serve(address: Path, run: Run, phases: Sequence[Sequence[str]]) -> None:
         threading.Thread(target=_exit_with_starter, args=[address], daemon=True).start()
         listener.setblocking(False)
         for phase in phases:
-            gc.disable()  # next to nothing of what is imported can be freed
-            for name in phase:
-                module, _, function = name.partition(":")
-                imported = import_module(module)
-                if function:
-                    getattr(imported, function)()
-            gc.enable()
-            gc.freeze()  # a collection in a fork would copy the memory of all that was imported
+            with kept():  # a search in a fork would copy the memory of all that was imported
+                for name in phase:
+                    module, _, function = name.partition(":")
+                    imported = import_module(module)
+                    if function:
+                        getattr(imported, function)()
             while _accepted(listener, run):
                 pass
         listener.setblocking(True)
@@ -153,6 +158,8 @@ def _accepted(listener: socket.socket, run: Run) -> bool:
 
 def _job(connection: socket.socket, run: Run) -> None:
     """Do what a caller asked for and end. This is the forked process."""
+    import threading
+
     status = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -178,6 +185,8 @@ def _job(connection: socket.socket, run: Run) -> None:
 
 def run_here(run: Run, arguments: Sequence[str]) -> Ended:
     """Run a command line in this process, with its errors printed as Python prints them."""
+    import resource
+
     status = 0
     try:
         run(arguments)
