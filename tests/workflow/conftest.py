@@ -12,6 +12,7 @@ import yaml
 
 from ptnl.io import write_json
 from ptnl.study.config import read_study
+from ptnl.study.job_files import Job
 from ptnl.study.jobs import study_jobs
 from tests.warm import called
 
@@ -84,9 +85,13 @@ class Study:
             file = file.replace(f"<{name}>", place)
         return Path(file)
 
+    def jobs(self) -> list[Job]:
+        """All jobs of the study."""
+        return study_jobs(read_study(ROOT, [self.overlay], {}))
+
     def pretend(self) -> None:
         """Create every file of the study empty, and make Snakemake believe that the study ran."""
-        for job in study_jobs(read_study(ROOT, [self.overlay], {})):
+        for job in self.jobs():
             for path in map(self.path, job.outputs):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if path.name == "receipt.json":
