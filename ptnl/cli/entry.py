@@ -72,6 +72,10 @@ def add_backbone_files(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument("--weights", type=Path, required=True, help="weights (safetensors)")
 
 
+FULL_GPU = (
+    "the GPU's memory is full; let fewer processes share it (gpu_share: 1), train fewer runs side "
+    "by side (fuse: false), or use the CPU (device: cpu)"
+)
 PRECISIONS = ("auto", "float32", "bfloat16")  # see `ptnl.machine.precision`, which imports torch
 
 
@@ -191,11 +195,16 @@ def add_statement(arguments: argparse.ArgumentParser) -> None:
 
 
 def start(main: Main) -> None:
-    """Run a command; bad input is one sentence on standard error and exit status 2."""
+    """Run a command; bad input, or a full GPU, is one sentence on standard error, and status 2."""
     try:
         main(None)
     except InputError as error:
         sys.exit(_fail(str(error)))
+    except RuntimeError as error:
+        # torch's error, by its name: importing torch takes seconds.
+        if type(error).__name__ != "OutOfMemoryError":
+            raise
+        sys.exit(_fail(FULL_GPU))
     except OSError as error:
         if error.filename is None and error.errno is None:
             raise

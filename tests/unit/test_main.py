@@ -4,8 +4,9 @@ import os
 import sys
 
 import pytest
+import torch
 
-from ptnl.cli.entry import parser
+from ptnl.cli.entry import parser, start
 from ptnl.cli.main import run
 
 
@@ -35,3 +36,25 @@ def test_help_shows_defaults_but_no_empty_ones():
     text = options.format_help()
     assert "how many (default: 3)" in text
     assert text.count("default") == 2
+
+
+def raises(error: Exception):
+    """A command that fails with this error."""
+
+    def main(argv) -> None:
+        raise error
+
+    return main
+
+
+def test_a_full_gpu_is_one_sentence(capsys):
+    with pytest.raises(SystemExit) as end:
+        start(raises(torch.OutOfMemoryError("CUDA out of memory")))
+    assert end.value.code == 2
+    sentence = "error: the GPU's memory is full; let fewer processes share it (gpu_share: 1), "
+    assert capsys.readouterr().err.startswith(sentence)
+
+
+def test_other_errors_of_torch_keep_their_traceback():
+    with pytest.raises(RuntimeError, match="shapes"):
+        start(raises(RuntimeError("shapes cannot be multiplied")))
