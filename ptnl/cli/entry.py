@@ -5,10 +5,12 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptnl.errors import InputError
+from ptnl.machine.garbage import kept
 from ptnl.machine.threads import usable_threads
 
 if TYPE_CHECKING:
@@ -72,10 +74,6 @@ def add_backbone_files(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument("--weights", type=Path, required=True, help="weights (safetensors)")
 
 
-FULL_GPU = (
-    "the GPU's memory is full; let fewer processes share it (gpu_share: 1), train fewer runs side "
-    "by side (fuse: false), or use the CPU (device: cpu)"
-)
 PRECISIONS = ("auto", "float32", "bfloat16")  # see `ptnl.machine.precision`, which imports torch
 
 
@@ -192,6 +190,19 @@ def add_statement(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument("--study", required=True, help="name of the study, for the caption")
     arguments.add_argument("--csv", type=Path, required=True)
     arguments.add_argument("--markdown", type=Path, required=True)
+
+
+FULL_GPU = (
+    "the GPU's memory is full; let fewer processes share it (gpu_share: 1), train fewer runs side "
+    "by side (fuse: false), or use the CPU (device: cpu)"
+)
+
+
+def start_command(name: str) -> None:
+    """Import a command, `ptnl.cli.<name>`, and run it."""
+    with kept():
+        module = import_module(f"ptnl.cli.{name}")
+    start(module.main)
 
 
 def start(main: Main) -> None:

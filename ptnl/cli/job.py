@@ -12,10 +12,8 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
-from ptnl.machine.garbage import kept
 from ptnl.machine.job_server import ADDRESS, ask, run_here, serve
 from ptnl.temporary import temporary_beside
 
@@ -58,13 +56,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> None:
     """Run a command of `ptnl` in this process."""
-    from ptnl.cli.entry import start
+    from ptnl.cli.entry import start_command
 
     command, *options = arguments
     sys.argv = [f"ptnl {command}", *options]
-    with kept():
-        module = import_module(f"ptnl.cli.{command}")
-    start(module.main)
+    start_command(command)
 
 
 def write_record(path: Path, seconds: float, memory: int) -> None:

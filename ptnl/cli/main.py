@@ -4,12 +4,10 @@ import ast
 import os
 import sys
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
 
 from ptnl import __version__
-from ptnl.cli.entry import start
-from ptnl.machine.garbage import kept
+from ptnl.cli.entry import start_command
 
 NO_COMMANDS = {"__init__", "entry", "job", "listed", "main"}
 OWN = {"adapt", "audit", "export", "predict"}  # commands on the user's own images
@@ -67,6 +65,4 @@ def run() -> None:
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     sys.argv = [f"ptnl {name}", *arguments[1:]]
-    with kept():
-        module = import_module(f"ptnl.cli.{name}")
-    start(module.main)
+    start_command(name)

@@ -65,7 +65,7 @@ def train(
         logits: Tensor = functional_call(model, weights, (encoder.normalise(images.squeeze(0)),))
         return logits[None]
 
-    # Without the first flag, cuDNN adds up gradients in any order: no two trainings are the same.
+    # Left to itself, cuDNN may add up gradients in another order each time, and round otherwise.
     cudnn = torch.backends.cudnn
     with cudnn.flags(enabled=True, deterministic=True, allow_tf32=cudnn.allow_tf32):
         (history,) = train_sgd(

@@ -17,8 +17,8 @@ from ptnl.text.prompts import Tokens
 # Sizes of a block that are tried. Smaller ones leave more slots empty, and in larger ones more of
 # attention is computed for pairs of tokens that are masked.
 SMALLEST, LARGEST = 16, 48
-# With the prefix in each block, larger ones repeat it less. A GPU's attention copies masks whose
-# rows are not a multiple of so many numbers.
+# Where each block has the prefix in it, larger blocks repeat it less often. Their sizes are
+# multiples of ALIGNED, because a GPU's attention first copies a mask whose rows are not as long.
 LARGEST_WHOLE, ALIGNED = 128, 16
 
 

@@ -10,16 +10,20 @@ import torch
 from ptnl.backbones.image_encoders import ImageEncoder, build
 from ptnl.backbones.loading import LoadedBackbone, tower_of
 from ptnl.methods import METHODS, finetune
-from ptnl.text import PromptEncoder, clip_tokenizer, context_prompts
-from ptnl.training.gradients import gradient_norms
+from ptnl.text import clip_tokenizer
 from ptnl.training.losses import cross_entropy
-from ptnl.training.tuning import SweepData, TunedRun, cosine_logits
+from ptnl.training.tuning import SweepData, TunedRun
 from tests.backbones import configuration, random_model
 from tests.unit.test_finetune import SETTINGS as FINE_TUNING
 from tests.unit.test_finetune import TINY, draw, pictures
 from tests.unit.test_methods import LOSS, SETTINGS
 from tests.unit.test_methods import TRAINED as ALL_TRAINED
-from tests.unit.test_precision import NEARLY, difference, embeddings_and_gradient
+from tests.unit.test_precision import (
+    NEARLY,
+    difference,
+    embeddings_and_gradient,
+    norms_of_single_images,
+)
 
 CPU = torch.device("cpu")
 FLOAT32 = 1e-4  # relative difference of norms; sums in another order differ by less
@@ -148,24 +152,8 @@ def test_a_fused_run_agrees_with_the_run_alone(name, device):
 
 
 def test_gradients_of_single_images_agree_with_the_cpu(device):
-    def norms(device: torch.device) -> torch.Tensor:
-        backbone, stream = backbone_on(device), torch.Generator().manual_seed(0)
-        prompts = [p.tokens for p in context_prompts(clip_tokenizer(), NAMES, 4)]
-        encoder = PromptEncoder(backbone.tower, prompts)
-        context = 0.02 * torch.randn(2, 4, backbone.tower.width, generator=stream)
-        features = torch.randn(2, 8, backbone.tower.dimensions, generator=stream).to(device)
-        labels = torch.randint(len(NAMES), (2, 8), generator=stream)
-        clean = torch.where(torch.arange(8) % 2 == 0, labels, (labels + 1) % len(NAMES))
-        return gradient_norms(
-            context.to(device),
-            lambda context, images: cosine_logits(images, encoder(context), 100),
-            features,
-            labels.to(device),
-            clean.to(device),
-            cross_entropy,
-        )
-
-    assert difference(norms(device).cpu(), norms(CPU)) < 1e-3
+    ours, expected = (norms_of_single_images(backbone_on(d).tower, d) for d in (device, CPU))
+    assert difference(ours.cpu(), expected) < 1e-3
 
 
 @pytest.mark.parametrize("name", ["prompt_ce", "prompt_gce", "text_finetune"])
