@@ -206,7 +206,10 @@ def start_command(name: str) -> None:
 
 
 def start(main: Main) -> None:
-    """Run a command; bad input, or a full GPU, is one sentence on standard error, and status 2."""
+    """Run a command; bad input is one sentence on standard error and exit status 2.
+
+    So is a GPU whose memory is full.
+    """
     try:
         main(None)
     except InputError as error:
