@@ -92,6 +92,25 @@ def test_the_fastest_round_counts(monkeypatch):
     assert fastest(torch.device("cpu"), 2, work) == {"a": 2, "b": 1}
 
 
+def test_work_of_which_a_gpu_only_takes_note_is_not_called_for_ever(monkeypatch):
+    """Its calls return at once; the time passes where they are waited for."""
+    now, due, calls = [0.0], [0.0], []
+
+    def work():
+        calls.append(1)
+        now[0] += 1e-5
+        due[0] = max(due[0], now[0]) + 0.04
+
+    def wait(device):
+        now[0] = max(now[0], due[0])
+
+    monkeypatch.setattr(bench, "SHORTEST", 0.2)
+    monkeypatch.setattr(bench, "_synchronise", wait)
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: now[0])
+    assert bench._seconds(torch.device("cuda"), work) == pytest.approx(0.04, rel=1e-3)
+    assert 2 <= len(calls) <= 10
+
+
 def test_class_names_are_as_long_as_those_of_oxford_pets(tokenizer):
     names = class_names(tokenizer, 37)
     assert len(set(names)) == 37
