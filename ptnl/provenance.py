@@ -16,7 +16,8 @@ from ptnl import __version__
 def commit() -> str:
     """The git commit of the running code, `+` where it was edited; the version outside git."""
     root = Path(__file__).parents[1]
-    git = ["git", "-C", str(root)]
+    # Without its lock git refreshes no index. Killed with it, it would leave the lock to the user.
+    git = ["git", "--no-optional-locks", "-C", str(root)]
     try:
         head = subprocess.run(
             [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
