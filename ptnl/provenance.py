@@ -16,7 +16,8 @@ from ptnl import __version__
 def commit() -> str:
     """The git commit of the running code, `+` where it was edited; the version outside git."""
     root = Path(__file__).parents[1]
-    # Without its lock git refreshes no index. Killed with it, it would leave the lock to the user.
+    # By default `git status` locks the repository to update its index. If it were killed meanwhile,
+    # the lock would stay, and the user's next git command would refuse to run.
     git = ["git", "--no-optional-locks", "-C", str(root)]
     try:
         head = subprocess.run(

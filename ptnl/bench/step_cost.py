@@ -308,7 +308,7 @@ def _seconds(device: torch.device, work: Work) -> float:
         _synchronise(device)
         return clock() - started
 
-    # A GPU's calls return before they are computed; one that is waited for says how many to make.
+    # A GPU computes after a call has returned, so time one whole call to know how many are needed.
     once = timed(1)
     if once >= SHORTEST:
         return once

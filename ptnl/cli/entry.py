@@ -215,7 +215,7 @@ def start(main: Main) -> None:
     except InputError as error:
         sys.exit(_fail(str(error)))
     except RuntimeError as error:
-        # torch's error, by its name: importing torch takes seconds.
+        # Compare the name of torch's error: importing torch for its type would take seconds.
         if type(error).__name__ != "OutOfMemoryError":
             raise
         sys.exit(_fail(FULL_GPU))

@@ -65,7 +65,7 @@ def train(
         logits: Tensor = functional_call(model, weights, (encoder.normalise(images.squeeze(0)),))
         return logits[None]
 
-    # Left to itself, cuDNN may add up gradients in another order each time, and round otherwise.
+    # By default cuDNN may add up gradients in another order each time, and so round differently.
     cudnn = torch.backends.cudnn
     with cudnn.flags(enabled=True, deterministic=True, allow_tf32=cudnn.allow_tf32):
         (history,) = train_sgd(

@@ -18,7 +18,7 @@ from ptnl.text.prompts import Tokens
 # attention is computed for pairs of tokens that are masked.
 SMALLEST, LARGEST = 16, 48
 # Where each block has the prefix in it, larger blocks repeat it less often. Their sizes are
-# multiples of ALIGNED, because a GPU's attention first copies a mask whose rows are not as long.
+# multiples of ALIGNED, because a GPU's attention would copy a mask of any other width first.
 LARGEST_WHOLE, ALIGNED = 128, 16
 
 

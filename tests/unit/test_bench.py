@@ -92,8 +92,8 @@ def test_the_fastest_round_counts(monkeypatch):
     assert fastest(torch.device("cpu"), 2, work) == {"a": 2, "b": 1}
 
 
-def test_work_of_which_a_gpu_only_takes_note_is_not_called_for_ever(monkeypatch):
-    """Its calls return at once; the time passes where they are waited for."""
+def test_a_gpu_is_not_given_more_calls_than_needed(monkeypatch):
+    """Calls return at once, and time passes where they are waited for."""
     now, due, calls = [0.0], [0.0], []
 
     def work():

@@ -30,7 +30,7 @@ def test_the_index_is_left_as_it_is(repository):
     """A `git status` that writes takes a lock, and one that is killed leaves it to the user."""
     index = repository / ".git" / "index"
     before = index.read_bytes()
-    # A new time of the file, which `git status` would otherwise note down in the index.
+    # By default `git status` would write the file's new time to the index.
     os.utime(repository / "ptnl" / "provenance.py", (1e9, 1e9))
     assert not commit().endswith("+")
     assert index.read_bytes() == before
